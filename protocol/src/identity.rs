@@ -1,0 +1,15 @@
+//! Persons, their devices, and the log that says which devices count.
+//!
+//! 1. A recovery phrase gives a root key ([`person::Recovery`]); an [`person::Inception`] signed by
+//!    it names the person.
+//! 2. The first device is enrolled by the root, later ones by an admin device
+//!    ([`certificate::Certificate`], [`log::Operation`]).
+//! 3. Everybody who holds the [`log::DeviceLog`] draws the same conclusion about who is entitled,
+//!    whatever the order in which the operations arrived.
+//!
+//! What it does not promise: revocation is a later version's operation; a device that was enrolled
+//! stays entitled here.
+
+pub mod certificate;
+pub mod log;
+pub mod person;

@@ -1,0 +1,112 @@
+//! A person: the hash of an inception statement signed by the root key of their recovery phrase.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    codec::{Encoded, Tag},
+    crypto::{
+        kdf::{context, derive, derive_id},
+        kem::{KemPublic, KemSecret},
+        secret::Secret32,
+        sign::{BadSignature, SigningKey, VerifyingKey},
+    },
+    id::PersonId,
+    signed::Signed,
+};
+
+/// The keys that a recovery phrase's 256 bits of entropy give. They exist while a person is
+/// created or recovered, and on no device after that.
+pub struct Recovery {
+    root: SigningKey,
+    kem: KemSecret,
+    keeper: SigningKey,
+}
+
+impl Recovery {
+    /// Derives the keys.
+    #[must_use]
+    pub fn from_entropy(entropy: &Secret32) -> Self {
+        let secret = |context| derive(context, &[entropy.expose()]);
+        Self {
+            root: SigningKey::from_secret(&secret(context::ROOT_SIGNING)),
+            kem: KemSecret::from_secret(&secret(context::RECOVERY_KEM)),
+            keeper: SigningKey::from_secret(&secret(context::RECOVERY_KEEPER)),
+        }
+    }
+
+    /// Signs the device log as its root.
+    #[must_use]
+    pub const fn root(&self) -> &SigningKey {
+        &self.root
+    }
+
+    /// Opens epochs that were sealed to the recovery key.
+    #[must_use]
+    pub const fn kem(&self) -> &KemSecret {
+        &self.kem
+    }
+
+    /// Overrules a space's keeper.
+    #[must_use]
+    pub const fn keeper(&self) -> &SigningKey {
+        &self.keeper
+    }
+
+    /// The statement that names the person.
+    #[must_use]
+    pub fn incept(&self) -> Signed<Inception> {
+        let statement = Inception {
+            root: self.root.verifying_key(),
+            recovery_kem: self.kem.public(),
+            recovery_keeper: self.keeper.verifying_key(),
+        };
+        Signed::new(statement, &self.root)
+    }
+}
+
+/// What a person is: three public keys of one recovery phrase.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inception {
+    /// Signs the first device's enrolment.
+    pub root: VerifyingKey,
+    /// Epochs of the self space are also sealed to it.
+    pub recovery_kem: KemPublic,
+    /// Part of the id of every space the person owns.
+    pub recovery_keeper: VerifyingKey,
+}
+
+impl Encoded for Inception {
+    const TAG: Tag = Tag::Inception;
+    const VERSION: u8 = 1;
+}
+
+impl Signed<Inception> {
+    /// Checks the signature and gives the name.
+    ///
+    /// # Errors
+    /// When the statement is not signed by the root key that it states.
+    pub fn person(&self) -> Result<PersonId, BadSignature> {
+        self.verify(&self.body().root)?;
+        Ok(PersonId::from_bytes(derive_id(context::PERSON_ID, &[&self.to_bytes()])))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_phrase_is_one_person() {
+        let person = |byte| Recovery::from_entropy(&Secret32::from_bytes([byte; 32])).incept().person().unwrap();
+        assert_eq!(person(1), person(1));
+        assert_ne!(person(1), person(2));
+    }
+
+    #[test]
+    fn an_inception_signed_by_another_root_is_refused() {
+        let mine = Recovery::from_entropy(&Secret32::from_bytes([1; 32]));
+        let other = Recovery::from_entropy(&Secret32::from_bytes([2; 32]));
+        let forged = Signed::new(mine.incept().body().clone(), other.root());
+        assert!(forged.person().is_err());
+    }
+}

@@ -1,0 +1,478 @@
+//! The journal: append-only segments of sealed records, and the only truth a node has.
+//!
+//! 1. [`Journal::open`] reads the segments, hands every record to the caller, cuts off what a
+//!    power cut tore, and refuses what is damaged.
+//! 2. [`Journal::append`] frames records and writes them, in pieces. Nothing is durable yet.
+//! 3. [`Journal::sync`] makes all of it durable at once, then writes a *mark*: a frame without a
+//!    record that says "what is before me was synced". The mark itself is not synced.
+//! 4. [`Journal::read`] reads one record back and checks it.
+//!
+//! The mark answers a question that framing alone cannot: whether a frame that does not hold was
+//! torn by a power cut, before anybody relied on it, or damaged later. A mark behind it proves the
+//! latter. After a power cut the last mark may be missing; the caller then still knows a position
+//! below which nothing may be missing ([`Opening::known_durable`]), from its index.
+//!
+//! No input or output happens here: the [`Disk`] does it, be it a directory or the simulator's.
+//! Checksums guard against accidents, not against somebody who writes to the disk: a record is
+//! sealed, and what counts is signed, elsewhere. `protocol/spec/journal.md` has the bytes.
+
+#[doc(hidden)]
+pub mod conformance;
+mod disk;
+mod frame;
+pub mod memory;
+mod recovery;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod vectors;
+
+use std::{fmt, num::NonZeroU32};
+
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    disk::Disk,
+    recovery::{Damage, Recovery},
+};
+use self::{
+    frame::{FRAME_HEAD_LEN, HEADER_LEN, Header, SegmentKey, record_id},
+    recovery::Tail,
+};
+use crate::{
+    id::RecordId,
+    limits::{JOURNAL_PIECE_LEN, MAX_RECORD_LEN, SEGMENT_LEN},
+};
+
+/// The number of a segment, from 1 on, without gaps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SegmentNumber(NonZeroU32);
+
+/// Names one journal, so that a segment of another one is refused. Not a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalId([u8; 16]);
+
+/// A place in the journal: between two frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Position {
+    /// The segment.
+    pub segment: SegmentNumber,
+    /// Bytes from the segment's start.
+    pub offset: u64,
+}
+
+/// Where a record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Location {
+    /// The segment.
+    pub segment: SegmentNumber,
+    /// Bytes from the segment's start to the record's frame.
+    pub offset: u64,
+    /// Bytes of the record.
+    pub len: u32,
+}
+
+/// How to open a journal.
+#[derive(Debug, Clone)]
+pub struct Opening {
+    /// The journal's name: an empty disk gets it, any other must have it.
+    pub id: JournalId,
+    /// Where to begin handing out records: a [`Journal::position`] from before, or the start.
+    pub from: Option<Position>,
+    /// A [`Journal::position`] from before: a journal that ends earlier is damaged, not torn.
+    pub known_durable: Option<Position>,
+    /// Hand out what can still be read of a damaged journal, and list the rest in [`Recovery`].
+    pub salvage: bool,
+    /// Bytes after which a new segment begins.
+    pub segment_len: u64,
+}
+
+/// Why the journal refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JournalError<E> {
+    /// The disk refused; the journal is as it was before the call, unless [`JournalError::Failed`]
+    /// follows.
+    #[error(transparent)]
+    Disk(#[from] E),
+    /// What had been made durable is missing or altered.
+    #[error("the journal is damaged in segment {segment} at byte {offset}")]
+    Damaged {
+        /// The segment.
+        segment: SegmentNumber,
+        /// Bytes from its start to the first frame that does not hold.
+        offset: u64,
+    },
+    /// A file in the place of a segment that belongs to another journal, or to none.
+    #[error("segment {segment} is not of this journal")]
+    Foreign {
+        /// The segment.
+        segment: SegmentNumber,
+    },
+    /// Written by a newer program.
+    #[error("segment {segment} has format {found}, newer than {known}")]
+    Newer {
+        /// The segment.
+        segment: SegmentNumber,
+        /// The format found.
+        found: u16,
+        /// The newest format known here.
+        known: u16,
+    },
+    /// The caller offered an empty record or one above [`MAX_RECORD_LEN`]. Nothing was written.
+    #[error("a record of {len} bytes cannot be stored")]
+    BadLength {
+        /// Bytes of the record.
+        len: usize,
+    },
+    /// An earlier error left it open what the disk holds. Only opening again can tell.
+    #[error("the journal stopped after an earlier error")]
+    Failed,
+}
+
+/// An open journal. Whoever opens one has made sure that nobody else did.
+#[derive(Debug)]
+pub struct Journal<D: Disk> {
+    disk: D,
+    id: JournalId,
+    segment_len: u64,
+    key: SegmentKey,
+    segment: SegmentNumber,
+    /// Bytes in the segments before this one.
+    earlier_bytes: u64,
+    /// Up to here the segment is durable.
+    durable: u64,
+    /// Up to here the segment is written: records that await a sync, or the mark of the last one.
+    written: u64,
+    /// Whether records await a sync.
+    pending: bool,
+    failed: bool,
+}
+
+impl SegmentNumber {
+    /// The first segment.
+    pub const FIRST: Self = Self(NonZeroU32::MIN);
+
+    /// From a number; 0 is none.
+    #[must_use]
+    pub const fn new(number: u32) -> Option<Self> {
+        match NonZeroU32::new(number) {
+            Some(number) => Some(Self(number)),
+            None => None,
+        }
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0.get()
+    }
+
+    /// The next one, if numbers are left.
+    #[must_use]
+    pub const fn next(self) -> Option<Self> {
+        match self.0.checked_add(1) {
+            Some(number) => Some(Self(number)),
+            None => None,
+        }
+    }
+}
+
+impl fmt::Display for SegmentNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl JournalId {
+    /// Wraps 16 bytes that the caller drew at random, or derived from what is.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl Opening {
+    /// Everything from the start, nothing known, damage refused, segments of [`SEGMENT_LEN`].
+    #[must_use]
+    pub const fn new(id: JournalId) -> Self {
+        Self { id, from: None, known_durable: None, salvage: false, segment_len: SEGMENT_LEN }
+    }
+}
+
+impl<D: Disk> Journal<D> {
+    /// Opens a journal, or begins one on an empty disk, and hands every record to `on_record` in
+    /// the order they were appended. Records may be handed out before damage is found behind them.
+    /// On return all of them are durable.
+    ///
+    /// # Errors
+    /// When the journal is damaged, foreign or newer (the disk is then left as it was), or the
+    /// disk refuses.
+    pub fn open(
+        mut disk: D,
+        opening: &Opening,
+        on_record: &mut dyn FnMut(RecordId, Location, &[u8]),
+    ) -> Result<(Self, Recovery), JournalError<D::Error>> {
+        let (found, recovery) = recovery::scan(&mut disk, opening, on_record)?;
+        if let Some(unfinished) = found.unfinished {
+            disk.remove(unfinished)?;
+        }
+        let journal = match found.tail {
+            Some(tail) => Self::resume(disk, opening, &tail)?,
+            None => Self::begin(disk, opening)?,
+        };
+        Ok((journal, recovery))
+    }
+
+    fn begin(mut disk: D, opening: &Opening) -> Result<Self, JournalError<D::Error>> {
+        let segment = SegmentNumber::FIRST;
+        disk.create(segment)?;
+        disk.append(segment, &Header { segment, previous_end: 0, id: opening.id }.encode())?;
+        disk.sync(segment)?;
+        Ok(Self::at(disk, opening, segment, HEADER_LEN as u64))
+    }
+
+    /// Takes up the last segment: cuts a torn tail off, and makes durable what a killed process
+    /// may have left in the system's cache only.
+    fn resume(mut disk: D, opening: &Opening, tail: &Tail) -> Result<Self, JournalError<D::Error>> {
+        let torn = tail.end < tail.len;
+        if torn {
+            disk.truncate(tail.segment, tail.end)?;
+        }
+        if torn || !tail.ends_with_mark {
+            disk.sync(tail.segment)?;
+        }
+        let mut journal = Self::at(disk, opening, tail.segment, tail.end);
+        journal.earlier_bytes = tail.earlier_bytes;
+        if tail.ends_with_mark {
+            journal.durable -= FRAME_HEAD_LEN as u64;
+        } else if tail.end > HEADER_LEN as u64 {
+            journal.write_mark();
+        }
+        Ok(journal)
+    }
+
+    fn at(disk: D, opening: &Opening, segment: SegmentNumber, end: u64) -> Self {
+        Self {
+            disk,
+            id: opening.id,
+            segment_len: opening.segment_len,
+            key: SegmentKey::new(&opening.id, segment),
+            segment,
+            earlier_bytes: 0,
+            durable: end,
+            written: end,
+            pending: false,
+            failed: false,
+        }
+    }
+
+    /// Writes records, one frame each, and names them. They can be read back at once, and are
+    /// durable after the next [`Journal::sync`]; until then a power cut keeps any number of them,
+    /// first ones first.
+    ///
+    /// # Errors
+    /// When a record's length is out of bounds, or the disk refuses: then none of these records is
+    /// in the journal, and earlier ones are untouched.
+    pub fn append<R: AsRef<[u8]>>(
+        &mut self,
+        records: &[R],
+    ) -> Result<Vec<(RecordId, Location)>, JournalError<D::Error>> {
+        self.check_running()?;
+        let batch_len = batch_len(records)?;
+        if records.is_empty() {
+            return Ok(Vec::new());
+        }
+        let holds_records = self.written > HEADER_LEN as u64;
+        if holds_records && self.written.saturating_add(batch_len) > self.segment_len {
+            self.rotate()?;
+        }
+        match self.write_frames(records) {
+            Ok(names) => {
+                self.written += batch_len;
+                self.pending = true;
+                Ok(names)
+            }
+            Err(error) => {
+                self.cut_back();
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Makes everything appended durable. Costs nothing when nothing was.
+    ///
+    /// # Errors
+    /// When the disk cannot say what is durable. Every later call is refused: some systems forget
+    /// the failed pages, and would report success to a second try.
+    pub fn sync(&mut self) -> Result<(), JournalError<D::Error>> {
+        self.check_running()?;
+        if self.pending {
+            self.sync_segment()?;
+            self.write_mark();
+        }
+        Ok(())
+    }
+
+    /// Reads a record back, synced or not.
+    ///
+    /// # Errors
+    /// [`JournalError::Damaged`] when what is there is not the record that was written there.
+    pub fn read(&mut self, location: Location) -> Result<Vec<u8>, JournalError<D::Error>> {
+        self.check_running()?;
+        let Location { segment, offset, len } = location;
+        let damaged = || JournalError::Damaged { segment, offset };
+        let len = usize::try_from(len).ok().filter(|len| *len <= MAX_RECORD_LEN).ok_or_else(damaged)?;
+        let mut frame = vec![0; FRAME_HEAD_LEN + len];
+        let held = if segment == self.segment { self.written } else { self.disk.len(segment)? };
+        if held.checked_sub(offset).is_none_or(|left| left < frame.len() as u64) {
+            return Err(damaged());
+        }
+        self.disk.read(segment, offset, &mut frame)?;
+        let record = frame.split_off(FRAME_HEAD_LEN);
+        let key = SegmentKey::new(&self.id, segment);
+        let head = key.read_head(offset, &frame).ok_or_else(damaged)?;
+        key.check_body(offset, &head, &record).ok_or_else(damaged)?;
+        Ok(record)
+    }
+
+    /// The end of what is durable. A later [`Opening`] may replay from here, and may insist that
+    /// the journal reaches here.
+    #[must_use]
+    pub const fn position(&self) -> Position {
+        Position { segment: self.segment, offset: self.durable }
+    }
+
+    /// Bytes on the disk.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.earlier_bytes + self.written
+    }
+
+    /// How many segments there are.
+    #[must_use]
+    pub const fn segments(&self) -> u32 {
+        self.segment.get()
+    }
+
+    /// The journal's name.
+    #[must_use]
+    pub const fn id(&self) -> JournalId {
+        self.id
+    }
+
+    /// Closes the journal. What was not synced may be lost.
+    #[must_use]
+    pub fn into_disk(self) -> D {
+        self.disk
+    }
+
+    const fn check_running(&self) -> Result<(), JournalError<D::Error>> {
+        if self.failed { Err(JournalError::Failed) } else { Ok(()) }
+    }
+
+    fn write_frames<R: AsRef<[u8]>>(&mut self, records: &[R]) -> Result<Vec<(RecordId, Location)>, D::Error> {
+        let mut pieces = Pieces { disk: &mut self.disk, segment: self.segment, buffer: Vec::new() };
+        let mut offset = self.written;
+        let mut names = Vec::with_capacity(records.len());
+        for record in records.iter().map(AsRef::as_ref) {
+            let id = record_id(record);
+            let len = u32::try_from(record.len()).expect("batch_len bounded it");
+            pieces.push(&self.key.head(offset, len, &id))?;
+            pieces.push(record)?;
+            names.push((id, Location { segment: self.segment, offset, len }));
+            offset += frame_len(record);
+        }
+        pieces.flush()?;
+        Ok(names)
+    }
+
+    /// Undoes a write that failed half-way, so that the next one begins behind a whole frame.
+    fn cut_back(&mut self) {
+        self.failed |= self.disk.truncate(self.segment, self.written).is_err();
+    }
+
+    fn sync_segment(&mut self) -> Result<(), JournalError<D::Error>> {
+        if let Err(error) = self.disk.sync(self.segment) {
+            self.failed = true;
+            return Err(error.into());
+        }
+        self.durable = self.written;
+        self.pending = false;
+        Ok(())
+    }
+
+    /// Says behind the synced frames that they are. A mark that does not fit on the disk is left
+    /// out: the records are durable all the same.
+    fn write_mark(&mut self) {
+        if self.disk.append(self.segment, &self.key.mark(self.written)).is_ok() {
+            self.written += FRAME_HEAD_LEN as u64;
+        } else {
+            self.cut_back();
+        }
+    }
+
+    /// Begins the next segment. Recovery takes its existence as proof that this one is whole, so
+    /// this one is synced first, and a half-made next one must be gone before this one grows.
+    fn rotate(&mut self) -> Result<(), JournalError<D::Error>> {
+        let next = self.segment.next().ok_or(JournalError::Failed)?;
+        self.sync_segment()?;
+        let header = Header { segment: next, previous_end: self.written, id: self.id };
+        if let Err(error) = self.disk.create(next).and_then(|()| self.disk.append(next, &header.encode())) {
+            self.failed |= self.disk.remove(next).is_err();
+            return Err(error.into());
+        }
+        self.earlier_bytes += self.written;
+        self.key = SegmentKey::new(&self.id, next);
+        self.segment = next;
+        self.written = HEADER_LEN as u64;
+        // Frames follow a durable header only: one that does not hold is then torn or damaged,
+        // and which of the two shows in whether anything follows it.
+        self.sync_segment()
+    }
+}
+
+/// Collects frames into writes of [`JOURNAL_PIECE_LEN`].
+struct Pieces<'a, D: Disk> {
+    disk: &'a mut D,
+    segment: SegmentNumber,
+    buffer: Vec<u8>,
+}
+
+impl<D: Disk> Pieces<'_, D> {
+    fn push(&mut self, mut bytes: &[u8]) -> Result<(), D::Error> {
+        while !bytes.is_empty() {
+            let (now, later) = bytes.split_at(bytes.len().min(JOURNAL_PIECE_LEN - self.buffer.len()));
+            self.buffer.extend_from_slice(now);
+            bytes = later;
+            if self.buffer.len() == JOURNAL_PIECE_LEN {
+                self.flush()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), D::Error> {
+        if !self.buffer.is_empty() {
+            self.disk.append(self.segment, &self.buffer)?;
+            self.buffer.clear();
+        }
+        Ok(())
+    }
+}
+
+fn batch_len<R: AsRef<[u8]>, E>(records: &[R]) -> Result<u64, JournalError<E>> {
+    records.iter().map(AsRef::as_ref).try_fold(0, |sum, record| match record.len() {
+        1..=MAX_RECORD_LEN => Ok(sum + frame_len(record)),
+        len => Err(JournalError::BadLength { len }),
+    })
+}
+
+const fn frame_len(record: &[u8]) -> u64 {
+    (FRAME_HEAD_LEN + record.len()) as u64
+}

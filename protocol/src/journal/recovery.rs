@@ -1,0 +1,360 @@
+//! Reading a journal back: which frames hold, what a power cut tore, what is damaged.
+//!
+//! 1. Every segment's header is read. The last one may be unfinished: its header was being written
+//!    when the power went, so nothing follows it.
+//! 2. Segments before the last must hold to exactly the length that the next one's header tells.
+//! 3. In the last, the first frame that does not hold ends the journal, unless something proves
+//!    that it once was durable: a mark behind it, or a position that the caller knows. Then it is
+//!    damage.
+//! 4. Nothing on the disk is touched here: a journal that is refused stays as it is, and a second
+//!    look sees the same.
+
+use super::{
+    Disk, JournalError, Location, Opening, Position, SegmentNumber,
+    frame::{FRAME_HEAD_LEN, HEADER_LEN, Header, HeaderError, SegmentKey, VERSION},
+};
+use crate::{
+    id::RecordId,
+    limits::{JOURNAL_CHUNK_LEN, MAX_LISTED_DAMAGE},
+};
+
+/// What opening a journal found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// Records handed out.
+    pub records: u64,
+    /// Bytes cut off behind the last frame that holds: never synced, never acknowledged.
+    pub torn_bytes: u64,
+    /// Records in the bytes cut off, as far as their frames' heads can still be read.
+    pub torn_records: u64,
+    /// What is damaged, the first [`MAX_LISTED_DAMAGE`] places; empty unless salvaging.
+    pub damage: Vec<Damage>,
+    /// Bytes in all damaged places.
+    pub damaged_bytes: u64,
+}
+
+/// A damaged place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Damage {
+    /// Where it begins.
+    pub position: Position,
+    /// Bytes to the next frame that holds, or that are missing at the end; 0 when not known.
+    pub bytes: u64,
+}
+
+/// What there is to open.
+pub(super) struct Found {
+    /// A last segment that was never finished and holds nothing: to be removed.
+    pub(super) unfinished: Option<SegmentNumber>,
+    /// The last segment; none on an empty disk.
+    pub(super) tail: Option<Tail>,
+}
+
+/// The last segment.
+pub(super) struct Tail {
+    pub(super) segment: SegmentNumber,
+    /// Bytes on the disk.
+    pub(super) len: u64,
+    /// Bytes that hold.
+    pub(super) end: u64,
+    pub(super) ends_with_mark: bool,
+    pub(super) earlier_bytes: u64,
+}
+
+/// Reads the whole journal from [`Opening::from`] on.
+pub(super) fn scan<D: Disk>(
+    disk: &mut D,
+    opening: &Opening,
+    on_record: &mut dyn FnMut(RecordId, Location, &[u8]),
+) -> Result<(Found, Recovery), JournalError<D::Error>> {
+    let floor = opening.known_durable.max(opening.from);
+    let mut scan = Scan { disk, opening, floor, report: Recovery::default(), on_record };
+    let survey = scan.survey()?;
+    let tail = scan.read_segments(&survey.segments)?;
+    Ok((Found { unfinished: survey.unfinished, tail }, scan.report))
+}
+
+struct Scan<'a, D: Disk> {
+    disk: &'a mut D,
+    opening: &'a Opening,
+    /// Below this nothing may be missing.
+    floor: Option<Position>,
+    report: Recovery,
+    on_record: &'a mut dyn FnMut(RecordId, Location, &[u8]),
+}
+
+/// What the headers tell.
+struct Survey {
+    segments: Vec<Segment>,
+    unfinished: Option<SegmentNumber>,
+}
+
+/// A segment as its header and its length on the disk describe it.
+struct Segment {
+    number: SegmentNumber,
+    len: u64,
+    /// From its header, if that holds: how long the segment before is.
+    previous_end: Option<u64>,
+}
+
+/// How far a segment must hold.
+struct Bounds {
+    is_last: bool,
+    must_reach: u64,
+}
+
+/// What is at an offset.
+enum Frame {
+    End,
+    Mark,
+    Record { len: usize },
+    Bad,
+}
+
+/// What is behind a frame that does not hold.
+#[derive(Default)]
+struct Rest {
+    next: Option<u64>,
+    has_mark: bool,
+    records: u64,
+}
+
+impl<D: Disk> Scan<'_, D> {
+    /// Reads the headers.
+    fn survey(&mut self) -> Result<Survey, JournalError<D::Error>> {
+        let numbers = self.disk.segments()?;
+        let last = numbers.last().copied();
+        let mut segments: Vec<Segment> = Vec::with_capacity(numbers.len());
+        let mut expected = Some(SegmentNumber::FIRST);
+        for number in numbers {
+            if let Some(missing) = expected.filter(|expected| *expected != number) {
+                self.damage(missing, 0, 0)?;
+            }
+            expected = number.next();
+            let len = self.disk.len(number)?;
+            match self.header(number, len)? {
+                Ok(previous_end) => segments.push(Segment { number, len, previous_end: Some(previous_end) }),
+                Err(()) if Some(number) == last && len <= HEADER_LEN as u64 => {
+                    self.raise_floor(number, segments.last())?;
+                    return Ok(Survey { segments, unfinished: Some(number) });
+                }
+                Err(()) => {
+                    self.damage(number, 0, len.min(HEADER_LEN as u64))?;
+                    segments.push(Segment { number, len, previous_end: None });
+                }
+            }
+        }
+        Ok(Survey { segments, unfinished: None })
+    }
+
+    /// An unfinished segment is created only once the one before is synced whole.
+    fn raise_floor(
+        &mut self,
+        unfinished: SegmentNumber,
+        previous: Option<&Segment>,
+    ) -> Result<(), JournalError<D::Error>> {
+        if self.floor.is_some_and(|floor| floor.segment >= unfinished) {
+            self.damage(unfinished, 0, 0)?;
+        }
+        let whole = previous.map(|segment| Position { segment: segment.number, offset: segment.len });
+        self.floor = whole.or(self.floor);
+        Ok(())
+    }
+
+    /// Reads one header; gives the length of the segment before, or nothing if it does not hold.
+    fn header(&mut self, number: SegmentNumber, len: u64) -> Result<Result<u64, ()>, JournalError<D::Error>> {
+        let mut bytes = [0; HEADER_LEN];
+        let there = usize::try_from(len).unwrap_or(HEADER_LEN).min(HEADER_LEN);
+        self.disk.read(number, 0, &mut bytes[..there])?;
+        match Header::decode(&bytes[..there]) {
+            Ok(header) if header.id != self.opening.id => Err(JournalError::Foreign { segment: number }),
+            Ok(header) if header.segment == number => Ok(Ok(header.previous_end)),
+            Err(HeaderError::Newer(found)) => {
+                Err(JournalError::Newer { segment: number, found, known: VERSION })
+            }
+            // A salvage reads on: frames are bound to the journal's name and would not hold in
+            // what really is a stranger's file.
+            Err(HeaderError::Foreign)
+                if there == HEADER_LEN && len > HEADER_LEN as u64 && !self.opening.salvage =>
+            {
+                Err(JournalError::Foreign { segment: number })
+            }
+            Ok(_) | Err(HeaderError::Damaged | HeaderError::Foreign) => Ok(Err(())),
+        }
+    }
+
+    fn read_segments(&mut self, segments: &[Segment]) -> Result<Option<Tail>, JournalError<D::Error>> {
+        let mut tail = None;
+        let mut earlier_bytes = 0;
+        for (index, segment) in segments.iter().enumerate() {
+            let next = segments.get(index + 1);
+            let floor =
+                self.floor.filter(|floor| floor.segment == segment.number).map_or(0, |floor| floor.offset);
+            let left_at = next.map_or(0, |next| next.previous_end.unwrap_or(segment.len));
+            let bounds = Bounds { is_last: next.is_none(), must_reach: left_at.max(floor) };
+            let (end, ends_with_mark) = self.read_segment(segment, &bounds)?;
+            tail =
+                Some(Tail { segment: segment.number, len: segment.len, end, ends_with_mark, earlier_bytes });
+            earlier_bytes += segment.len;
+        }
+        let last = segments.last().map(|segment| segment.number);
+        match self.floor {
+            Some(floor) if last.is_none_or(|last| last < floor.segment) => {
+                self.damage(floor.segment, 0, 0)?;
+            }
+            _ => {}
+        }
+        Ok(tail)
+    }
+
+    /// Reads one segment; gives where it ends and whether a mark is the last thing in it.
+    fn read_segment(
+        &mut self,
+        segment: &Segment,
+        bounds: &Bounds,
+    ) -> Result<(u64, bool), JournalError<D::Error>> {
+        let key = SegmentKey::new(&self.opening.id, segment.number);
+        let mut window = Window { segment: segment.number, len: segment.len, start: 0, buffer: Vec::new() };
+        let mut offset = self.first_offset(segment);
+        let mut ends_with_mark = false;
+        loop {
+            match self.frame(&mut window, &key, offset)? {
+                Frame::End => break,
+                Frame::Bad => match self.judge(&mut window, &key, offset, bounds)? {
+                    Some(next) => (offset, ends_with_mark) = (next, false),
+                    None => break,
+                },
+                Frame::Mark => (offset, ends_with_mark) = (offset + FRAME_HEAD_LEN as u64, true),
+                Frame::Record { len } => {
+                    (offset, ends_with_mark) = (offset + (FRAME_HEAD_LEN + len) as u64, false);
+                }
+            }
+        }
+        if offset < bounds.must_reach {
+            self.damage(segment.number, offset, bounds.must_reach - offset)?;
+        } else if !bounds.is_last && segment.len > bounds.must_reach {
+            self.damage(segment.number, bounds.must_reach, segment.len - bounds.must_reach)?;
+        }
+        Ok((offset, ends_with_mark))
+    }
+
+    fn first_offset(&self, segment: &Segment) -> u64 {
+        let first = match self.opening.from {
+            Some(from) if from.segment > segment.number => segment.len,
+            Some(from) if from.segment == segment.number => from.offset.max(HEADER_LEN as u64),
+            _ => HEADER_LEN as u64,
+        };
+        first.min(segment.len)
+    }
+
+    /// Reads the frame at `offset`, and hands its record out.
+    fn frame(&mut self, window: &mut Window, key: &SegmentKey, offset: u64) -> Result<Frame, D::Error> {
+        let bytes = window.at(self.disk, offset, FRAME_HEAD_LEN)?;
+        if bytes.is_empty() {
+            return Ok(Frame::End);
+        }
+        let Some(head) = key.read_head(offset, bytes) else {
+            return Ok(Frame::Bad);
+        };
+        let segment = window.segment;
+        let bytes = window.at(self.disk, offset, FRAME_HEAD_LEN + head.len)?;
+        let record = &bytes[FRAME_HEAD_LEN..];
+        let Some(id) = key.check_body(offset, &head, record) else {
+            return Ok(Frame::Bad);
+        };
+        if head.len == 0 {
+            return Ok(Frame::Mark);
+        }
+        let len = u32::try_from(head.len).expect("a head's length came from 32 bits");
+        (self.on_record)(id, Location { segment, offset, len }, record);
+        self.report.records += 1;
+        Ok(Frame::Record { len: head.len })
+    }
+
+    /// Torn or damaged? Gives where to read on, or nothing if the journal ends here.
+    fn judge(
+        &mut self,
+        window: &mut Window,
+        key: &SegmentKey,
+        offset: u64,
+        bounds: &Bounds,
+    ) -> Result<Option<u64>, JournalError<D::Error>> {
+        let rest = window.rest(self.disk, key, offset)?;
+        if bounds.is_last && offset >= bounds.must_reach && !rest.has_mark {
+            self.report.torn_bytes = window.len - offset;
+            self.report.torn_records = rest.records;
+            return Ok(None);
+        }
+        let next = rest.next.unwrap_or(window.len);
+        self.damage(window.segment, offset, next - offset)?;
+        Ok(Some(next))
+    }
+
+    /// Refuses, or when salvaging takes note.
+    fn damage(
+        &mut self,
+        segment: SegmentNumber,
+        offset: u64,
+        bytes: u64,
+    ) -> Result<(), JournalError<D::Error>> {
+        if !self.opening.salvage {
+            return Err(JournalError::Damaged { segment, offset });
+        }
+        self.report.damaged_bytes += bytes;
+        if self.report.damage.len() < MAX_LISTED_DAMAGE {
+            self.report.damage.push(Damage { position: Position { segment, offset }, bytes });
+        }
+        Ok(())
+    }
+}
+
+/// A part of a segment in memory: a chunk, or one frame if that is longer.
+struct Window {
+    segment: SegmentNumber,
+    len: u64,
+    /// Offset of the buffer's first byte.
+    start: u64,
+    buffer: Vec<u8>,
+}
+
+impl Window {
+    /// The bytes from `offset` on: as many as wanted, or all up to the segment's end.
+    fn at<D: Disk>(&mut self, disk: &mut D, offset: u64, wanted: usize) -> Result<&[u8], D::Error> {
+        let there = usize::try_from(self.len.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let wanted = wanted.min(there);
+        let held = offset.checked_sub(self.start).and_then(|skip| usize::try_from(skip).ok());
+        let mut skip = held.filter(|skip| *skip <= self.buffer.len()).unwrap_or(self.buffer.len());
+        if held != Some(skip) || self.buffer.len() - skip < wanted {
+            self.buffer.drain(..skip);
+            if held != Some(skip) {
+                self.buffer.clear();
+            }
+            let kept = self.buffer.len();
+            self.start = offset;
+            self.buffer.resize(wanted.max(JOURNAL_CHUNK_LEN).min(there), 0);
+            disk.read(self.segment, offset + kept as u64, &mut self.buffer[kept..])?;
+            skip = 0;
+        }
+        Ok(&self.buffer[skip..skip + wanted])
+    }
+
+    /// Looks at every byte behind a frame that does not hold for heads of frames that do. Cheap:
+    /// of arbitrary bytes one in 512 passes for a length, and only then is a checksum computed.
+    fn rest<D: Disk>(&mut self, disk: &mut D, key: &SegmentKey, bad: u64) -> Result<Rest, D::Error> {
+        let mut rest = Rest::default();
+        for offset in bad..self.len {
+            let bytes = self.at(disk, offset, FRAME_HEAD_LEN)?;
+            let Some(head) = key.read_head(offset, bytes) else { continue };
+            if offset > bad {
+                rest.next = rest.next.or(Some(offset));
+            }
+            if head.len > 0 {
+                rest.records += 1;
+            } else if key.check_body(offset, &head, &[]).is_some() {
+                rest.has_mark = true;
+                return Ok(rest);
+            }
+        }
+        Ok(rest)
+    }
+}

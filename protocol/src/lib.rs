@@ -1,0 +1,19 @@
+//! What two Musette nodes must agree on, and nothing that touches the world.
+//!
+//! No clock, no randomness, no I/O: an instant, entropy or bytes from a disk or a socket come in
+//! as arguments, effects come out as values. So the very code that ships is what the simulator
+//! runs, and what the vectors in `protocol/vectors/` pin down.
+
+pub mod codec;
+pub mod crypto;
+pub mod epoch;
+pub mod id;
+pub mod identity;
+pub mod journal;
+pub mod limits;
+pub mod pairing;
+pub mod record;
+pub mod replica;
+pub mod session;
+pub mod signed;
+pub mod time;

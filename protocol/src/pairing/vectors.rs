@@ -1,0 +1,193 @@
+//! Checks `protocol/vectors/pairing/` against this implementation.
+
+use data_encoding::HEXLOWER;
+use serde_json::Value;
+
+use super::{
+    joiner::NewDevice,
+    transcript::three_words,
+    words::{self, Language},
+    *,
+};
+use crate::{
+    crypto::{kem::KemSecret, secret::Secret32, sign::SigningKey},
+    id::DeviceId,
+    time::Timestamp,
+};
+
+fn parsed(json: &str) -> Vec<Value> {
+    serde_json::from_str(json).unwrap()
+}
+
+fn text<'a>(case: &'a Value, field: &str) -> &'a str {
+    case[field].as_str().unwrap_or_else(|| panic!("{field} in {case}"))
+}
+
+fn hex(case: &Value, field: &str) -> Vec<u8> {
+    HEXLOWER.decode(text(case, field).as_bytes()).unwrap()
+}
+
+fn hex32(case: &Value, field: &str) -> [u8; 32] {
+    hex(case, field).try_into().unwrap()
+}
+
+fn indices(value: &Value) -> [u16; 3] {
+    serde_json::from_value(value.clone()).unwrap()
+}
+
+#[test]
+fn tickets() {
+    for case in parsed(include_str!("../../vectors/pairing/tickets.json")) {
+        let outcome = text(&case, "text").parse::<Ticket>();
+        let expected = text(&case, "expect");
+        let now = Timestamp::from_millis(case["now"].as_i64().unwrap());
+        let code = outcome.as_ref().map_err(|error| *error).and_then(|ticket| ticket.check_time(now));
+        assert_eq!(code.map_or_else(TicketError::code, |()| "ok"), expected, "{case}");
+        if let Ok(ticket) = outcome {
+            let addresses: Vec<_> = ticket.addresses.iter().map(|address| HEXLOWER.encode(address)).collect();
+            assert_eq!(serde_json::to_value(addresses).unwrap(), case["addresses"]);
+            assert_eq!(ticket.peer, hex(&case, "peer"));
+            assert_eq!(ticket.secret.expose().as_slice(), hex(&case, "secret"));
+            assert_eq!(ticket.expires.as_millis(), case["expires"].as_i64().unwrap());
+        }
+    }
+}
+
+#[test]
+fn authentication_words() {
+    for case in parsed(include_str!("../../vectors/pairing/words.json")) {
+        let words = three_words(&hex32(&case, "hash"));
+        assert_eq!(words, indices(&case["indices"]));
+        assert_eq!(words::text(words, Language::English), text(&case, "english"));
+        assert_eq!(words::text(words, Language::French), text(&case, "french"));
+    }
+}
+
+#[test]
+fn typed_words() {
+    for case in parsed(include_str!("../../vectors/pairing/typed.json")) {
+        let expected: Vec<[u16; 3]> = case["readings"].as_array().unwrap().iter().map(indices).collect();
+        assert_eq!(words::readings(text(&case, "typed")), expected, "{case}");
+    }
+}
+
+#[test]
+fn recovery_phrases() {
+    for case in parsed(include_str!("../../vectors/pairing/recovery.json")) {
+        let outcome = words::recovery_entropy(text(&case, "typed"));
+        let code = outcome.as_ref().err().map_or("ok", |error| error.code());
+        assert_eq!(code, text(&case, "expect"), "{case}");
+        if let Ok(entropy) = outcome {
+            assert_eq!(*entropy.expose(), hex32(&case, "entropy"));
+        }
+    }
+}
+
+fn device(case: &Value) -> NewDevice {
+    NewDevice {
+        key: SigningKey::from_secret(&Secret32::from_bytes(hex32(case, "device_key_seed"))),
+        kem: KemSecret::from_secret(&Secret32::from_bytes(hex32(case, "device_kem_seed"))).public(),
+        name: text(case, "device_name").to_owned(),
+    }
+}
+
+fn machines(case: &Value) -> (Joiner, Inviter, Invitation) {
+    let now = Timestamp::from_millis(0);
+    let ticket = || Ticket {
+        addresses: Vec::new(),
+        peer: hex(case, "inviter_peer"),
+        secret: TicketSecret::from_bytes(hex(case, "secret").try_into().unwrap()),
+        expires: now.plus_millis(ticket::LIFETIME_MS),
+    };
+    let channel = || Channel { joiner: hex(case, "joiner_peer"), inviter: hex(case, "inviter_peer") };
+    let statement = InviterStatement {
+        inception: hex(case, "inception"),
+        device: DeviceId::from_bytes(hex32(case, "inviter_device")),
+        admin: case["admin"].as_bool().unwrap(),
+    };
+    let entropy = |field| Secret32::from_bytes(hex32(case, field));
+    let joiner = Joiner::new(ticket(), channel(), device(case), &entropy("joiner_entropy"), now).unwrap();
+    let inviter = Inviter::new(channel(), statement, &entropy("inviter_entropy"), now).unwrap();
+    (joiner, inviter, Invitation::new(ticket()))
+}
+
+/// Every frame of a session, from both sides in turn, and everything else that was put out.
+fn run(case: &Value) -> (Vec<String>, Vec<Output>) {
+    let (mut joiner, mut inviter, mut invitation) = machines(case);
+    let now = Timestamp::from_millis(0);
+    let (mut frames, mut others, mut latest) = (Vec::new(), Vec::new(), joiner.start());
+    loop {
+        let mut frame = None;
+        for output in latest {
+            match output {
+                Output::Send(bytes) => frame = Some(bytes),
+                other => others.push(other),
+            }
+        }
+        let Some(frame) = frame else { return (frames, others) };
+        let to_inviter = frames.len() % 2 == 0;
+        frames.push(HEXLOWER.encode(&frame));
+        latest = if to_inviter {
+            inviter.handle(&mut invitation, &frame, now)
+        } else {
+            joiner.handle(&frame, now)
+        };
+    }
+}
+
+#[test]
+fn sessions() {
+    for case in parsed(include_str!("../../vectors/pairing/sessions.json")) {
+        let (frames, others) = run(&case);
+        assert_eq!(serde_json::to_value(frames).unwrap(), case["frames"], "{}", case["comment"]);
+        assert_eq!(others[0], Output::Words(indices(&case["words"])));
+    }
+}
+
+#[test]
+fn answers_to_frames_out_of_nowhere() {
+    let sessions = parsed(include_str!("../../vectors/pairing/sessions.json"));
+    for case in parsed(include_str!("../../vectors/pairing/refusals.json")) {
+        let (mut joiner, mut inviter, mut invitation) = machines(&sessions[0]);
+        let now = Timestamp::from_millis(0);
+        let mut latest = Vec::new();
+        for frame in case["frames"].as_array().unwrap() {
+            let frame = HEXLOWER.decode(frame.as_str().unwrap().as_bytes()).unwrap();
+            latest = match text(&case, "to") {
+                "joiner" => joiner.handle(&frame, now),
+                _ => inviter.handle(&mut invitation, &frame, now),
+            };
+        }
+        let Some(Output::Failed(error)) = latest.last() else { panic!("expected a failure: {case}") };
+        assert_eq!(error.code(), text(&case, "expect"), "{case}");
+    }
+}
+
+#[test]
+#[ignore]
+fn print_vectors() {
+    let case: Value = serde_json::from_str(&std::fs::read_to_string("/tmp/session_in.json").unwrap()).unwrap();
+    let mut case = case;
+    let (frames, others) = run(&case);
+    case["frames"] = serde_json::to_value(&frames).unwrap();
+    if let Output::Words(w) = others[0] { case["words"] = serde_json::to_value(w).unwrap(); }
+    println!("SESSION {}", serde_json::to_string(&case).unwrap());
+    for h in ["0000000000", "ffffffff80", "0020040080", "a5a5a5a5a5", "1234567890"] {
+        let full = format!("{h}{}", "00".repeat(27));
+        let b: [u8;32] = HEXLOWER.decode(full.as_bytes()).unwrap().try_into().unwrap();
+        let w = three_words(&b);
+        println!("WORDS {}", serde_json::json!({"hash": full, "indices": w, "english": words::text(w, Language::English), "french": words::text(w, Language::French)}));
+    }
+    for t in ["abandon animal angle","ABANDON, Ability ... able","abaisser abandon abdiquer","élève zoo abandon","eleve ecole ete","abandon abandon","zoo zoo zone", "", "abandon zoologie zoo"] {
+        println!("TYPED {}", serde_json::json!({"typed": t, "readings": words::readings(t)}));
+    }
+    for e in [[0u8;32],[0xff;32],std::array::from_fn(|i| i as u8)] {
+        for l in Language::ALL {
+            println!("REC {}", serde_json::json!({"typed": words::recovery_words(&Secret32::from_bytes(e), l).join(" "), "entropy": HEXLOWER.encode(&e), "expect":"ok"}));
+        }
+    }
+    println!("INCEPTION {}", HEXLOWER.encode(&crate::identity::person::Recovery::from_entropy(&Secret32::from_bytes([1;32])).incept().to_bytes()));
+    let t = |n: usize, v: u8| { let t = Ticket { addresses: (0..n).map(|i| vec![4,192,168,1,i as u8,0x91,2,0x0f,0xa1,0xcd,3]).collect(), peer: (0..38).collect(), secret: TicketSecret::from_bytes([0xa5;16]), expires: Timestamp::from_millis(1_795_000_600_000)};
+      let mut b = crate::codec::encode(&t); b[1]=v; let h=*blake3::hash(&b).as_bytes(); b.extend(&h[..4]); (t, format!("musette1{}", crate::id::base32().encode(&b))) };
+    for (n,v) in [(0,1),(1,1),(2,1),(16,1),(17,1),(1,2),(1,0)] { let (t,text)=t(n,v); println!("TICKET {}", serde_json::json!({"comment": format!("{n} {v}"), "text": text, "now": 1_795_000_000_000i64, "addresses": t.addresses.iter().map(|a| HEXLOWER.encode(a)).collect::<Vec<_>>(), "peer": HEXLOWER.encode(&t.peer), "secret": HEXLOWER.encode(t.secret.expose()), "expires": 1_795_000_600_000i64})); }
+}

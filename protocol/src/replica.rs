@@ -1,0 +1,302 @@
+//! One space on one device: the journal of its records and the account of which of them count.
+//!
+//! 1. Records come in, written here ([`Replica::write`]) or sent by a peer ([`Replica::ingest`]).
+//!    They are opened, checked against the bounds, and appended to the journal.
+//! 2. [`Replica::sync`] makes what was appended durable. Until then nothing of it may be shown,
+//!    acknowledged or sent; the caller holds its answers back.
+//! 3. What counts is told in [`Effects`]: documents apply these changes.
+//!
+//! The node runs it over files, the simulator over a disk that loses what was not synced.
+
+use crate::{
+    crypto::{aead::NONCE_LEN, sign::SigningKey},
+    id::{CommitId, DeviceId, OperationId, RecordId, SpaceId},
+    journal::{Disk, Journal, JournalError, Location},
+    limits::{MAX_COMMIT_RECORDS, MAX_RECORD_LEN},
+    record::{BlobChunk, Change, Commit, OpenError, Payload, epoch_record, open, record_id, seal},
+    signed::Signed,
+};
+
+pub mod state;
+
+pub use state::{Counted, Effects, Item, NewlyCounted, Refusal, State, Subject};
+
+/// What a device writes in one go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Write {
+    /// A change of a document.
+    Change(Change),
+    /// A piece of an attachment.
+    BlobChunk(BlobChunk),
+}
+
+/// Why a write did not happen; nothing of it is left.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError<E> {
+    /// One record is larger than records may be.
+    #[error("a record of {len} bytes is larger than records may be")]
+    TooLarge {
+        /// Its size once sealed, in bytes.
+        len: usize,
+    },
+    /// The storage is at fault.
+    #[error(transparent)]
+    Journal(#[from] JournalError<E>),
+}
+
+/// What a batch from a peer led to.
+#[derive(Debug, Default)]
+pub struct Ingested {
+    /// What counts now.
+    pub effects: Effects,
+    /// The commits in the batch, held before or not: the peer has them.
+    pub commits: Vec<(DeviceId, u64)>,
+    /// Records not held before.
+    pub new_records: usize,
+    /// Records that did not open, and why.
+    pub unopened: Vec<OpenError>,
+}
+
+/// The end of a device's chain, to which commits are added.
+struct Link {
+    space: SpaceId,
+    device: DeviceId,
+    number: u64,
+    previous: Option<CommitId>,
+    seen: Vec<CommitId>,
+    log_heads: Vec<OperationId>,
+}
+
+impl Link {
+    fn commit(&mut self, records: Vec<RecordId>, chunks: Vec<RecordId>, key: &SigningKey) -> Signed<Commit> {
+        self.number += 1;
+        let commit = Commit {
+            space: self.space,
+            device: self.device,
+            number: self.number,
+            previous: self.previous,
+            seen: self.seen.clone(),
+            log_heads: self.log_heads.clone(),
+            records,
+            chunks,
+        };
+        let signed = Signed::new(commit, key);
+        self.previous = Some(signed.id());
+        signed
+    }
+}
+
+/// The journal of one space and the state that follows from it.
+#[derive(Debug)]
+pub struct Replica<D: Disk> {
+    state: State,
+    journal: Journal<D>,
+}
+
+impl<D: Disk> Replica<D> {
+    /// A state and the journal it was read from.
+    #[must_use]
+    pub const fn new(state: State, journal: Journal<D>) -> Self {
+        Self { state, journal }
+    }
+
+    /// What is held and what counts.
+    #[must_use]
+    pub const fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The journal.
+    #[must_use]
+    pub const fn journal(&self) -> &Journal<D> {
+        &self.journal
+    }
+
+    /// The disk, for a caller that tears a replica down.
+    #[must_use]
+    pub fn into_journal(self) -> Journal<D> {
+        self.journal
+    }
+
+    /// Reads a record back.
+    ///
+    /// # Errors
+    /// When the disk fails or the bytes are no longer what was written.
+    pub fn read(&mut self, location: Location) -> Result<Vec<u8>, JournalError<D::Error>> {
+        self.journal.read(location)
+    }
+
+    /// Reads a record back and opens it.
+    ///
+    /// # Errors
+    /// When the disk fails or the record does not open.
+    pub fn read_payload(&mut self, location: Location) -> Result<Result<Payload, OpenError>, JournalError<D::Error>> {
+        let record = self.read(location)?;
+        Ok(open(&record, self.state.space(), self.state.keyring()))
+    }
+
+    /// Appends what this device writes, and the commits that make it count. Durable after
+    /// [`Replica::sync`]. `nonce` draws fresh random bytes at each call.
+    ///
+    /// # Errors
+    /// When a record is too large or the storage fails; the replica is then unchanged.
+    ///
+    /// # Panics
+    /// When the keyring is empty: a replica that writes has an epoch.
+    pub fn write(
+        &mut self,
+        writes: Vec<Write>,
+        device: &SigningKey,
+        nonce: &mut dyn FnMut() -> [u8; NONCE_LEN],
+    ) -> Result<Effects, WriteError<D::Error>> {
+        let mut prepared = Vec::with_capacity(writes.len() + 1 + writes.len() / MAX_COMMIT_RECORDS);
+        let mut chain = self.next_link(device);
+        let mut writes = writes.into_iter().peekable();
+        while writes.peek().is_some() {
+            let (mut records, mut chunks) = (Vec::new(), Vec::new());
+            for write in writes.by_ref().take(MAX_COMMIT_RECORDS) {
+                let (list, payload) = match write {
+                    Write::Change(change) => (&mut records, Payload::Change(change)),
+                    Write::BlobChunk(chunk) => (&mut chunks, Payload::BlobChunk(chunk)),
+                };
+                let sealed = self.seal(&payload, nonce)?;
+                list.push(sealed.0);
+                prepared.push((sealed, payload));
+            }
+            let payload = Payload::Commit(chain.commit(records, chunks, device));
+            prepared.push((self.seal(&payload, nonce)?, payload));
+        }
+        self.append(prepared)
+    }
+
+    /// Commits the records that are held but that no counted commit names: after damage to the
+    /// journal took the commits, the changes need not go with them.
+    ///
+    /// # Errors
+    /// When the storage fails; the replica is then unchanged.
+    pub fn adopt_orphans(
+        &mut self,
+        device: &SigningKey,
+        nonce: &mut dyn FnMut() -> [u8; NONCE_LEN],
+    ) -> Result<Effects, WriteError<D::Error>> {
+        let mut prepared = Vec::new();
+        let mut chain = self.next_link(device);
+        for orphans in self.state.orphans().chunks(MAX_COMMIT_RECORDS) {
+            let (mut records, mut chunks) = (Vec::new(), Vec::new());
+            for (record, subject) in orphans {
+                match subject {
+                    Subject::Document(_) => records.push(*record),
+                    Subject::Blob(..) => chunks.push(*record),
+                }
+            }
+            let payload = Payload::Commit(chain.commit(records, chunks, device));
+            prepared.push((self.seal(&payload, nonce)?, payload));
+        }
+        self.append(prepared)
+    }
+
+    fn next_link(&self, device: &SigningKey) -> Link {
+        let id = DeviceId::from_bytes(*device.verifying_key().as_bytes());
+        let (number, previous) = self.state.head(&id);
+        Link {
+            space: *self.state.space(),
+            device: id,
+            number,
+            previous,
+            seen: self.state.seen_by(&id),
+            log_heads: self.state.log().heads(),
+        }
+    }
+
+    /// Inserts a record that the journal holds already and an index kept apart.
+    pub fn reinsert(&mut self, id: RecordId, location: Location, payload: Payload) -> Effects {
+        self.state.insert(id, location, payload)
+    }
+
+    /// Appends statements that carry their own signature: a log operation, an epoch.
+    ///
+    /// # Errors
+    /// When the storage fails; the replica is then unchanged.
+    pub fn write_statement(
+        &mut self,
+        payload: Payload,
+        nonce: &mut dyn FnMut() -> [u8; NONCE_LEN],
+    ) -> Result<Effects, WriteError<D::Error>> {
+        let sealed = match &payload {
+            Payload::Epoch(statement) => {
+                let record = epoch_record(statement);
+                (record_id(&record), record)
+            }
+            _ => self.seal(&payload, nonce)?,
+        };
+        self.append(vec![(sealed, payload)])
+    }
+
+    /// Opens what a peer sent and appends what is new. Durable after [`Replica::sync`].
+    ///
+    /// # Errors
+    /// When the storage fails; the replica is then unchanged. A bad record is no error of ours: it
+    /// is told in [`Ingested`], and the others land.
+    pub fn ingest(&mut self, records: &[Vec<u8>]) -> Result<Ingested, WriteError<D::Error>> {
+        let mut ingested = Ingested::default();
+        let mut prepared = Vec::with_capacity(records.len());
+        for record in records {
+            if record.len() > MAX_RECORD_LEN {
+                ingested.unopened.push(OpenError::Malformed);
+                continue;
+            }
+            let payload = match open(record, self.state.space(), self.state.keyring()) {
+                Ok(payload) => payload,
+                Err(error) => {
+                    ingested.unopened.push(error);
+                    continue;
+                }
+            };
+            if let Payload::Commit(commit) = &payload {
+                ingested.commits.push((commit.body().device, commit.body().number));
+            }
+            let id = record_id(record);
+            if !self.state.holds(&id) {
+                prepared.push(((id, record.clone()), payload));
+            }
+        }
+        ingested.new_records = prepared.len();
+        ingested.effects = self.append(prepared)?;
+        Ok(ingested)
+    }
+
+    /// Makes everything appended so far durable.
+    ///
+    /// # Errors
+    /// When the disk fails; every later call fails too, because nobody knows what it kept.
+    pub fn sync(&mut self) -> Result<(), JournalError<D::Error>> {
+        self.journal.sync()
+    }
+
+    fn seal(
+        &self,
+        payload: &Payload,
+        nonce: &mut dyn FnMut() -> [u8; NONCE_LEN],
+    ) -> Result<(RecordId, Vec<u8>), WriteError<D::Error>> {
+        let keyring = self.state.keyring();
+        let epoch = keyring.newest().expect("a replica that writes has an epoch");
+        let record = seal(payload, self.state.space(), &epoch, keyring, &nonce());
+        if record.len() > MAX_RECORD_LEN {
+            return Err(WriteError::TooLarge { len: record.len() });
+        }
+        Ok((record_id(&record), record))
+    }
+
+    fn append(
+        &mut self,
+        prepared: Vec<((RecordId, Vec<u8>), Payload)>,
+    ) -> Result<Effects, WriteError<D::Error>> {
+        let records: Vec<&[u8]> = prepared.iter().map(|((_, record), _)| record.as_slice()).collect();
+        let locations = self.journal.append(&records)?;
+        let mut effects = Effects::default();
+        for ((_, payload), (id, location)) in prepared.into_iter().zip(locations) {
+            effects.extend(self.state.insert(id, location, payload));
+        }
+        Ok(effects)
+    }
+}

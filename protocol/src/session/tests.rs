@@ -1,0 +1,254 @@
+use super::*;
+use crate::{
+    crypto::{kem::KemSecret, secret::Secret32},
+    epoch::{Keyring, space_id},
+    id::DocumentId,
+    identity::{
+        certificate::Certificate,
+        log::{Action, Author, DeviceLog},
+        person::Recovery,
+    },
+    journal::{Journal, JournalId, Opening, memory::MemoryDisk},
+    limits::SEGMENT_LEN,
+    record::{Change, Payload},
+    replica::{NewlyCounted, Write},
+};
+
+/// A device of one person, with a replica in memory.
+struct Device {
+    key: SigningKey,
+    replica: Replica<MemoryDisk>,
+    nonce: u64,
+}
+
+fn key(byte: u8) -> SigningKey {
+    SigningKey::from_secret(&Secret32::from_bytes([byte; 32]))
+}
+
+fn id(byte: u8) -> DeviceId {
+    DeviceId::from_bytes(*key(byte).verifying_key().as_bytes())
+}
+
+/// A device of the person `person` that holds the secret `epoch` but no record yet.
+fn device(byte: u8, person: u8, epoch: u8) -> Device {
+    let recovery = Recovery::from_entropy(&Secret32::from_bytes([person; 32]));
+    let inception = recovery.incept();
+    let log = DeviceLog::new(inception.person().unwrap(), inception.body());
+    let space = space_id(&key(person).verifying_key(), &inception.body().recovery_keeper);
+    let mut keyring = Keyring::default();
+    keyring.insert(Secret32::from_bytes([epoch; 32]), &[]);
+    let state = State::new(space, log, inception.body().clone(), keyring);
+    let opening = Opening {
+        id: JournalId::from_bytes([byte; 16]),
+        from: None,
+        known_durable: None,
+        salvage: false,
+        segment_len: SEGMENT_LEN,
+    };
+    let (journal, _) = Journal::open(MemoryDisk::default(), &opening, &mut |_, _, _| {}).unwrap();
+    Device { key: key(byte), replica: Replica::new(state, journal), nonce: u64::from(byte) << 32 }
+}
+
+impl Device {
+    fn nonces(nonce: &mut u64) -> impl FnMut() -> [u8; 24] + '_ {
+        move || {
+            *nonce += 1;
+            let mut bytes = [0; 24];
+            bytes[..8].copy_from_slice(&nonce.to_le_bytes());
+            bytes
+        }
+    }
+
+    fn state_operation(&mut self, author: Author, signer: &SigningKey, byte: u8) {
+        let person = self.replica.state().log().person();
+        let kem = KemSecret::from_secret(&Secret32::from_bytes([byte; 32])).public();
+        let certificate = Certificate { person, device: id(byte), kem, name: format!("d{byte}"), admin: true };
+        let device_signature = certificate.countersign(&key(byte));
+        let action = Action::Enrol { certificate, device_signature, verified: true };
+        let operation = self.replica.state().log().sign(author, action, signer);
+        let mut nonce = Self::nonces(&mut self.nonce);
+        self.replica.write_statement(Payload::Operation(operation), &mut nonce).unwrap();
+    }
+
+    fn write(&mut self, text: &str) {
+        let change = Change { document: DocumentId::from_bytes([1; 16]), bytes: text.into() };
+        let mut nonce = Self::nonces(&mut self.nonce);
+        let effects = self.replica.write(vec![Write::Change(change)], &self.key, &mut nonce).unwrap();
+        assert_eq!(effects.counted.len(), 1, "own writes count at once");
+        self.replica.sync().unwrap();
+    }
+
+    fn frontier(&self) -> Frontier {
+        Frontier::of(self.replica.state())
+    }
+}
+
+/// A laptop (1) that enrolled a phone (2); the phone knows nothing but the epoch.
+fn laptop_and_phone() -> (Device, Device) {
+    let mut laptop = device(1, 9, 7);
+    let recovery = Recovery::from_entropy(&Secret32::from_bytes([9; 32]));
+    laptop.state_operation(Author::Root, recovery.root(), 1);
+    laptop.state_operation(Author::Device(id(1)), &key(1), 2);
+    (laptop, device(2, 9, 7))
+}
+
+#[derive(Default)]
+struct Outcome {
+    bytes: usize,
+    frames: usize,
+    counted: Vec<NewlyCounted>,
+}
+
+/// Runs two sessions until nobody has anything to say.
+fn run(left: &mut Device, right: &mut Device, sessions: &mut [Session; 2]) -> Result<Outcome, SessionError> {
+    let mut outcome = Outcome::default();
+    for _ in 0..10_000 {
+        let mut quiet = true;
+        for side in [0, 1] {
+            let (from, to) = if side == 0 { (&mut *left, &mut *right) } else { (&mut *right, &mut *left) };
+            from.replica.sync().unwrap();
+            let Some(frame) = sessions[side].poll_frame(&mut from.replica).unwrap() else { continue };
+            quiet = false;
+            outcome.bytes += frame.len();
+            outcome.frames += 1;
+            let receiver = &mut sessions[1 - side];
+            if let Some(Event::Records(records)) = receiver.handle_frame(&frame, to.replica.state(), &to.key)? {
+                let ingested = to.replica.ingest(&records).unwrap();
+                assert!(ingested.unopened.is_empty());
+                receiver.ingested(&ingested);
+                outcome.counted.extend(ingested.effects.counted);
+            }
+        }
+        if quiet {
+            return Ok(outcome);
+        }
+    }
+    panic!("the exchange does not end");
+}
+
+fn open_sessions(binding: [[u8; 32]; 2]) -> [Session; 2] {
+    [Session::new(Role::Dialer, binding[0], [11; 32]), Session::new(Role::Listener, binding[1], [22; 32])]
+}
+
+fn sync(left: &mut Device, right: &mut Device) -> Result<Outcome, SessionError> {
+    run(left, right, &mut open_sessions([[5; 32]; 2]))
+}
+
+#[test]
+fn a_new_device_gets_everything_and_both_agree() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    (0..50).for_each(|n| laptop.write(&format!("change {n}")));
+    let outcome = sync(&mut laptop, &mut phone).unwrap();
+    assert_eq!(outcome.counted.len(), 50);
+    assert_eq!(laptop.frontier(), phone.frontier());
+    assert_eq!(phone.replica.state().log().devices().len(), 2);
+}
+
+#[test]
+fn edits_on_both_sides_meet_and_nothing_changed_is_cheap() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    laptop.write("first");
+    sync(&mut laptop, &mut phone).unwrap();
+    laptop.write("on the laptop");
+    phone.write("on the phone");
+    phone.write("on the phone again");
+    assert_eq!(laptop.frontier().missing_from(phone.replica.state()), 2);
+    sync(&mut laptop, &mut phone).unwrap();
+    assert_eq!(laptop.frontier(), phone.frontier());
+    let idle = sync(&mut laptop, &mut phone).unwrap();
+    assert!(idle.bytes <= 1_500, "{} bytes for two devices that agree", idle.bytes);
+    assert!(idle.counted.is_empty());
+}
+
+#[test]
+fn what_is_written_during_a_session_goes_out_and_is_not_echoed() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    let mut sessions = open_sessions([[5; 32]; 2]);
+    run(&mut laptop, &mut phone, &mut sessions).unwrap();
+    laptop.write("live");
+    let outcome = run(&mut laptop, &mut phone, &mut sessions).unwrap();
+    assert_eq!(outcome.counted.len(), 1);
+    assert_eq!(outcome.frames, 2, "the records, and the acknowledgement");
+}
+
+#[test]
+fn a_third_device_gets_what_the_second_relays() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    laptop.state_operation(Author::Device(id(1)), &key(1), 3);
+    let mut tablet = device(3, 9, 7);
+    laptop.write("a");
+    sync(&mut laptop, &mut phone).unwrap();
+    phone.write("b, after a");
+    sync(&mut phone, &mut tablet).unwrap();
+    assert_eq!(tablet.frontier(), phone.frontier());
+    tablet.write("c");
+    sync(&mut tablet, &mut laptop).unwrap();
+    assert_eq!(tablet.frontier(), laptop.frontier());
+}
+
+#[test]
+fn somebody_elses_node_learns_nothing_and_is_left() {
+    let (mut laptop, _) = laptop_and_phone();
+    let mut stranger = device(2, 8, 6);
+    assert_eq!(sync(&mut laptop, &mut stranger).err(), Some(SessionError::Unrecognised));
+}
+
+#[test]
+fn a_machine_in_the_middle_is_noticed() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    // Two connections, one to each, and frames passed on between them.
+    let outcome = run(&mut laptop, &mut phone, &mut open_sessions([[5; 32], [6; 32]]));
+    assert_eq!(outcome.err(), Some(SessionError::Unrecognised));
+}
+
+#[test]
+fn an_echo_does_not_pass_as_a_device() {
+    let (mut laptop, _) = laptop_and_phone();
+    let mut session = Session::new(Role::Dialer, [5; 32], [11; 32]);
+    let hello = session.poll_frame(&mut laptop.replica).unwrap().unwrap();
+    let echoed = session.handle_frame(&hello, laptop.replica.state(), &laptop.key);
+    assert_eq!(echoed, Err(SessionError::Malformed));
+}
+
+#[test]
+fn who_knows_the_epoch_but_no_enrolled_key_is_sent_nothing() {
+    let (mut laptop, _) = laptop_and_phone();
+    laptop.write("private");
+    let mut thief = device(4, 9, 7);
+    let outcome = sync(&mut laptop, &mut thief).unwrap();
+    assert!(outcome.counted.is_empty());
+    assert_eq!(thief.frontier().chains, []);
+}
+
+#[test]
+fn records_before_the_proof_are_refused() {
+    let (laptop, _) = laptop_and_phone();
+    let mut session = Session::new(Role::Dialer, [5; 32], [11; 32]);
+    let frame = frame_of_records(&[vec![1; 300]]);
+    assert_eq!(session.handle_frame(&frame, laptop.replica.state(), &laptop.key), Err(SessionError::Malformed));
+}
+
+#[test]
+fn a_second_history_of_a_device_is_noticed() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    sync(&mut laptop, &mut phone).unwrap();
+    let (mut copy, _) = laptop_and_phone();
+    copy.nonce += 1_000;
+    laptop.write("one history");
+    copy.write("another");
+    sync(&mut laptop, &mut phone).unwrap();
+    assert_eq!(sync(&mut copy, &mut phone).err(), Some(SessionError::Fork { device: id(1) }));
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_frame_is_taken_or_refused(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300), first in 0_u8..=255) {
+        let (laptop, _) = laptop_and_phone();
+        let mut session = Session::new(Role::Dialer, [5; 32], [11; 32]);
+        let mut frame = vec![first, 1];
+        frame.extend(bytes);
+        let _ = session.handle_frame(&frame, laptop.replica.state(), &laptop.key);
+        frame[0] = 10;
+        let _ = session.handle_frame(&frame, laptop.replica.state(), &laptop.key);
+    }
+}
