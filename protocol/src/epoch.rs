@@ -317,8 +317,15 @@ mod tests {
 
     fn begin(recipient: &KemSecret, epoch_secret: u8, earlier: &Keyring) -> Signed<EpochStatement> {
         let space = space_id(&keeper().verifying_key(), &recovery_keeper());
-        EpochStatement::begin(space, &keeper(), &secret(epoch_secret), &[recipient.public()], earlier, &secret(4))
-            .unwrap()
+        EpochStatement::begin(
+            space,
+            &keeper(),
+            &secret(epoch_secret),
+            &[recipient.public()],
+            earlier,
+            &secret(4),
+        )
+        .unwrap()
     }
 
     #[test]

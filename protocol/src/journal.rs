@@ -77,7 +77,8 @@ pub struct Location {
 pub struct Opening {
     /// The journal's name: an empty disk gets it, any other must have it.
     pub id: JournalId,
-    /// Where to begin handing out records: a [`Journal::position`] from before, or the start.
+    /// Where to begin handing out records: a [`Journal::position`] from before, or the start. It is
+    /// relied on: from a place between no two frames, everything behind it looks torn.
     pub from: Option<Position>,
     /// A [`Journal::position`] from before: a journal that ends earlier is damaged, not torn.
     pub known_durable: Option<Position>,

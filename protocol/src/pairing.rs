@@ -44,10 +44,7 @@ pub use message::{InviterStatement, JoinerStatement, Welcome};
 pub use ticket::{Ticket, TicketError, TicketSecret};
 pub use transcript::Channel;
 
-use crate::{
-    crypto::sign::Signature,
-    identity::certificate::Certificate,
-};
+use crate::{crypto::sign::Signature, identity::certificate::Certificate};
 
 /// Bytes of a frame before the welcome: the largest, a reveal, needs a quarter. What a stranger can
 /// make a node parse.
@@ -101,7 +98,8 @@ pub enum Output {
     },
     /// The other side knows all it must; close the stream.
     Finished,
-    /// It is over, and nothing changed; close the stream once earlier outputs are sent.
+    /// It is over; close the stream once earlier outputs are sent. A device that was enrolled
+    /// before stays enrolled.
     Failed(PairingError),
 }
 

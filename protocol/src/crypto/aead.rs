@@ -30,7 +30,12 @@ pub fn seal(key: &Secret32, nonce: &[u8; NONCE_LEN], associated: &[u8], plaintex
 ///
 /// # Errors
 /// When a bit of key, nonce, associated data or ciphertext differs.
-pub fn open(key: &Secret32, nonce: &[u8; NONCE_LEN], associated: &[u8], sealed: &[u8]) -> Result<Vec<u8>, DoesNotOpen> {
+pub fn open(
+    key: &Secret32,
+    nonce: &[u8; NONCE_LEN],
+    associated: &[u8],
+    sealed: &[u8],
+) -> Result<Vec<u8>, DoesNotOpen> {
     cipher(key).decrypt(&(*nonce).into(), Payload { msg: sealed, aad: associated }).map_err(|_| DoesNotOpen)
 }
 

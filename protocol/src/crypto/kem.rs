@@ -1,7 +1,10 @@
 //! Sealing to somebody's public key: HPKE (RFC 9180) in base mode, with DHKEM(X25519,
 //! HKDF-SHA256), HKDF-SHA256 and ChaCha20-Poly1305.
 
-use hpke::{Deserializable as _, Kem as _, OpModeR, OpModeS, Serializable as _, aead::ChaCha20Poly1305, kdf::HkdfSha256};
+use hpke::{
+    Deserializable as _, Kem as _, OpModeR, OpModeS, Serializable as _, aead::ChaCha20Poly1305,
+    kdf::HkdfSha256,
+};
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
 use serde::{Deserialize, Serialize};
 
@@ -43,18 +46,25 @@ impl KemPublic {
     ///
     /// # Errors
     /// When this key is a point that leads to a shared secret of zero.
-    pub fn seal(&self, info: &[u8], associated: &[u8], plaintext: &[u8], entropy: &Secret32) -> Result<SealedTo, DoesNotOpen> {
+    pub fn seal(
+        &self,
+        info: &[u8],
+        associated: &[u8],
+        plaintext: &[u8],
+        entropy: &Secret32,
+    ) -> Result<SealedTo, DoesNotOpen> {
         let public = <Kem as hpke::Kem>::PublicKey::from_bytes(&self.0).map_err(|_| DoesNotOpen)?;
         let mut rng = ChaCha20Rng::from_seed(*entropy.expose());
-        let (encapsulated, ciphertext) = hpke::single_shot_seal_with_rng::<ChaCha20Poly1305, HkdfSha256, Kem>(
-            &OpModeS::Base,
-            &public,
-            info,
-            plaintext,
-            associated,
-            &mut rng,
-        )
-        .map_err(|_| DoesNotOpen)?;
+        let (encapsulated, ciphertext) =
+            hpke::single_shot_seal_with_rng::<ChaCha20Poly1305, HkdfSha256, Kem>(
+                &OpModeS::Base,
+                &public,
+                info,
+                plaintext,
+                associated,
+                &mut rng,
+            )
+            .map_err(|_| DoesNotOpen)?;
         Ok(SealedTo { encapsulated: encapsulated.to_bytes().into(), ciphertext })
     }
 }
@@ -78,7 +88,8 @@ impl KemSecret {
     /// # Errors
     /// When it was sealed to another key, for another purpose, or was altered.
     pub fn open(&self, info: &[u8], associated: &[u8], sealed: &SealedTo) -> Result<Vec<u8>, DoesNotOpen> {
-        let encapsulated = <Kem as hpke::Kem>::EncappedKey::from_bytes(&sealed.encapsulated).map_err(|_| DoesNotOpen)?;
+        let encapsulated =
+            <Kem as hpke::Kem>::EncappedKey::from_bytes(&sealed.encapsulated).map_err(|_| DoesNotOpen)?;
         hpke::single_shot_open::<ChaCha20Poly1305, HkdfSha256, Kem>(
             &OpModeR::Base,
             &self.secret,
@@ -99,7 +110,8 @@ mod tests {
     fn only_the_named_key_purpose_and_context_open() {
         let bob = KemSecret::from_secret(&Secret32::from_bytes([1; 32]));
         let eve = KemSecret::from_secret(&Secret32::from_bytes([2; 32]));
-        let sealed = bob.public().seal(b"grant", b"space", b"secret", &Secret32::from_bytes([3; 32])).unwrap();
+        let sealed =
+            bob.public().seal(b"grant", b"space", b"secret", &Secret32::from_bytes([3; 32])).unwrap();
         assert_eq!(bob.open(b"grant", b"space", &sealed).as_deref(), Ok(&b"secret"[..]));
         assert_eq!(eve.open(b"grant", b"space", &sealed), Err(DoesNotOpen));
         assert_eq!(bob.open(b"epoch", b"space", &sealed), Err(DoesNotOpen));

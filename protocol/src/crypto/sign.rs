@@ -82,7 +82,8 @@ impl Signature {
 impl Serialize for Signature {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (low, high) = self.0.split_at(32);
-        (<[u8; 32]>::try_from(low).expect("32"), <[u8; 32]>::try_from(high).expect("32")).serialize(serializer)
+        (<[u8; 32]>::try_from(low).expect("32"), <[u8; 32]>::try_from(high).expect("32"))
+            .serialize(serializer)
     }
 }
 

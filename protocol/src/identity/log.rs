@@ -303,8 +303,13 @@ mod tests {
 
     fn enrol(log: &DeviceLog, byte: u8, admin: bool) -> Action {
         let kem = KemSecret::from_secret(&Secret32::from_bytes([byte; 32])).public();
-        let certificate =
-            Certificate { person: log.person(), device: device(byte), kem, name: format!("device {byte}"), admin };
+        let certificate = Certificate {
+            person: log.person(),
+            device: device(byte),
+            kem,
+            name: format!("device {byte}"),
+            admin,
+        };
         let device_signature = certificate.countersign(&key(byte));
         Action::Enrol { certificate, device_signature, verified: true }
     }

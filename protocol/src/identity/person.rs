@@ -97,7 +97,8 @@ mod tests {
 
     #[test]
     fn one_phrase_is_one_person() {
-        let person = |byte| Recovery::from_entropy(&Secret32::from_bytes([byte; 32])).incept().person().unwrap();
+        let person =
+            |byte| Recovery::from_entropy(&Secret32::from_bytes([byte; 32])).incept().person().unwrap();
         assert_eq!(person(1), person(1));
         assert_ne!(person(1), person(2));
     }

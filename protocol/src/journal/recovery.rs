@@ -133,12 +133,12 @@ impl<D: Disk> Scan<'_, D> {
             expected = number.next();
             let len = self.disk.len(number)?;
             match self.header(number, len)? {
-                Ok(previous_end) => segments.push(Segment { number, len, previous_end: Some(previous_end) }),
-                Err(()) if Some(number) == last && len <= HEADER_LEN as u64 => {
+                Some(end) => segments.push(Segment { number, len, previous_end: Some(end) }),
+                None if Some(number) == last && len <= HEADER_LEN as u64 => {
                     self.raise_floor(number, segments.last())?;
                     return Ok(Survey { segments, unfinished: Some(number) });
                 }
-                Err(()) => {
+                None => {
                     self.damage(number, 0, len.min(HEADER_LEN as u64))?;
                     segments.push(Segment { number, len, previous_end: None });
                 }
@@ -157,29 +157,27 @@ impl<D: Disk> Scan<'_, D> {
             self.damage(unfinished, 0, 0)?;
         }
         let whole = previous.map(|segment| Position { segment: segment.number, offset: segment.len });
-        self.floor = whole.or(self.floor);
+        self.floor = self.floor.max(whole);
         Ok(())
     }
 
     /// Reads one header; gives the length of the segment before, or nothing if it does not hold.
-    fn header(&mut self, number: SegmentNumber, len: u64) -> Result<Result<u64, ()>, JournalError<D::Error>> {
+    fn header(&mut self, number: SegmentNumber, len: u64) -> Result<Option<u64>, JournalError<D::Error>> {
         let mut bytes = [0; HEADER_LEN];
         let there = usize::try_from(len).unwrap_or(HEADER_LEN).min(HEADER_LEN);
         self.disk.read(number, 0, &mut bytes[..there])?;
         match Header::decode(&bytes[..there]) {
             Ok(header) if header.id != self.opening.id => Err(JournalError::Foreign { segment: number }),
-            Ok(header) if header.segment == number => Ok(Ok(header.previous_end)),
+            Ok(header) if header.segment == number => Ok(Some(header.previous_end)),
             Err(HeaderError::Newer(found)) => {
                 Err(JournalError::Newer { segment: number, found, known: VERSION })
             }
             // A salvage reads on: frames are bound to the journal's name and would not hold in
             // what really is a stranger's file.
-            Err(HeaderError::Foreign)
-                if there == HEADER_LEN && len > HEADER_LEN as u64 && !self.opening.salvage =>
-            {
+            Err(HeaderError::Foreign) if len > HEADER_LEN as u64 && !self.opening.salvage => {
                 Err(JournalError::Foreign { segment: number })
             }
-            Ok(_) | Err(HeaderError::Damaged | HeaderError::Foreign) => Ok(Err(())),
+            Ok(_) | Err(HeaderError::Damaged | HeaderError::Foreign) => Ok(None),
         }
     }
 
@@ -300,7 +298,7 @@ impl<D: Disk> Scan<'_, D> {
         if !self.opening.salvage {
             return Err(JournalError::Damaged { segment, offset });
         }
-        self.report.damaged_bytes += bytes;
+        self.report.damaged_bytes = self.report.damaged_bytes.saturating_add(bytes);
         if self.report.damage.len() < MAX_LISTED_DAMAGE {
             self.report.damage.push(Damage { position: Position { segment, offset }, bytes });
         }

@@ -412,3 +412,35 @@ fn a_half_made_segment_that_may_come_back_stops_everything() {
     assert_eq!(journal.append(&records(1, 50)), Err(JournalError::Disk(MemoryDiskError::Full)));
     assert_eq!(journal.append(&records(1, 50)), Err(JournalError::Failed));
 }
+
+#[test]
+fn arbitrary_damage_neither_panics_nor_invents() {
+    let (disk, all, position) = closed_journal();
+    for seed in 0..3_000 {
+        let mut choices = Choices(seed);
+        let mut disk = disk.clone();
+        for _ in 0..=choices.below(4) {
+            let segment = SegmentNumber::new(u32::try_from(choices.below(4)).unwrap() + 1).unwrap();
+            let mut bytes = disk.bytes(segment).unwrap_or_default().to_vec();
+            let at = usize::try_from(choices.below(bytes.len() as u64 + 1)).unwrap();
+            match choices.below(4) {
+                0 => bytes.truncate(at),
+                1 => bytes.extend_from_within(at..),
+                2 => drop(bytes.drain(at..(at + 7).min(bytes.len()))),
+                _ => bytes.extend((0..choices.below(90)).map(|_| u8::try_from(choices.below(256)).unwrap())),
+            }
+            disk.put(segment, bytes);
+        }
+        let offset = if choices.below(2) == 0 { u64::MAX } else { choices.below(400) };
+        let place = Position { segment: position.segment, offset };
+        for salvage in [false, true] {
+            let from = (choices.below(4) == 0).then_some(place);
+            let known_durable = (choices.below(2) == 0).then_some(place);
+            let opening = Opening { salvage, from, known_durable, ..Opening::new(ID) };
+            if let Ok((found, _)) = open(&mut disk.clone(), &opening) {
+                let mut all = all.iter();
+                assert!(found.iter().all(|record| all.any(|written| written == record)), "seed {seed}");
+            }
+        }
+    }
+}

@@ -1,1 +1,117 @@
+//! Runs `protocol/vectors/journal`. The bytes there were made by another program, from the
+//! specification.
 
+use serde::Deserialize;
+
+use super::{memory::MemoryDisk, *};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Vectors {
+    #[serde(rename = "about")]
+    _about: String,
+    journal_id: String,
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    name: String,
+    #[serde(rename = "comment")]
+    _comment: String,
+    segments: Vec<Segment>,
+    known_durable: Option<Position>,
+    from: Option<Position>,
+    expect: Expect,
+}
+
+#[derive(Deserialize)]
+struct Segment {
+    number: SegmentNumber,
+    bytes: String,
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(untagged)]
+enum Expect {
+    Opens { opens: Opens },
+    Refused { refused: String, segment: SegmentNumber, offset: Option<u64>, found: Option<u16> },
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+struct Opens {
+    records: Vec<String>,
+    torn_bytes: u64,
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    data_encoding::HEXLOWER.decode(hex.as_bytes()).unwrap()
+}
+
+fn run(case: &Case, opening: &Opening, disk: &mut MemoryDisk) -> Expect {
+    let mut records = Vec::new();
+    let opened = Journal::open(disk, opening, &mut |_, _, record| {
+        records.push(data_encoding::HEXLOWER.encode(record));
+    });
+    let refused = |refused: &str, segment, offset, found| {
+        let refused = refused.to_owned();
+        Expect::Refused { refused, segment, offset, found }
+    };
+    match opened {
+        Ok((_, recovery)) => Expect::Opens { opens: Opens { records, torn_bytes: recovery.torn_bytes } },
+        Err(JournalError::Damaged { segment, offset }) => refused("damaged", segment, Some(offset), None),
+        Err(JournalError::Foreign { segment }) => refused("foreign", segment, None, None),
+        Err(JournalError::Newer { segment, found, .. }) => refused("newer", segment, None, Some(found)),
+        Err(error) => panic!("{}: {error}", case.name),
+    }
+}
+
+#[test]
+fn every_vector_holds() {
+    let text = include_str!("../../vectors/journal/journals.json");
+    let vectors: Vectors = serde_json::from_str(text).unwrap();
+    let id = JournalId::from_bytes(bytes(&vectors.journal_id).try_into().unwrap());
+    for case in &vectors.cases {
+        let mut disk = MemoryDisk::new();
+        for segment in &case.segments {
+            disk.put(segment.number, bytes(&segment.bytes));
+        }
+        let opening = Opening { known_durable: case.known_durable, from: case.from, ..Opening::new(id) };
+        let before = disk.clone();
+        assert_eq!(run(case, &opening, &mut disk), case.expect, "{}", case.name);
+        if matches!(case.expect, Expect::Refused { .. }) {
+            for segment in &case.segments {
+                let name = &case.name;
+                assert_eq!(
+                    disk.bytes(segment.number),
+                    before.bytes(segment.number),
+                    "{name}: left as it was"
+                );
+            }
+        }
+    }
+    let refusals = vectors.cases.iter().filter(|case| matches!(case.expect, Expect::Refused { .. })).count();
+    assert!(refusals * 2 > vectors.cases.len(), "most vectors are refusals");
+}
+
+#[test]
+fn what_is_written_is_what_the_vectors_hold() {
+    let text = include_str!("../../vectors/journal/journals.json");
+    let vectors: Vectors = serde_json::from_str(text).unwrap();
+    let case = vectors.cases.iter().find(|case| case.name == "two segments").unwrap();
+    let Expect::Opens { opens } = &case.expect else { panic!("it opens") };
+    let records: Vec<_> = opens.records.iter().map(|hex| bytes(hex)).collect();
+
+    let id = JournalId::from_bytes(bytes(&vectors.journal_id).try_into().unwrap());
+    let opening = Opening { segment_len: 120, ..Opening::new(id) };
+    let mut disk = MemoryDisk::new();
+    let (mut journal, _) = Journal::open(&mut disk, &opening, &mut |_, _, _| {}).unwrap();
+    for group in [&records[..2], &records[2..]] {
+        journal.append(group).unwrap();
+        journal.sync().unwrap();
+    }
+    for segment in &case.segments {
+        assert_eq!(disk.bytes(segment.number).unwrap(), bytes(&segment.bytes));
+    }
+}

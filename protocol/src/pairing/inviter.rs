@@ -227,7 +227,13 @@ impl Inviter {
         Ok((State::Commit(session), vec![Output::Send(answer)]))
     }
 
-    fn commit(&self, mut session: Session, invitation: &mut Invitation, frame: &[u8], now: Timestamp) -> Step {
+    fn commit(
+        &self,
+        mut session: Session,
+        invitation: &mut Invitation,
+        frame: &[u8],
+        now: Timestamp,
+    ) -> Step {
         // Bytes that do not open leave the ticket alone: a stranger could burn it otherwise.
         let message = session.open(frame, MAX_HANDSHAKE_FRAME_LEN).map_err(|error| match error {
             PairingError::Broken => Failure::to_stranger(PairingError::NotInvited),

@@ -9,7 +9,7 @@ use crate::{
         kem::{KemPublic, SealedTo},
         sign::Signature,
     },
-    id::DeviceId,
+    id::{DeviceId, SpaceId},
 };
 
 /// What the joining device says about itself.
@@ -38,6 +38,8 @@ pub struct InviterStatement {
 /// follows from a secret that was shown on a screen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Welcome {
+    /// The self space, whose epochs the grant opens.
+    pub space: SpaceId,
     /// The signed operations of the device log, each after those it builds on.
     pub operations: Vec<Vec<u8>>,
     /// The epoch secrets, as `epoch::Grant` seals them in this pairing's context.

@@ -75,7 +75,10 @@ fn joiner() -> Joiner {
 }
 
 fn frames(outputs: &[Output]) -> Vec<Vec<u8>> {
-    outputs.iter().filter_map(|output| if let Output::Send(frame) = output { Some(frame.clone()) } else { None }).collect()
+    outputs
+        .iter()
+        .filter_map(|output| if let Output::Send(frame) = output { Some(frame.clone()) } else { None })
+        .collect()
 }
 
 /// Carries frames both ways until nobody has any more; gives what else each side put out.
@@ -117,7 +120,7 @@ fn welcome(kem: &crate::crypto::kem::KemPublic, context: &[u8; 32]) -> Welcome {
     let mut keyring = Keyring::default();
     keyring.insert(secret(99), &[]);
     let grant = keyring.to_grant().seal(kem, context, &secret(98)).unwrap();
-    Welcome { operations: vec![b"operation".to_vec()], grant }
+    Welcome { space: crate::id::SpaceId::from_bytes([4; 32]), operations: vec![b"operation".to_vec()], grant }
 }
 
 #[test]
@@ -130,7 +133,10 @@ fn a_device_joins_and_holds_the_secrets() {
         panic!("expected an enrolment, got {outputs:?}");
     };
     certificate.verify_countersignature(device_signature).unwrap();
-    assert_eq!(certificate.device.as_bytes(), SigningKey::from_secret(&secret(70)).verifying_key().as_bytes());
+    assert_eq!(
+        certificate.device.as_bytes(),
+        SigningKey::from_secret(&secret(70)).verifying_key().as_bytes()
+    );
 
     let sent = frames(&inviter.welcome(welcome(&certificate.kem, context)));
     let outputs = joiner.handle(&sent[0], NOW);
@@ -211,7 +217,10 @@ fn by_hand(inviter: &mut Inviter, invitation: &mut Invitation, committed_to: &Me
 fn reveal(nonce: u8, name: &str) -> Message {
     let kem = KemSecret::from_secret(&secret(70)).public();
     let device = DeviceId::from_bytes(*SigningKey::from_secret(&secret(70)).verifying_key().as_bytes());
-    Message::JoinerReveal { nonce: [nonce; 32], statement: JoinerStatement { device, kem, name: name.to_owned() } }
+    Message::JoinerReveal {
+        nonce: [nonce; 32],
+        statement: JoinerStatement { device, kem, name: name.to_owned() },
+    }
 }
 
 #[test]
@@ -227,9 +236,12 @@ fn an_inviter_that_reveals_something_else_is_refused() {
     let mut joiner = joiner();
     let salts = [4; 32];
     let outputs = joiner.start();
-    let Ok(Message::Hello { salt }) = Message::read(&frames(&outputs)[0], 99) else { panic!("expected a hello") };
+    let Ok(Message::Hello { salt }) = Message::read(&frames(&outputs)[0], 99) else {
+        panic!("expected a hello")
+    };
     let channel = channel(PHONE_PEER, LAPTOP_PEER);
-    let mut session = Session::new(Side::Inviter, &TicketSecret::from_bytes([7; 16]), &channel, &salt, &salts);
+    let mut session =
+        Session::new(Side::Inviter, &TicketSecret::from_bytes([7; 16]), &channel, &salt, &salts);
     joiner.handle(&encode(&Message::Hello { salt: salts }), NOW);
     let statement = InviterStatement {
         inception: Recovery::from_entropy(&secret(50)).incept().to_bytes(),
@@ -389,6 +401,9 @@ fn with_replaced_frame(at: usize, replace: impl Fn(&[u8]) -> Vec<u8>) {
 }
 
 proptest! {
+    // Each case is a whole session with its signatures.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn garbage_ends_the_session(at in 0..7_usize, garbage in prop::collection::vec(any::<u8>(), 0..300)) {
         with_replaced_frame(at, |_| garbage.clone());

@@ -219,7 +219,10 @@ mod tests {
             let words = recovery_words(&entropy, language);
             assert_eq!(words.len(), RECOVERY_WORDS);
             assert_eq!(recovery_entropy(&words.join(" ")).as_ref(), Ok(&entropy));
-            assert_eq!(recovery_entropy(&folded(&words.join("\n")).collect::<String>()).as_ref(), Ok(&entropy));
+            assert_eq!(
+                recovery_entropy(&folded(&words.join("\n")).collect::<String>()).as_ref(),
+                Ok(&entropy)
+            );
         }
     }
 

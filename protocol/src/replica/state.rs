@@ -239,6 +239,14 @@ impl State {
         self.uncounted.iter()
     }
 
+    /// Where every record lies that is held, in the order of the journal.
+    #[must_use]
+    pub fn locations(&self) -> Vec<Location> {
+        let mut locations: Vec<Location> = self.held.values().copied().collect();
+        locations.sort_unstable();
+        locations
+    }
+
     /// Changes and chunks that no counted commit names, sorted: those of commits that are not
     /// complete yet, and those whose commit was lost.
     #[must_use]

@@ -69,6 +69,19 @@ impl Frontier {
         self.chains.iter().find(differs).map(|head| head.device)
     }
 
+    /// Whether it reaches a device's commit of this number.
+    #[must_use]
+    pub fn has(&self, device: &DeviceId, number: u64) -> bool {
+        self.chains.iter().any(|head| head.device == *device && head.number >= number)
+    }
+
+    /// Whether all that it reaches counts in `state` too.
+    #[must_use]
+    pub fn is_covered_by(&self, state: &State) -> bool {
+        self.chains.iter().all(|head| state.head(&head.device).0 >= head.number)
+            && self.operations.iter().all(|operation| state.log().contains(operation))
+    }
+
     /// How many of the commits that count in `state` this frontier lacks.
     #[must_use]
     pub fn missing_from(&self, state: &State) -> u64 {

@@ -1,0 +1,603 @@
+# What Musette says in English. The French catalogue has the same keys and variables; a test
+# compares them. Plain, kind, short; no sentence blames the person.
+
+## Asking
+
+prompt = { $question }{" "}
+prompt-with-default = { $question } [{ $default }]{" "}
+ask-name = Your name, as you want to see it:
+ask-device = A name for this device:
+ask-passphrase = Your passphrase:
+ask-new-passphrase = A passphrase (or Enter for none):
+ask-passphrase-again = The same once more:
+ask-word = Word number { $position }:
+passphrases-differ = These two are not the same. Please try again.
+default-name = Me
+default-device = My device
+
+## Making a Musette
+
+vault-explained =
+    A passphrase locks your Musette on this device: without it, nobody who copies the disk can
+    read anything, and nobody can give it back to you. Without a passphrase, a key file opens
+    it: whoever can read your files can then read your Musette.
+vault-key-file = No passphrase: a key file in the home opens this Musette. Whoever can read your files can read it too.
+init-name-from-system = Name taken from this system: { $name }
+init-device-from-system = Device name taken from this system: { $name }
+init-created = Welcome, { $name }. Your Musette is on "{ $device }", in { $home }
+init-words-written = Your 24 recovery words are in { $file }. Copy them by hand, then delete the file.
+init-words-next =
+    Write down your 24 recovery words soon: without them, losing every device means losing everything.
+    To see them: musette recovery show
+init-next = To start: musette up
+
+## Running
+
+up-listening = Listening on { $address }
+up-next = Ready. To add a device: musette device invite. To stop: Ctrl-C.
+up-stopping = Stopping…
+up-items = { $count ->
+    [one] One item is new or changed.
+   *[other] { $count } items are new or changed.
+}
+up-device-here = "{ $device }" is connected.
+up-device-gone = "{ $device }" is no longer connected.
+up-pairing-waiting = Waiting for a new device.
+up-pairing-confirm = "{ $device }" wants to join. If it is yours: musette device confirm "the three words it shows"
+up-pairing-joined = "{ $device }" has joined.
+up-pairing-failed = The new device did not join. { $reason }
+
+## Recovery words
+
+recovery-warning = Whoever has these words has your whole Musette. Copy them on paper, for your eyes only; no photo, no file.
+recovery-then-check = Once they are on paper: musette recovery check
+recovery-checked = That is right. This device no longer keeps the words; keep the paper safe.
+
+## Status
+
+status-person = { $name }, on "{ $device }"
+status-home = Home: { $home }
+status-items = { $count ->
+    [0] Nothing in it yet.
+    [one] One item.
+   *[other] { $count } items.
+}
+status-devices = Devices:
+status-vault-passphrase = Locked with a passphrase.
+status-vault-key-file = Opened by a key file: whoever can read your files can read your Musette.
+status-running = The node is running.
+status-stopped = The node is not running. To start it: musette up
+status-recovery-unchecked = Your recovery words have not been checked yet: musette recovery show, then musette recovery check
+status-recovery-elsewhere = This device does not keep your recovery words. They are where you wrote them down.
+status-notice = Please note: { $notice }
+notice-index-rebuilt = the index could not be opened. It was set aside and rebuilt from the journal; nothing is lost.
+notice-no-index = the index cannot be used. Everything works, only starting is slower. To rebuild it: musette doctor --rebuild
+notice-torn-tail = the last write was cut short. Its unfinished end was removed; everything that was saved is there.
+notice-damage-skipped = part of the journal is damaged and was left aside. See musette doctor; your other devices may have what is missing.
+notice-healing = this device is fetching back what it had sent before its disk was set back; it cannot write until then.
+notice-healed = this device has its writings back, from before its disk was set back.
+notice-device-unverified = "{ $name }" joined without comparing words.
+notice-key-file-vault = a key file opens this Musette: whoever can read your files can read it.
+notice-recovery-unchecked = your recovery words have not been checked yet: musette recovery show, then musette recovery check
+
+sync-only-here = Only on this device.
+sync-everywhere = On all { $of } of your devices.
+sync-partly = On { $have } of your { $of } devices.
+
+device-line = { $name }: { $state }
+device-this = this device
+device-agrees = has everything
+device-behind = { $missing ->
+    [one] one change is still to be sent
+   *[other] { $missing } changes are still to be sent
+}
+device-unreachable = out of reach, last seen { $since }
+device-never-met = not met yet
+device-unverified = { $device } (words not compared)
+device-reason = { $device }. { $reason }
+
+## Pairing
+
+invite-next = On the new device: musette device join TICKET, with the line above. It works once, until { $expires }.
+invite-then-confirm = The new device will show three words. Then, here: musette device confirm "the three words"
+invite-then-nothing = It will be let in without comparing words.
+confirm-done = Confirmed. Your devices:
+join-connecting = Looking for your other device…
+join-words =
+    These three words must be confirmed on your other device:
+        { $words }
+    There, type: musette device confirm "{ $words }"
+join-waiting = Waiting for the other device…
+join-syncing = records received
+join-done = { $items ->
+    [0] Done. Your Musette is here; there is nothing in it yet.
+    [one] Done. Your Musette is here, with one item.
+   *[other] Done. Your Musette is here, with { $items } items.
+}
+join-next = To keep in sync: musette up
+
+## Items
+
+untitled = (untitled)
+item-saved = Saved. To see it: musette show { $id }
+list-count = { $count ->
+    [0] Nothing here yet.
+    [one] One item.
+   *[other] { $count } items.
+}
+list-conflict = { $title } (to be chosen)
+value-none = (none)
+value-yes = yes
+value-no = no
+provenance-declared = Written by you.
+provenance-declared-on = Written by you on { $on }.
+provenance-imported = Imported from { $source }.
+provenance-imported-from = Imported from { $source } on { $on } ({ $file }, line { $row }).
+show-attachment =
+    {"  "}Attached: { $name } ({ $size })
+    {"    "}musette extract { $id } { $quoted } --to { $quoted }
+show-conflict = Your devices say different things for "{ $field }":
+show-resolve = To choose:
+history-by = { $at }, on "{ $device }"
+history-imported = Imported from { $source }
+history-at = { $at }
+history-unknown = At an unknown time
+history-set = {"  "}{ $field }: { $to }
+history-changed = {"  "}{ $field }: { $from } → { $to }
+extract-done = { $file } written ({ $size }).
+kinds-next = For the fields of one: musette kinds KIND
+shape-text = text
+shape-long-text = long text
+shape-number = whole number
+shape-yes-no = yes or no
+shape-date = date: 2014, 2014-04 or 2014-04-01
+shape-list = list: one FIELD=VALUE each
+shape-link = link
+timeline-empty = Nothing dated here yet.
+
+choice-diploma = diploma
+choice-course = course
+choice-certificate = certificate
+choice-prize = prize
+choice-attestation = attestation
+choice-other = other
+choice-have = have it
+choice-wanted = wanted
+choice-done-with = done with it
+choice-idea = idea
+choice-active = active
+choice-paused = paused
+choice-done = done
+choice-dropped = dropped
+choice-open = open
+choice-doing = under way
+choice-peer = peer
+choice-manager = manager
+choice-organisation = organisation
+choice-client = client
+choice-teacher = teacher
+choice-ordinary = ordinary
+choice-personal = personal
+choice-confidential = confidential
+choice-sealed = sealed
+sphere-work = work
+sphere-training = training
+sphere-association = volunteering
+sphere-personal = personal
+
+## Dates
+
+month = { $number ->
+    [1] January
+    [2] February
+    [3] March
+    [4] April
+    [5] May
+    [6] June
+    [7] July
+    [8] August
+    [9] September
+    [10] October
+    [11] November
+   *[12] December
+}
+date-day = { $day } { $month }
+date-day-year = { $day } { $year }
+date-month-year = { $month } { $year }
+date-and-time = { $date }, { $time }
+date-range = { $from } to { $to }
+date-days = { $from }–{ $to }
+date-since = since { $from }
+date-until = until { $to }
+date-unknown = at an unknown time
+
+## Imports
+
+import-file = { $file }: { $counts }
+import-total = In all: { $counts }
+import-added = { $count } new
+import-changed = { $count } updated
+import-unchanged = { $count } already there
+import-kept = { $count } kept as you edited them
+import-skipped = { $count } skipped
+import-failed = { $count } not readable
+import-none = nothing
+import-row = { $file }, line { $row }: { $outcome }. { $detail }
+import-row-file = { $file }: { $outcome }. { $detail }
+import-fields = { $title } ({ $fields })
+import-rows-left-off = { $count ->
+    [one] One more line is not shown.
+   *[other] { $count } more lines are not shown.
+}
+import-dry-run = This was a rehearsal: nothing was saved. Without --dry-run it will be.
+import-undo = To take it back: musette import undo { $batch }
+import-list-empty = Nothing was imported yet.
+import-batch = { $added } new, { $changed } updated
+import-undone = taken back
+row-added = new
+row-changed = updated
+row-kept = kept as you edited it
+row-skipped = skipped
+row-notice = noted
+row-failed = not readable
+undo-done = Taken back: { $removed } removed, { $reverted } as before.
+undo-kept = { $count ->
+    [one] One stays, because you edited it since:
+   *[other] { $count } stay, because you edited them since:
+}
+
+reason-cell-count = { $expected } cells expected, { $found } found.
+reason-record-too-long = Longer than { $limit } bytes.
+reason-unclosed-quote = A quotation mark opens here and is never closed.
+reason-missing-field = "{ $column }" is empty.
+reason-bad-date = The date "{ $text }" in "{ $column }" could not be read; it is in the item's note.
+reason-not-visible = Not shown by its receiver (status { $status }).
+reason-not-accepted = Not accepted (status { $status }).
+reason-photo-left-out = { $count ->
+    [one] One picture or sound was left out.
+   *[other] { $count } pictures or sounds were left out.
+}
+reason-agent-left-out = A card inside this one was left out.
+reason-unterminated-card = This card begins and does not end.
+reason-empty-card = This card names nobody.
+reason-files-not-mapped = { $count ->
+    [one] One file of the archive holds nothing that becomes an item.
+   *[other] { $count } files of the archive hold nothing that becomes an item.
+}
+reason-header-not-found = The columns of this table are not the expected ones.
+reason-entry-too-large = Larger than { $limit } bytes once unpacked.
+reason-entry-damaged = This file of the archive is damaged.
+reason-entry-unsupported = This file of the archive is encrypted or packed in an unknown way.
+reason-too-many-rows = Only the first { $limit } lines were read.
+reason-undone = You took it back before; it stays away.
+
+## Doctor
+
+doctor-ok = ✓ { $check }
+doctor-wrong =
+    ✗ { $check }
+    {"  "}{ $hint }
+doctor-hint = Keep a copy of the home folder before trying anything.
+doctor-sound = Everything is in order.
+doctor-unsound = Something needs care; see above.
+doctor-rebuilt = The index was made anew from the journal.
+check-journal-readable = Journal: { $bad ->
+    [0] each of its { $records } records is whole
+    [one] one of its { $records } records cannot be read
+   *[other] { $bad } of its { $records } records cannot be read
+}
+check-records-counted = { $orphans ->
+    [0] Records: each belongs to a signed commit
+    [one] Records: one belongs to no commit yet
+   *[other] Records: { $orphans } belong to no commit yet
+}
+check-views-current = { $bad ->
+    [0] Items: each opens and is shown as it is written
+    [one] Items: one of { $documents } does not open, or is shown otherwise than written
+   *[other] Items: { $bad } of { $documents } do not open, or are shown otherwise than written
+}
+check-index-open = Index: opens
+check-hint-index-open = To rebuild it: musette doctor --rebuild
+check-hint-views-current = To show them anew from the journal: musette doctor --rebuild
+check-hint-journal-readable = Copy the home folder, then fetch what is missing from another device: musette up
+check-hint-records-counted = They count once the device that wrote them was met again: musette up
+
+## Demo
+
+demo-laptop = laptop
+demo-phone = phone
+demo-what = the two nodes of the demo
+demo-hello = Emilie is a graphic designer and an invented person. Here is her Musette, on two real nodes.
+demo-begin = Emilie makes a Musette on her { $device }…
+demo-collected = … and puts { $count } things in it.
+demo-invite = She invites her { $device }; the ticket goes from one to the other, nothing else.
+demo-joined = The { $device } has joined and holds the same { $count } items.
+demo-live = She notes { $count } more on the phone: both hold { $total } at once.
+demo-offline = Now both are off. She goes on writing on each.
+demo-two-fields = { $organisation }: a description on one, skills on the other.
+demo-same-field = { $organisation }: another job title on each. Which is right?
+demo-merged = They meet again. The two fields have merged; both titles were kept:
+demo-resolved = She chooses on the phone: { $role }. The laptop follows.
+demo-timeline = Her time-line, read on the { $device }:
+demo-digest = { $device }: { $digest }
+demo-agree = Both hold the same { $count } items, to the byte.
+demo-differ = The two nodes do not hold the same. This is a fault of ours; please report it.
+demo-stays = The two nodes go on. In another terminal, try:
+demo-ctrl-c = To end the demo and throw it all away: Ctrl-C
+demo-gone = The demo is over; its two homes are gone.
+
+## Errors: what happened, then what to do
+
+failed = musette: { $message }
+error-unnamed = Something went wrong ({ $code }).
+error-usage = { $message }
+hint-usage = For help: musette --help
+error-internal = Something went wrong inside Musette.
+hint-internal = Your data is as it was. Please report this, with the lines that -v shows.
+error-not-found = Nothing has an id that begins with "{ $id }".
+hint-not-found = To see what there is: musette list
+error-ambiguous-id = Several ids begin with "{ $id }".
+hint-ambiguous-id = Please type a few more characters.
+error-id-too-short = An id needs at least { $min } characters.
+hint-id-too-short = To see ids: musette list
+error-unknown-kind = There is no kind of item called "{ $kind }".
+hint-unknown-kind = To see which there are: musette kinds
+error-unknown-field = This kind of item has no field "{ $field }".
+hint-unknown-field = Its fields: { $known }
+error-bad-date = "{ $value }" is not a date.
+hint-bad-date = A date is 2014, 2014-04 or 2014-04-01, and may go on with a time: 2014-04-01T10:00
+error-bad-number = "{ $value }" is not a whole number.
+error-bad-choice = "{ $value }" is not one of the words that "{ $field }" takes.
+hint-bad-choice = They are: { $allowed }
+error-bad-id = "{ $value }" is not the id of an item.
+error-bad-type = "{ $field }" cannot hold that.
+error-not-a-list = "{ $field }" is not a list.
+hint-not-a-list = To set it: FIELD=VALUE
+error-too-long = That is too long for "{ $field }".
+error-no-home = There is no Musette here yet.
+hint-no-home = To make one: musette up. To join another device of yours: musette device join TICKET
+error-home-exists = There is a Musette here already.
+hint-home-exists = To use it: musette status. For another one: --home DIR
+error-home-not-empty = There is a Musette here already, and it could not join another one without mixing them.
+hint-home-not-empty = Join into an empty home: musette --home DIR device join TICKET
+error-wrong-passphrase = This passphrase does not open the Musette.
+hint-wrong-passphrase = Check capitals and keyboard layout, and try again. Nothing was changed.
+error-passphrase-needed = This Musette is locked with a passphrase.
+hint-passphrase-needed = Give it with --passphrase-file FILE (or - for standard input), or run this in a terminal.
+error-passphrase-empty = The passphrase is empty.
+hint-passphrase-empty = It is the first line of its file. For none at all: --no-passphrase
+error-home-in-use = Another program is using this Musette.
+hint-home-in-use = If it is a node that is starting or stopping, try again in a moment.
+error-home-newer = This Musette was written by a newer version of the program.
+hint-home-newer = Please update musette. Nothing was changed.
+error-home-damaged = The home folder is damaged.
+hint-home-damaged = Keep a copy of the folder before trying anything, then: musette doctor
+error-vault-damaged = The vault, which holds the keys of this device, is damaged.
+hint-vault-damaged = Keep a copy of the folder. Your other devices have your items: pair this one again into a new home.
+error-journal-damaged = The journal is damaged in the middle; what comes before and after was left untouched.
+hint-journal-damaged = Keep a copy of the folder, then: musette doctor. Your other devices may have what is missing.
+error-disk-full = The disk is full.
+hint-disk-full = Make some room and try again. What was saved before is there; this was not saved.
+error-disk-failed = The disk did not accept a write. Musette stopped, so as not to pretend.
+hint-disk-failed = Check the disk. What was saved before is there; the last change may not be.
+error-needs-running-node = No node is running on this home.
+hint-needs-running-node = In another terminal: musette up
+error-ticket-malformed = This is not a whole ticket.
+hint-ticket-malformed = Copy the whole line that musette device invite printed; it begins with musette1.
+error-ticket-expired = This ticket has expired.
+hint-ticket-expired = For a new one, on your other device: musette device invite
+error-ticket-used = This ticket was used already.
+hint-ticket-used = If it was not you, see musette device list on your other device. For a new one: musette device invite
+error-ticket-newer = This ticket comes from a newer version of the program.
+hint-ticket-newer = Please update musette on this device.
+error-attachment-incomplete = This attachment has not fully arrived on this device yet.
+hint-attachment-incomplete = It comes with the next sync: musette up
+error-config-damaged = The home’s configuration cannot be read (line { $line }, column { $column }).
+hint-config-damaged = Correct that line, or move musette.json away: it is written anew.
+error-connection-lost = The connection to the other device was lost.
+hint-connection-lost = Nothing is lost; it goes on from where it was. Please try again.
+error-endpoint-stopped = The network part of the node has stopped.
+hint-endpoint-stopped = To start it again: musette up
+error-frame-too-large = The other device sent more than is accepted at once.
+error-healing = This device is fetching back what it had sent before its disk was set back; it cannot write until then.
+hint-healing = Let it meet another of your devices: musette up
+error-home-unknown = Where to keep your Musette could not be told.
+hint-home-unknown = Say it: --home DIR
+error-node-gone = The node went away before it answered.
+hint-node-gone = To start it again: musette up. What it had confirmed is saved.
+error-bad-name = This name is empty, too long, or has characters that no name has.
+error-network-unavailable = No network can be used here.
+error-no-fields = There is nothing in this item yet.
+hint-no-fields = Give at least one field: FIELD=VALUE
+error-not-synced-yet = This device has not finished its first sync.
+hint-not-synced-yet = Let it meet another of your devices: musette up
+error-socket-dir-unsafe = The folder for the node’s socket could be used by somebody else.
+hint-socket-dir-unsafe = Check XDG_RUNTIME_DIR: it must belong to you and be open to nobody else.
+error-socket-path-too-long = The path of the home is too long for a socket.
+hint-socket-path-too-long = Choose a shorter one with --home, or set XDG_RUNTIME_DIR.
+error-stopping = The node is stopping.
+hint-stopping = Please try again in a moment.
+error-stream-refused = The other device did not accept to talk.
+error-too-large = This is too large to be kept in one piece.
+error-unreachable = Your other device could not be reached.
+hint-unreachable = Is musette up running there, and are both on the same network?
+error-pairing-refused = The other device refused.
+hint-pairing-refused = For a new ticket, there: musette device invite
+error-no-address = This device has no address that another one could reach.
+hint-no-address = Connect it to a network, then start the node again: musette up
+error-pairing-broken = The pairing was interrupted.
+hint-pairing-broken = For a new ticket, on your other device: musette device invite
+error-pairing-tampered = Somebody in between tried to change the pairing. Nothing was given away.
+hint-pairing-tampered = Pair again on a network you trust.
+error-ticket-unknown = The other device does not know this ticket.
+hint-ticket-unknown = Its node may have been restarted since. For a new one, there: musette device invite
+error-session-duplicate = The two devices are connected already.
+error-session-refused = The other device refused to talk to this one.
+error-session-malformed = The other device sent something that makes no sense.
+error-session-unrecognised = Whoever answered is not one of your devices.
+error-session-bad-proof = Whoever answered could not prove to be your device.
+error-session-fork = A device has written two different histories, perhaps after a restored backup. Nothing is lost; it needs to be paired again.
+error-words-mismatch = These are not the words that the new device shows.
+hint-words-mismatch = The device was not let in. If the words did differ, somebody may be in between: invite again on a network you trust.
+error-no-pairing = No device is waiting to be confirmed.
+hint-no-pairing = First: musette device invite
+error-invitation-open = An invitation is open already.
+hint-invitation-open = Use its ticket, or wait until it expires.
+error-deadline = It took too long.
+hint-deadline = Nothing is lost. Please try again.
+error-unknown-format = What { $file } is could not be told.
+hint-unknown-format = Name it: --as linkedin or --as vcard
+error-import-nothing = Nothing in there could be imported.
+error-file-unreadable = This file cannot be read: { $file }
+hint-file-unreadable = Check its name and that you may read it.
+error-file-too-large = { $file } is larger than { $limit } bytes.
+error-file-exists = This file is there already: { $file }
+hint-file-exists = Choose another name; nothing was overwritten.
+error-file-unwritable = This file cannot be written: { $file }
+error-words-unwritten = Your Musette is made, but the recovery words could not be written to { $file }
+hint-words-unwritten = To see them: musette recovery show
+error-not-a-conflict = There is nothing to choose in "{ $field }".
+hint-not-a-conflict = To change it: musette edit ID FIELD=VALUE
+error-recovery-not-held = This device no longer keeps the recovery words.
+hint-recovery-not-held = They are where you wrote them down.
+error-recovery-mismatch = Some of these words are not right.
+hint-recovery-mismatch = Compare with the paper, and if needed copy them again: musette recovery show
+error-bad-listen-address = "{ $address }" is not an address to listen on.
+hint-bad-listen-address = For instance: /ip4/0.0.0.0/udp/0/quic-v1
+error-port-in-use = Another program uses the port of { $address }.
+hint-port-in-use = Choose another with --listen; 0 takes any free port.
+error-attachment-not-found = This item has no attachment "{ $name }".
+hint-attachment-not-found = To see them: musette show ID
+error-unsupported-platform = Musette does not run on Windows yet. Linux and macOS are fine.
+error-permission-denied = This is not allowed here.
+hint-permission-denied = Check who owns the home folder.
+error-bad-request = The request makes no sense to this node.
+hint-bad-request = If a node of another version is running, restart it: musette up
+error-protocol-newer = The other device speaks a newer version.
+hint-protocol-newer = Please update musette on this device.
+error-input-ended = The answer was not given.
+hint-input-ended = Nothing was changed.
+error-demo-node = The node "{ $device }" of the demo stopped. Its last words: { $words }
+error-source-unreadable = The file could not be read to its end.
+error-source-empty = The file is empty.
+error-source-too-large = The file is larger than { $limit } bytes.
+error-archive-damaged = This archive is damaged or incomplete.
+hint-archive-damaged = Please download it again.
+error-archive-too-many-files = This archive has more than { $limit } files.
+error-archive-foreign = This archive is not a LinkedIn export.
+error-not-linkedin = This file is not a table of a LinkedIn export.
+error-not-vcard = There is no vCard in this file.
+
+## Usage
+
+usage-nothing-asked = Please say what to do.
+usage-unknown-argument = { $argument } is not an option here.
+usage-unknown-command = There is no command "{ $command }".
+usage-missing = This is missing: { $argument }
+usage-bad-value = "{ $value }" does not fit { $argument }.
+usage-conflict = { $argument } and { $other } do not go together.
+usage-not-utf8 = The line has characters that cannot be read.
+usage-wrong = The line cannot be understood { $argument }
+usage-field-value = Please write FIELD=VALUE.
+usage-nothing-to-remove = A new item has nothing to take away: FIELD-=VALUE is for edit.
+usage-passphrase-or-not = --passphrase-file and --no-passphrase do not go together.
+usage-recovery-lines = Expected: all 24 words on one line, or at least three lines of POSITION WORD.
+usage-extract-to = Please say where to write it: --to FILE
+
+## Help
+
+help-usage = Usage:
+help-commands = Commands
+help-command-value = COMMAND
+help-arguments = Arguments
+help-options = Options
+value-dir = DIR
+value-file = FILE
+value-name = NAME
+value-addr = ADDRESS
+value-ticket = TICKET
+value-words = WORDS
+value-kind = KIND
+value-field-value = FIELD=VALUE
+value-id = ID
+value-batch = IMPORT
+value-format = FORMAT
+value-date = DATE
+help-musette = Your own data, sealed, on your own devices.
+help-musette--home = Where your Musette is (or MUSETTE_HOME)
+help-musette--json = Answer in JSON, errors included
+help-musette--quiet = Say only what matters
+help-musette--lang = Language (or MUSETTE_LANG)
+help-musette--passphrase_file = The passphrase is the first line of this file; - for standard input
+help-musette--verbose = Show logs, never content; more often for more
+help-musette--help = Show this help
+help-musette--version = Show the version
+help-musette-up = Start your Musette, and make one first if there is none
+help-musette-up--listen = Address to listen on, such as /ip4/0.0.0.0/udp/0/quic-v1
+help-musette-up--no_discovery = Do not look for your devices on the local network
+help-musette-up--name = Your name, if a Musette is to be made
+help-musette-up--device = This device's name, if a Musette is to be made
+help-musette-up--stop_with_input = Stop when standard input closes, for programs
+help-musette-demo = See it work with an invented person, on two nodes
+help-musette-demo--exit = End after the story
+help-musette-init = Make a Musette
+help-musette-init--name = Your name
+help-musette-init--device = This device's name
+help-musette-init--no_passphrase = Open it by a key file
+help-musette-init--recovery_out = Write the 24 recovery words to this new file
+help-musette-recovery = Your 24 recovery words
+help-musette-recovery-show = Show the words, to be written down
+help-musette-recovery-check = Check that you wrote them down
+help-musette-status = How your Musette is
+help-musette-device = Your devices
+help-musette-device-invite = Invite a new device
+help-musette-device-invite--yes = Let it in without comparing words
+help-musette-device-confirm = Let the new device in, if it shows these words
+help-musette-device-confirm--words = The three words
+help-musette-device-join = Make this computer one of your devices
+help-musette-device-join--ticket = The ticket from the other device; - for standard input
+help-musette-device-join--device = This device's name
+help-musette-device-join--yes = Ask nothing
+help-musette-device-join--no_passphrase = Open it by a key file
+help-musette-device-join--listen = Address to listen on
+help-musette-device-join--no_discovery = Do not look for your devices on the local network
+help-musette-device-list = List your devices
+help-musette-import = Bring in files that services gave you
+help-musette-import--files = LinkedIn archives, vCards
+help-musette-import--format = What the files are: linkedin or vcard
+help-musette-import--dry_run = Only show what would happen
+help-musette-import-list = List imports
+help-musette-import-undo = Take an import back
+help-musette-import-undo--batch = The import's id
+help-musette-add = Add something by hand
+help-musette-add--kind = What it is; see musette kinds
+help-musette-add--fields = Its fields; repeat a list's
+help-musette-list = List what you have
+help-musette-list--kind = Only this kind
+help-musette-list--all = Archived and sealed ones too
+help-musette-show = Show one item
+help-musette-show--id = The beginning of its id
+help-musette-edit = Change an item
+help-musette-edit--id = The beginning of its id
+help-musette-edit--fields = FIELD=VALUE sets, FIELD= clears, FIELD+=VALUE and FIELD-=VALUE are for lists
+help-musette-history = Show an item's changes
+help-musette-history--id = The beginning of its id
+help-musette-resolve = Choose between values that your devices disagree on
+help-musette-resolve--id = The beginning of its id
+help-musette-resolve--choices = The field and the value to keep
+help-musette-attach = Keep a file with an item
+help-musette-attach--id = The beginning of its id
+help-musette-attach--file = The file
+help-musette-extract = Get an attached file back
+help-musette-extract--id = The beginning of the item's id
+help-musette-extract--name = The attachment's name
+help-musette-extract--to = A new file to write it to
+help-musette-kinds = What kinds of item there are, and their fields
+help-musette-kinds--kind = The fields of this kind
+help-musette-timeline = Your time-line
+help-musette-timeline--from = From this date on
+help-musette-timeline--to = Until this date
+help-musette-timeline--kind = Only this kind
+help-musette-doctor = Check that everything is in order
+help-musette-doctor--rebuild = Rebuild the index from the journal
+help-musette-events = Follow what changes, one JSON line each, for programs

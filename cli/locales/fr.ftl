@@ -1,0 +1,631 @@
+# Ce que Musette dit en français. Le catalogue anglais a les mêmes clés et les mêmes variables ;
+# un test les compare. Simple, aimable, court ; aucune phrase ne fait de reproche.
+# Espaces insécables avant « : ; ! ? » et dans les guillemets.
+
+## Asking
+
+prompt = { $question }{" "}
+prompt-with-default = { $question } [{ $default }]{" "}
+ask-name = Votre nom, comme vous voulez le voir :
+ask-device = Un nom pour cet appareil :
+ask-passphrase = Votre phrase de passe :
+ask-new-passphrase = Une phrase de passe (ou Entrée pour aucune) :
+ask-passphrase-again = La même, encore une fois :
+ask-word = Mot numéro { $position } :
+passphrases-differ = Les deux ne sont pas identiques. Essayez encore.
+default-name = Moi
+default-device = Mon appareil
+
+## Making a Musette
+
+vault-explained =
+    Une phrase de passe verrouille votre Musette sur cet appareil : sans elle, personne ne peut
+    lire une copie du disque, et personne ne peut vous la redonner. Sans phrase de passe, un
+    fichier-clé l’ouvre : qui peut lire vos fichiers peut alors lire votre Musette.
+vault-key-file = Pas de phrase de passe : un fichier-clé ouvre cette Musette. Qui peut lire vos fichiers peut la lire aussi.
+init-name-from-system = Nom repris de ce système : { $name }
+init-device-from-system = Nom d’appareil repris de ce système : { $name }
+init-created = Bienvenue, { $name }. Votre Musette est sur « { $device } », dans { $home }
+init-words-written = Vos 24 mots de secours sont dans { $file }. Recopiez-les à la main, puis effacez le fichier.
+init-words-next =
+    Notez bientôt vos 24 mots de secours : sans eux, perdre tous vos appareils, c’est tout perdre.
+    Pour les voir : musette recovery show
+init-next = Pour démarrer : musette up
+
+## Running
+
+up-listening = À l’écoute sur { $address }
+up-next = C’est prêt. Pour ajouter un appareil : musette device invite. Pour arrêter : Ctrl-C.
+up-stopping = Arrêt…
+up-items = { $count ->
+    [one] { $count } élément nouveau ou modifié.
+   *[other] { $count } éléments nouveaux ou modifiés.
+}
+up-device-here = « { $device } » est connecté.
+up-device-gone = « { $device } » n’est plus connecté.
+up-pairing-waiting = En attente d’un nouvel appareil.
+up-pairing-confirm = « { $device } » demande à entrer. S’il est à vous : musette device confirm "les trois mots qu’il affiche"
+up-pairing-joined = « { $device } » fait maintenant partie de vos appareils.
+up-pairing-failed = Le nouvel appareil n’est pas entré. { $reason }
+
+## Recovery words
+
+recovery-warning = Qui possède ces mots possède toute votre Musette. Recopiez-les sur papier, pour vous seulement ; ni photo, ni fichier.
+recovery-then-check = Une fois sur papier : musette recovery check
+recovery-checked = C’est juste. Cet appareil ne garde plus les mots ; gardez le papier en lieu sûr.
+
+## Status
+
+status-person = { $name }, sur « { $device } »
+status-home = Dossier : { $home }
+status-items = { $count ->
+    [0] Encore rien dedans.
+    [one] { $count } élément.
+   *[other] { $count } éléments.
+}
+status-devices = Appareils :
+status-vault-passphrase = Verrouillée par une phrase de passe.
+status-vault-key-file = Ouverte par un fichier-clé : qui peut lire vos fichiers peut lire votre Musette.
+status-running = Le nœud fonctionne.
+status-stopped = Le nœud ne fonctionne pas. Pour le démarrer : musette up
+status-recovery-unchecked = Vos mots de secours n’ont pas encore été vérifiés : musette recovery show, puis musette recovery check
+status-recovery-elsewhere = Cet appareil ne garde pas vos mots de secours. Ils sont là où vous les avez notés.
+status-notice = À savoir : { $notice }
+notice-index-rebuilt = l’index ne s’ouvrait plus. Il a été mis de côté et refait à partir du journal ; rien n’est perdu.
+notice-no-index = l’index n’est pas utilisable. Tout marche, seul le démarrage est plus lent. Pour le refaire : musette doctor --rebuild
+notice-torn-tail = la dernière écriture avait été coupée. Sa fin incomplète a été retirée ; tout ce qui était enregistré est là.
+notice-damage-skipped = une partie du journal est abîmée et a été laissée de côté. Voyez musette doctor ; vos autres appareils ont peut-être ce qui manque.
+notice-healing = cet appareil récupère ce qu’il avait envoyé avant que son disque revienne en arrière ; il ne peut rien écrire d’ici là.
+notice-healed = cet appareil a retrouvé ce qu’il avait écrit avant que son disque revienne en arrière.
+notice-device-unverified = « { $name } » est entré sans comparaison des mots.
+notice-key-file-vault = un fichier-clé ouvre cette Musette : qui peut lire vos fichiers peut la lire.
+notice-recovery-unchecked = vos mots de secours n’ont pas encore été vérifiés : musette recovery show, puis musette recovery check
+
+sync-only-here = Seulement sur cet appareil.
+sync-everywhere = Sur vos { $of } appareils.
+sync-partly = Sur { $have } de vos { $of } appareils.
+
+device-line = { $name } : { $state }
+device-this = cet appareil
+device-agrees = a tout reçu
+device-behind = { $missing ->
+    [one] { $missing } changement reste à envoyer
+   *[other] { $missing } changements restent à envoyer
+}
+device-unreachable = hors de portée, vu pour la dernière fois : { $since }
+device-never-met = pas encore rencontré
+device-unverified = { $device } (mots non comparés)
+device-reason = { $device }. { $reason }
+
+## Pairing
+
+invite-next = Sur le nouvel appareil : musette device join BILLET, avec la ligne ci-dessus. Elle sert une fois, jusqu’à { $expires }.
+invite-then-confirm = Le nouvel appareil affichera trois mots. Ensuite, ici : musette device confirm "les trois mots"
+invite-then-nothing = Il entrera sans comparaison des mots.
+confirm-done = C’est confirmé. Vos appareils :
+join-connecting = Recherche de votre autre appareil…
+join-words =
+    Ces trois mots sont à confirmer sur votre autre appareil :
+        { $words }
+    Tapez-y : musette device confirm "{ $words }"
+join-waiting = En attente de l’autre appareil…
+join-syncing = enregistrements reçus
+join-done = { $items ->
+    [0] C’est fait. Votre Musette est ici ; il n’y a encore rien dedans.
+    [one] C’est fait. Votre Musette est ici, avec { $items } élément.
+   *[other] C’est fait. Votre Musette est ici, avec { $items } éléments.
+}
+join-next = Pour rester à jour : musette up
+
+## Items
+
+untitled = (sans titre)
+item-saved = Enregistré. Pour le voir : musette show { $id }
+list-count = { $count ->
+    [0] Encore rien ici.
+    [one] { $count } élément.
+   *[other] { $count } éléments.
+}
+list-conflict = { $title } (à choisir)
+value-none = (rien)
+value-yes = oui
+value-no = non
+provenance-declared = Écrit par vous.
+provenance-declared-on = Écrit par vous le { $on }.
+provenance-imported = Importé de { $source }.
+provenance-imported-from = Importé de { $source } le { $on } ({ $file }, ligne { $row }).
+show-attachment =
+    {"  "}Pièce jointe : { $name } ({ $size })
+    {"    "}musette extract { $id } { $quoted } --to { $quoted }
+show-conflict = Vos appareils ne disent pas la même chose pour « { $field } » :
+show-resolve = Pour choisir :
+history-by = { $at }, sur « { $device } »
+history-imported = Importé de { $source }
+history-at = { $at }
+history-unknown = À une date inconnue
+history-set = {"  "}{ $field } : { $to }
+history-changed = {"  "}{ $field } : { $from } → { $to }
+extract-done = { $file } est écrit ({ $size }).
+kinds-next = Pour les champs de l’une d’elles : musette kinds SORTE
+shape-text = texte
+shape-long-text = texte long
+shape-number = nombre entier
+shape-yes-no = oui ou non
+shape-date = date : 2014, 2014-04 ou 2014-04-01
+shape-list = liste : un CHAMP=VALEUR pour chacun
+shape-link = lien
+timeline-empty = Rien de daté ici pour le moment.
+
+choice-diploma = diplôme
+choice-course = formation
+choice-certificate = certificat
+choice-prize = prix
+choice-attestation = attestation
+choice-other = autre
+choice-have = acquise
+choice-wanted = souhaitée
+choice-done-with = laissée de côté
+choice-idea = idée
+choice-active = en cours
+choice-paused = en pause
+choice-done = fait
+choice-dropped = abandonné
+choice-open = à faire
+choice-doing = en cours
+choice-peer = pair
+choice-manager = responsable
+choice-organisation = organisation
+choice-client = client
+choice-teacher = enseignant
+choice-ordinary = ordinaire
+choice-personal = personnelle
+choice-confidential = confidentielle
+choice-sealed = scellée
+sphere-work = travail
+sphere-training = formation
+sphere-association = bénévolat
+sphere-personal = personnel
+
+## Dates
+
+month = { $number ->
+    [1] janvier
+    [2] février
+    [3] mars
+    [4] avril
+    [5] mai
+    [6] juin
+    [7] juillet
+    [8] août
+    [9] septembre
+    [10] octobre
+    [11] novembre
+   *[12] décembre
+}
+date-day = { $day ->
+    [1] 1er { $month }
+   *[other] { $day } { $month }
+}
+date-day-year = { $day } { $year }
+date-month-year = { $month } { $year }
+date-and-time = { $date }, { $time }
+date-range = { $from } – { $to }
+date-days = { $from }–{ $to }
+date-since = depuis { $from }
+date-until = jusqu’à { $to }
+date-unknown = à une date inconnue
+
+## Imports
+
+import-file = { $file } : { $counts }
+import-total = En tout : { $counts }
+import-added = { $count ->
+    [one] { $count } nouveau
+   *[other] { $count } nouveaux
+}
+import-changed = { $count ->
+    [one] { $count } mis à jour
+   *[other] { $count } mis à jour
+}
+import-unchanged = { $count } déjà là
+import-kept = { $count ->
+    [one] { $count } gardé comme vous l’avez modifié
+   *[other] { $count } gardés comme vous les avez modifiés
+}
+import-skipped = { $count ->
+    [one] { $count } laissé de côté
+   *[other] { $count } laissés de côté
+}
+import-failed = { $count ->
+    [one] { $count } illisible
+   *[other] { $count } illisibles
+}
+import-none = rien
+import-row = { $file }, ligne { $row } : { $outcome }. { $detail }
+import-row-file = { $file } : { $outcome }. { $detail }
+import-fields = { $title } ({ $fields })
+import-rows-left-off = { $count ->
+    [one] { $count } autre ligne n’est pas affichée.
+   *[other] { $count } autres lignes ne sont pas affichées.
+}
+import-dry-run = C’était un essai : rien n’est enregistré. Sans --dry-run, ce le sera.
+import-undo = Pour l’annuler : musette import undo { $batch }
+import-list-empty = Rien n’a encore été importé.
+import-batch = { $added ->
+    [one] { $added } nouveau
+   *[other] { $added } nouveaux
+}, { $changed } mis à jour
+import-undone = annulé
+row-added = nouveau
+row-changed = mis à jour
+row-kept = gardé comme vous l’avez modifié
+row-skipped = laissé de côté
+row-notice = à noter
+row-failed = illisible
+undo-done = Annulé : { $removed ->
+    [one] { $removed } retiré
+   *[other] { $removed } retirés
+}, { $reverted ->
+    [one] { $reverted } remis comme avant
+   *[other] { $reverted } remis comme avant
+}.
+undo-kept = { $count ->
+    [one] { $count } reste, car vous l’avez modifié depuis :
+   *[other] { $count } restent, car vous les avez modifiés depuis :
+}
+
+reason-cell-count = { $expected } cellules attendues, { $found } trouvées.
+reason-record-too-long = Plus de { $limit } octets.
+reason-unclosed-quote = Un guillemet s’ouvre ici et ne se ferme pas.
+reason-missing-field = « { $column } » est vide.
+reason-bad-date = La date « { $text } » dans « { $column } » n’a pas pu être lue ; elle est dans la note de l’élément.
+reason-not-visible = Non affichée par la personne qui l’a reçue (état { $status }).
+reason-not-accepted = Non acceptée (état { $status }).
+reason-photo-left-out = { $count ->
+    [one] { $count } image ou son laissé de côté.
+   *[other] { $count } images ou sons laissés de côté.
+}
+reason-agent-left-out = Une fiche contenue dans celle-ci a été laissée de côté.
+reason-unterminated-card = Cette fiche commence et ne finit pas.
+reason-empty-card = Cette fiche ne nomme personne.
+reason-files-not-mapped = { $count ->
+    [one] { $count } fichier de l’archive ne contient rien qui devienne un élément.
+   *[other] { $count } fichiers de l’archive ne contiennent rien qui devienne un élément.
+}
+reason-header-not-found = Les colonnes de ce tableau ne sont pas celles attendues.
+reason-entry-too-large = Plus de { $limit } octets une fois décompressé.
+reason-entry-damaged = Ce fichier de l’archive est abîmé.
+reason-entry-unsupported = Ce fichier de l’archive est chiffré ou compressé d’une façon inconnue.
+reason-too-many-rows = Seules les { $limit } premières lignes ont été lues.
+reason-undone = Vous l’aviez annulé ; il ne revient pas.
+
+## Doctor
+
+doctor-ok = ✓ { $check }
+doctor-wrong =
+    ✗ { $check }
+    {"  "}{ $hint }
+doctor-hint = Gardez une copie du dossier avant d’essayer quoi que ce soit.
+doctor-sound = Tout est en ordre.
+doctor-unsound = Quelque chose demande votre attention ; voyez ci-dessus.
+doctor-rebuilt = L’index a été refait à partir du journal.
+check-journal-readable = Journal : { $bad ->
+    [0] chacun de ses { $records } enregistrements est entier
+    [one] { $bad } de ses { $records } enregistrements est illisible
+   *[other] { $bad } de ses { $records } enregistrements sont illisibles
+}
+check-records-counted = { $orphans ->
+    [0] Enregistrements : chacun relève d’un envoi signé
+    [one] Enregistrements : { $orphans } ne relève encore d’aucun envoi signé
+   *[other] Enregistrements : { $orphans } ne relèvent encore d’aucun envoi signé
+}
+check-views-current = { $bad ->
+    [0] Éléments : chacun s’ouvre et s’affiche comme il est écrit
+    [one] Éléments : { $bad } sur { $documents } ne s’ouvre pas, ou s’affiche autrement qu’écrit
+   *[other] Éléments : { $bad } sur { $documents } ne s’ouvrent pas, ou s’affichent autrement qu’écrits
+}
+check-index-open = Index : s’ouvre
+check-hint-index-open = Pour le refaire : musette doctor --rebuild
+check-hint-views-current = Pour les relire dans le journal : musette doctor --rebuild
+check-hint-journal-readable = Copiez le dossier, puis faites revenir ce qui manque d’un autre appareil : musette up
+check-hint-records-counted = Ils compteront quand l’appareil qui les a écrits aura été revu : musette up
+
+## Demo
+
+demo-laptop = ordinateur
+demo-phone = téléphone
+demo-what = les deux nœuds de la démonstration
+demo-hello = Emilie est graphiste ; c’est une personne inventée. Voici sa Musette, sur deux vrais nœuds.
+demo-begin = Emilie crée une Musette sur son { $device }…
+demo-collected = … et y met { $count } choses.
+demo-invite = Elle invite son { $device } ; le billet passe de l’un à l’autre, et rien d’autre.
+demo-joined = Le { $device } est entré : il contient les mêmes { $count } éléments.
+demo-live = Elle en note { $count } de plus sur le téléphone : les deux en ont { $total } aussitôt.
+demo-offline = Les deux sont maintenant éteints. Elle continue à écrire sur chacun.
+demo-two-fields = { $organisation } : une description d’un côté, des compétences de l’autre.
+demo-same-field = { $organisation } : un intitulé de poste différent de chaque côté. Lequel est juste ?
+demo-merged = Ils se retrouvent. Les deux champs se sont réunis ; les deux intitulés sont gardés :
+demo-resolved = Elle choisit sur le téléphone : { $role }. L’ordinateur suit.
+demo-timeline = Sa frise, lue sur le { $device } :
+demo-digest = { $device } : { $digest }
+demo-agree = Les deux contiennent les mêmes { $count } éléments, à l’octet près.
+demo-differ = Les deux nœuds ne contiennent pas la même chose. La faute est de notre côté ; merci de nous le signaler.
+demo-stays = Les deux nœuds continuent. Dans un autre terminal, essayez :
+demo-ctrl-c = Pour finir la démonstration et tout jeter : Ctrl-C
+demo-gone = La démonstration est finie ; ses deux dossiers ont été supprimés.
+
+## Errors: what happened, then what to do
+
+failed = musette : { $message }
+error-unnamed = Quelque chose n’a pas marché ({ $code }).
+error-usage = { $message }
+hint-usage = Pour de l’aide : musette --help
+error-internal = Quelque chose n’a pas marché dans Musette.
+hint-internal = Vos données sont comme avant. Merci de nous le signaler, avec les lignes que montre -v.
+error-not-found = Aucun identifiant ne commence par « { $id } ».
+hint-not-found = Pour voir ce qu’il y a : musette list
+error-ambiguous-id = Plusieurs identifiants commencent par « { $id } ».
+hint-ambiguous-id = Tapez quelques caractères de plus.
+error-id-too-short = Un identifiant demande au moins { $min } caractères.
+hint-id-too-short = Pour voir les identifiants : musette list
+error-unknown-kind = Aucune sorte d’élément ne s’appelle « { $kind } ».
+hint-unknown-kind = Pour voir celles qui existent : musette kinds
+error-unknown-field = Cette sorte d’élément n’a pas de champ « { $field } ».
+hint-unknown-field = Ses champs : { $known }
+error-bad-date = « { $value } » n’est pas une date.
+hint-bad-date = Une date s’écrit 2014, 2014-04 ou 2014-04-01, avec une heure si vous voulez : 2014-04-01T10:00
+error-bad-number = « { $value } » n’est pas un nombre entier.
+error-bad-choice = « { $value } » n’est pas un mot que « { $field } » accepte.
+hint-bad-choice = Les voici : { $allowed }
+error-bad-id = « { $value } » n’est pas l’identifiant d’un élément.
+error-bad-type = « { $field } » ne peut pas contenir cela.
+error-not-a-list = « { $field } » n’est pas une liste.
+hint-not-a-list = Pour le remplir : CHAMP=VALEUR
+error-too-long = C’est trop long pour « { $field } ».
+error-no-home = Il n’y a pas encore de Musette ici.
+hint-no-home = Pour en créer une : musette up. Pour rejoindre un autre de vos appareils : musette device join BILLET
+error-home-exists = Il y a déjà une Musette ici.
+hint-home-exists = Pour l’utiliser : musette status. Pour une autre : --home DOSSIER
+error-home-not-empty = Il y a déjà une Musette ici ; elle ne pourrait en rejoindre une autre sans les mélanger.
+hint-home-not-empty = Rejoignez depuis un dossier vide : musette --home DOSSIER device join BILLET
+error-wrong-passphrase = Cette phrase de passe n’ouvre pas la Musette.
+hint-wrong-passphrase = Vérifiez les majuscules et le clavier, puis réessayez. Rien n’a changé.
+error-passphrase-needed = Cette Musette est verrouillée par une phrase de passe.
+hint-passphrase-needed = Donnez-la par --passphrase-file FICHIER (ou - pour l’entrée standard), ou lancez ceci dans un terminal.
+error-passphrase-empty = La phrase de passe est vide.
+hint-passphrase-empty = C’est la première ligne de son fichier. Pour s’en passer : --no-passphrase
+error-home-in-use = Un autre programme utilise cette Musette.
+hint-home-in-use = Si c’est un nœud qui démarre ou s’arrête, réessayez dans un instant.
+error-home-newer = Cette Musette a été écrite par une version plus récente du programme.
+hint-home-newer = Mettez musette à jour. Rien n’a changé.
+error-home-damaged = Le dossier est abîmé.
+hint-home-damaged = Gardez une copie du dossier avant d’essayer quoi que ce soit, puis : musette doctor
+error-vault-damaged = Le coffre, qui contient les clés de cet appareil, est abîmé.
+hint-vault-damaged = Gardez une copie du dossier. Vos autres appareils ont vos éléments : associez de nouveau celui-ci, dans un nouveau dossier.
+error-journal-damaged = Le journal est abîmé au milieu ; ce qui précède et ce qui suit n’a pas été touché.
+hint-journal-damaged = Gardez une copie du dossier, puis : musette doctor. Vos autres appareils ont peut-être ce qui manque.
+error-disk-full = Le disque est plein.
+hint-disk-full = Faites de la place et réessayez. Ce qui était enregistré est là ; ceci ne l’est pas.
+error-disk-failed = Le disque a refusé une écriture. Musette s’est arrêtée, pour ne pas faire semblant.
+hint-disk-failed = Vérifiez le disque. Ce qui était enregistré est là ; le dernier changement peut-être pas.
+error-needs-running-node = Aucun nœud ne fonctionne sur ce dossier.
+hint-needs-running-node = Dans un autre terminal : musette up
+error-ticket-malformed = Ce n’est pas un billet entier.
+hint-ticket-malformed = Copiez toute la ligne donnée par musette device invite ; elle commence par musette1.
+error-ticket-expired = Ce billet n’est plus valable.
+hint-ticket-expired = Pour un nouveau, sur votre autre appareil : musette device invite
+error-ticket-used = Ce billet a déjà servi.
+hint-ticket-used = Si ce n’était pas vous, voyez musette device list sur votre autre appareil. Pour un nouveau : musette device invite
+error-ticket-newer = Ce billet vient d’une version plus récente du programme.
+hint-ticket-newer = Mettez musette à jour sur cet appareil.
+error-attachment-incomplete = Cette pièce jointe n’est pas encore entièrement arrivée sur cet appareil.
+hint-attachment-incomplete = Elle arrivera à la prochaine synchronisation : musette up
+error-config-damaged = La configuration du dossier ne peut pas être lue (ligne { $line }, colonne { $column }).
+hint-config-damaged = Corrigez cette ligne, ou déplacez musette.json : il sera refait.
+error-connection-lost = La connexion à l’autre appareil a été perdue.
+hint-connection-lost = Rien n’est perdu ; cela reprendra où c’en était. Réessayez.
+error-endpoint-stopped = La partie réseau du nœud s’est arrêtée.
+hint-endpoint-stopped = Pour le redémarrer : musette up
+error-frame-too-large = L’autre appareil a envoyé plus que ce qui est accepté d’un coup.
+error-healing = Cet appareil récupère ce qu’il avait envoyé avant que son disque revienne en arrière ; il ne peut rien écrire d’ici là.
+hint-healing = Laissez-le rencontrer un autre de vos appareils : musette up
+error-home-unknown = L’endroit où garder votre Musette n’a pas pu être trouvé.
+hint-home-unknown = Dites-le : --home DOSSIER
+error-node-gone = Le nœud s’est arrêté avant de répondre.
+hint-node-gone = Pour le redémarrer : musette up. Ce qu’il avait confirmé est enregistré.
+error-bad-name = Ce nom est vide, trop long, ou contient des caractères qu’aucun nom ne contient.
+error-network-unavailable = Aucun réseau n’est utilisable ici.
+error-no-fields = Il n’y a encore rien dans cet élément.
+hint-no-fields = Donnez au moins un champ : CHAMP=VALEUR
+error-not-synced-yet = Cet appareil n’a pas terminé sa première synchronisation.
+hint-not-synced-yet = Laissez-le rencontrer un autre de vos appareils : musette up
+error-socket-dir-unsafe = Le dossier de la prise du nœud pourrait être utilisé par quelqu’un d’autre.
+hint-socket-dir-unsafe = Vérifiez XDG_RUNTIME_DIR : il doit vous appartenir et n’être ouvert à personne d’autre.
+error-socket-path-too-long = Le chemin du dossier est trop long pour une prise réseau locale.
+hint-socket-path-too-long = Choisissez-en un plus court avec --home, ou définissez XDG_RUNTIME_DIR.
+error-stopping = Le nœud s’arrête.
+hint-stopping = Réessayez dans un instant.
+error-stream-refused = L’autre appareil n’a pas accepté de parler.
+error-too-large = C’est trop gros pour être gardé en un morceau.
+error-unreachable = Votre autre appareil n’a pas pu être joint.
+hint-unreachable = Est-ce que musette up y fonctionne, et les deux sont-ils sur le même réseau ?
+error-pairing-refused = L’autre appareil a refusé.
+hint-pairing-refused = Pour un nouveau billet, sur l’autre appareil : musette device invite
+error-no-address = Cet appareil n’a aucune adresse qu’un autre puisse joindre.
+hint-no-address = Connectez-le à un réseau, puis redémarrez le nœud : musette up
+error-pairing-broken = L’association a été interrompue.
+hint-pairing-broken = Pour un nouveau billet, sur votre autre appareil : musette device invite
+error-pairing-tampered = Quelqu’un entre les deux a tenté de modifier l’association. Rien n’a été livré.
+hint-pairing-tampered = Recommencez sur un réseau sûr.
+error-ticket-unknown = L’autre appareil ne connaît pas ce billet.
+hint-ticket-unknown = Son nœud a peut-être redémarré depuis. Pour un nouveau, sur cet autre appareil : musette device invite
+error-session-duplicate = Les deux appareils sont déjà connectés.
+error-session-refused = L’autre appareil a refusé de parler à celui-ci.
+error-session-malformed = L’autre appareil a envoyé quelque chose d’incompréhensible.
+error-session-unrecognised = Ce qui a répondu n’est pas l’un de vos appareils.
+error-session-bad-proof = Ce qui a répondu n’a pas pu prouver être votre appareil.
+error-session-fork = Un appareil a écrit deux histoires différentes, peut-être après une sauvegarde restaurée. Rien n’est perdu ; il faut l’associer de nouveau.
+error-words-mismatch = Ce ne sont pas les mots que montre le nouvel appareil.
+hint-words-mismatch = L’appareil n’est pas entré. Si les mots étaient vraiment différents, quelqu’un s’est peut-être glissé entre les deux : invitez de nouveau, sur un réseau sûr.
+error-no-pairing = Aucun appareil n’attend d’être confirmé.
+hint-no-pairing = D’abord : musette device invite
+error-invitation-open = Une invitation est déjà ouverte.
+hint-invitation-open = Utilisez son billet, ou attendez qu’il ne soit plus valable.
+error-deadline = Cela a pris trop de temps.
+hint-deadline = Rien n’est perdu. Réessayez.
+error-unknown-format = La nature de { $file } n’a pas pu être reconnue.
+hint-unknown-format = Précisez-la : --as linkedin ou --as vcard
+error-import-nothing = Il n’y avait rien à importer là-dedans.
+error-file-unreadable = Ce fichier ne peut pas être lu : { $file }
+hint-file-unreadable = Vérifiez son nom, et que vous avez le droit de le lire.
+error-file-too-large = { $file } dépasse { $limit } octets.
+error-file-exists = Ce fichier existe déjà : { $file }
+hint-file-exists = Choisissez un autre nom ; rien n’a été remplacé.
+error-file-unwritable = Ce fichier ne peut pas être écrit : { $file }
+error-words-unwritten = Votre Musette est créée, mais les mots de secours n’ont pas pu être écrits dans { $file }
+hint-words-unwritten = Pour les voir : musette recovery show
+error-not-a-conflict = Il n’y a rien à choisir dans « { $field } ».
+hint-not-a-conflict = Pour le modifier : musette edit ID CHAMP=VALEUR
+error-recovery-not-held = Cet appareil ne garde plus les mots de secours.
+hint-recovery-not-held = Ils sont là où vous les avez notés.
+error-recovery-mismatch = Certains de ces mots ne sont pas les bons.
+hint-recovery-mismatch = Comparez avec le papier, et recopiez-les s’il le faut : musette recovery show
+error-bad-listen-address = « { $address } » n’est pas une adresse d’écoute.
+hint-bad-listen-address = Par exemple : /ip4/0.0.0.0/udp/0/quic-v1
+error-port-in-use = Un autre programme utilise le port de { $address }.
+hint-port-in-use = Choisissez-en un autre avec --listen ; 0 prend un port libre.
+error-attachment-not-found = Cet élément n’a pas de pièce jointe « { $name } ».
+hint-attachment-not-found = Pour les voir : musette show ID
+error-unsupported-platform = Musette ne fonctionne pas encore sous Windows. Linux et macOS conviennent.
+error-permission-denied = Ce n’est pas permis ici.
+hint-permission-denied = Vérifiez à qui appartient le dossier.
+error-bad-request = Ce nœud ne comprend pas la demande.
+hint-bad-request = Si un nœud d’une autre version fonctionne, redémarrez-le : musette up
+error-protocol-newer = L’autre appareil parle une version plus récente.
+hint-protocol-newer = Mettez musette à jour sur cet appareil.
+error-input-ended = La réponse n’a pas été donnée.
+hint-input-ended = Rien n’a changé.
+error-demo-node = Le nœud « { $device } » de la démonstration s’est arrêté. Ses derniers mots : { $words }
+error-source-unreadable = Le fichier n’a pas pu être lu jusqu’au bout.
+error-source-empty = Le fichier est vide.
+error-source-too-large = Le fichier dépasse { $limit } octets.
+error-archive-damaged = Cette archive est abîmée ou incomplète.
+hint-archive-damaged = Téléchargez-la de nouveau.
+error-archive-too-many-files = Cette archive a plus de { $limit } fichiers.
+error-archive-foreign = Cette archive n’est pas un export LinkedIn.
+error-not-linkedin = Ce fichier n’est pas un tableau d’un export LinkedIn.
+error-not-vcard = Il n’y a pas de vCard dans ce fichier.
+
+## Usage
+
+usage-nothing-asked = Dites ce qu’il faut faire.
+usage-unknown-argument = { $argument } n’est pas une option ici.
+usage-unknown-command = La commande « { $command } » n’existe pas.
+usage-missing = Il manque : { $argument }
+usage-bad-value = « { $value } » ne convient pas à { $argument }.
+usage-conflict = { $argument } et { $other } ne vont pas ensemble.
+usage-not-utf8 = La ligne contient des caractères illisibles.
+usage-wrong = La ligne n’est pas compréhensible { $argument }
+usage-field-value = Écrivez CHAMP=VALEUR.
+usage-nothing-to-remove = Un nouvel élément n’a rien à retirer : CHAMP-=VALEUR est pour edit.
+usage-passphrase-or-not = --passphrase-file et --no-passphrase ne vont pas ensemble.
+usage-recovery-lines = Attendu : les 24 mots sur une ligne, ou au moins trois lignes POSITION MOT.
+usage-extract-to = Dites où l’écrire : --to FICHIER
+
+## Help
+
+help-usage = Usage :
+help-commands = Commandes{" "}
+help-command-value = COMMANDE
+help-arguments = Arguments{" "}
+help-options = Options{" "}
+value-dir = DOSSIER
+value-file = FICHIER
+value-name = NOM
+value-addr = ADRESSE
+value-ticket = BILLET
+value-words = MOTS
+value-kind = SORTE
+value-field-value = CHAMP=VALEUR
+value-id = ID
+value-batch = IMPORT
+value-format = FORMAT
+value-date = DATE
+help-musette = Vos propres données, scellées, sur vos propres appareils.
+help-musette--home = Où est votre Musette (ou MUSETTE_HOME)
+help-musette--json = Répondre en JSON, erreurs comprises
+help-musette--quiet = Ne dire que l’important
+help-musette--lang = Langue (ou MUSETTE_LANG)
+help-musette--passphrase_file = La phrase de passe est la première ligne de ce fichier ; - pour l’entrée standard
+help-musette--verbose = Montrer les journaux, jamais de contenu ; à répéter pour en voir plus
+help-musette--help = Afficher cette aide
+help-musette--version = Afficher la version
+help-musette-up = Démarrer votre Musette, et la créer d’abord s’il n’y en a pas
+help-musette-up--listen = Adresse d’écoute, comme /ip4/0.0.0.0/udp/0/quic-v1
+help-musette-up--no_discovery = Ne pas chercher vos appareils sur le réseau local
+help-musette-up--name = Votre nom, s’il faut créer une Musette
+help-musette-up--device = Le nom de cet appareil, s’il faut créer une Musette
+help-musette-up--stop_with_input = S’arrêter quand l’entrée standard se ferme, pour les programmes
+help-musette-demo = La voir à l’œuvre avec une personne inventée, sur deux nœuds
+help-musette-demo--exit = Finir après l’histoire
+help-musette-init = Créer une Musette
+help-musette-init--name = Votre nom
+help-musette-init--device = Le nom de cet appareil
+help-musette-init--no_passphrase = L’ouvrir par un fichier-clé
+help-musette-init--recovery_out = Écrire les 24 mots de secours dans ce nouveau fichier
+help-musette-recovery = Vos 24 mots de secours
+help-musette-recovery-show = Afficher les mots, pour les noter
+help-musette-recovery-check = Vérifier que vous les avez notés
+help-musette-status = Comment va votre Musette
+help-musette-device = Vos appareils
+help-musette-device-invite = Inviter un nouvel appareil
+help-musette-device-invite--yes = Le laisser entrer sans comparer de mots
+help-musette-device-confirm = Laisser entrer le nouvel appareil, s’il affiche ces mots
+help-musette-device-confirm--words = Les trois mots
+help-musette-device-join = Faire de cet ordinateur l’un de vos appareils
+help-musette-device-join--ticket = Le billet donné par l’autre appareil ; - pour l’entrée standard
+help-musette-device-join--device = Le nom de cet appareil
+help-musette-device-join--yes = Ne rien demander
+help-musette-device-join--no_passphrase = L’ouvrir par un fichier-clé
+help-musette-device-join--listen = Adresse d’écoute
+help-musette-device-join--no_discovery = Ne pas chercher vos appareils sur le réseau local
+help-musette-device-list = Lister vos appareils
+help-musette-import = Faire entrer les fichiers que des services vous ont remis
+help-musette-import--files = Archives LinkedIn, vCards
+help-musette-import--format = Ce que sont les fichiers : linkedin ou vcard
+help-musette-import--dry_run = Montrer seulement ce qui se passerait
+help-musette-import-list = Lister les imports
+help-musette-import-undo = Annuler un import
+help-musette-import-undo--batch = L’identifiant de l’import
+help-musette-add = Ajouter quelque chose à la main
+help-musette-add--kind = Ce que c’est ; voir musette kinds
+help-musette-add--fields = Ses champs ; répéter celui d’une liste
+help-musette-list = Lister ce que vous avez
+help-musette-list--kind = Seulement cette sorte
+help-musette-list--all = Aussi ce qui est archivé ou scellé
+help-musette-show = Montrer un élément
+help-musette-show--id = Le début de son identifiant
+help-musette-edit = Modifier un élément
+help-musette-edit--id = Le début de son identifiant
+help-musette-edit--fields = CHAMP=VALEUR remplit, CHAMP= vide, CHAMP+=VALEUR et CHAMP-=VALEUR sont pour les listes
+help-musette-history = Montrer les changements d’un élément
+help-musette-history--id = Le début de son identifiant
+help-musette-resolve = Choisir entre des valeurs que vos appareils n’ont pas en commun
+help-musette-resolve--id = Le début de son identifiant
+help-musette-resolve--choices = Le champ et la valeur à garder
+help-musette-attach = Garder un fichier avec un élément
+help-musette-attach--id = Le début de son identifiant
+help-musette-attach--file = Le fichier
+help-musette-extract = Récupérer un fichier joint
+help-musette-extract--id = Le début de l’identifiant de l’élément
+help-musette-extract--name = Le nom de la pièce jointe
+help-musette-extract--to = Le nouveau fichier où l’écrire
+help-musette-kinds = Les sortes d’éléments, et leurs champs
+help-musette-kinds--kind = Les champs de cette sorte
+help-musette-timeline = Votre frise chronologique
+help-musette-timeline--from = À partir de cette date
+help-musette-timeline--to = Jusqu’à cette date
+help-musette-timeline--kind = Seulement cette sorte
+help-musette-doctor = Vérifier que tout est en ordre
+help-musette-doctor--rebuild = Refaire l’index à partir du journal
+help-musette-events = Suivre ce qui change, une ligne JSON à la fois, pour les programmes

@@ -1,0 +1,99 @@
+//! `musette device join TICKET`: make this computer one of the person's devices.
+//!
+//! It shows the words to compare, waits for the other device to confirm, and runs until the
+//! first sync is done.
+
+use crate::commands::init::host_name;
+use crate::context::Context;
+use crate::error::{Exit, Failure};
+use crate::output::progress::Bar;
+use crate::{locale, prompt, t, vault};
+use musette_node::home::VaultChoice;
+use musette_node::lifecycle::{self, JoinEvent, JoinOptions};
+use musette_node::words::pairing_words;
+use serde_json::json;
+
+/// Joins the person's other devices.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Join {
+    #[arg(value_name = "TICKET")]
+    ticket: String,
+    #[arg(long, value_name = "NAME")]
+    device: Option<String>,
+    #[arg(long)]
+    yes: bool,
+    #[arg(long)]
+    no_passphrase: bool,
+    #[arg(long, value_name = "ADDR")]
+    listen: Vec<String>,
+    #[arg(long)]
+    no_discovery: bool,
+}
+
+impl Join {
+    pub(super) async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let vault = self.vault(context)?;
+        let options = JoinOptions {
+            ticket: self.ticket()?,
+            device_name: self.device_name()?,
+            vault,
+            listen: self.listen,
+            discovery: !self.no_discovery,
+        };
+        let bar = Bar::new(&context.output);
+        let mut items = 0;
+        let joined = lifecycle::join(&context.home, options, &mut |event| {
+            if let JoinEvent::Synced { items: count } = &event {
+                items = *count;
+            }
+            tell(context, &bar, event);
+        })
+        .await;
+        bar.finish();
+        joined?;
+        if context.output.is_json() {
+            context.output.json(&json!({ "joined": true, "items": items }))?;
+        } else {
+            context.output.answer(&t!("join-done", items = items))?;
+        }
+        context.output.say(&t!("join-next"));
+        Ok(Exit::Done)
+    }
+
+    fn vault(&self, context: &Context) -> Result<VaultChoice, Failure> {
+        let is_silent = self.yes && context.global.passphrase_file.is_none();
+        vault::choose(context, self.no_passphrase || is_silent)
+    }
+
+    /// From standard input for `-`: arguments can be seen by other users of this computer.
+    fn ticket(&self) -> Result<String, Failure> {
+        let ticket =
+            if self.ticket == "-" { prompt::read_line()?.unwrap_or_default() } else { self.ticket.clone() };
+        Ok(ticket.trim().to_owned())
+    }
+
+    fn device_name(&self) -> Result<String, Failure> {
+        match &self.device {
+            Some(device) => Ok(device.clone()),
+            None if prompt::is_interactive() && !self.yes => {
+                prompt::ask(&t!("ask-device"), Some(&host_name()))
+            }
+            None => Ok(host_name()),
+        }
+    }
+}
+
+fn tell(context: &Context, bar: &Bar, event: JoinEvent) {
+    let output = &context.output;
+    match event {
+        JoinEvent::Connecting => output.say(&t!("join-connecting")),
+        // In this person's language; the other device takes them in either.
+        JoinEvent::Words(indices) => {
+            let words = pairing_words(indices, locale::language().tag()).join(" ");
+            output.warn(&t!("join-words", words = words));
+            output.say(&t!("join-waiting"));
+        }
+        JoinEvent::Syncing { received } => bar.count(received, t!("join-syncing")),
+        JoinEvent::Synced { .. } => bar.finish(),
+    }
+}

@@ -1,0 +1,64 @@
+//! `musette device …`: the person's own devices.
+
+mod confirm;
+mod invite;
+mod join;
+mod list;
+
+use crate::context::Context;
+use crate::error::{Exit, Failure};
+use crate::text::{count_of, text_of};
+use crate::{dates, locale, t};
+use serde_json::Value;
+
+/// What to do with devices.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Device {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum Action {
+    Invite(invite::Invite),
+    Confirm(confirm::Confirm),
+    Join(join::Join),
+    List(list::List),
+}
+
+impl Device {
+    pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        match self.action {
+            Action::Invite(invite) => invite.run(context).await,
+            Action::Confirm(confirm) => confirm.run(context).await,
+            Action::Join(join) => join.run(context).await,
+            Action::List(list) => list.run(context).await,
+        }
+    }
+}
+
+/// A device in one line.
+pub(super) fn describe(device: &Value) -> String {
+    let state = match text_of(device, "state") {
+        "this" => t!("device-this"),
+        "agrees" => t!("device-agrees"),
+        "behind" => t!("device-behind", missing = count_of(device, "missing")),
+        "unreachable" => t!("device-unreachable", since = last_seen(device)),
+        _ => t!("device-never-met"),
+    };
+    let mut line = t!("device-line", name = text_of(device, "name").to_owned(), state = state);
+    if device["verified"] == false && device["this"] != true {
+        line = t!("device-unverified", device = line);
+    }
+    match locale::find_told("error", &serde_json::json!({ "code": device["reason"] })) {
+        Some(reason) => t!("device-reason", device = line, reason = reason),
+        None => line,
+    }
+}
+
+fn last_seen(device: &Value) -> String {
+    match text_of(device, "last_seen") {
+        "" => t!("date-unknown"),
+        seen => dates::instant(seen),
+    }
+}

@@ -1,0 +1,55 @@
+//! `musette doctor [--rebuild]`: is everything in order, and if not, what to do. Rebuilding
+//! needs the home for itself: no node may run on it.
+
+use crate::client::Connection;
+use crate::context::Context;
+use crate::error::{Exit, Failure};
+use crate::text::{list_of, text_of};
+use crate::{locale, t, vault};
+use serde_json::Value;
+
+/// Checks a home, or rebuilds its index from the journal.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Doctor {
+    #[arg(long)]
+    rebuild: bool,
+}
+
+impl Doctor {
+    pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let connection = if self.rebuild {
+            context.require_home()?;
+            Connection::rebuild(&context.home, vault::unlock(context)?).await?
+        } else {
+            context.connect().await?
+        };
+        let result = connection.get("/v1/doctor").await;
+        connection.close().await?;
+        let answer = result?;
+        let checks = list_of(&answer, "checks");
+        let is_sound = checks.iter().all(|check| check["ok"] == true);
+        if context.output.is_json() {
+            context.output.json(&answer)?;
+        } else {
+            if self.rebuild {
+                context.output.answer(&t!("doctor-rebuilt"))?;
+            }
+            for check in checks {
+                context.output.answer(&describe(check))?;
+            }
+            let verdict = if is_sound { t!("doctor-sound") } else { t!("doctor-unsound") };
+            context.output.say(&verdict);
+        }
+        Ok(if is_sound { Exit::Done } else { Exit::Failed })
+    }
+}
+
+fn describe(check: &Value) -> String {
+    let words = locale::find_told("check", check).unwrap_or_else(|| text_of(check, "code").to_owned());
+    if check["ok"] == true {
+        t!("doctor-ok", check = words)
+    } else {
+        let hint = locale::find_told("check-hint", check).unwrap_or_else(|| t!("doctor-hint"));
+        t!("doctor-wrong", check = words, hint = hint)
+    }
+}

@@ -1,0 +1,86 @@
+//! `musette status`: how the bag is, in words.
+
+use crate::context::Context;
+use crate::error::{Exit, Failure};
+use crate::text::{count_of, list_of, text_of};
+use crate::{item, locale, t};
+use serde_json::Value;
+
+/// Notices that have a line of their own here.
+const SAID_ABOVE: [&str; 2] = ["key-file-vault", "recovery-unchecked"];
+
+/// Tells how things are.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Status {}
+
+impl Status {
+    pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let connection = context.connect().await?;
+        let result = connection.get("/v1/status").await;
+        connection.close().await?;
+        let status = result?;
+        if context.output.is_json() {
+            context.output.json(&status)?;
+            return Ok(Exit::Done);
+        }
+        for line in describe(&status) {
+            context.output.answer(&line)?;
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn describe(status: &Value) -> Vec<String> {
+    let own = |part: &str, name: &str| text_of(&status[part], name).to_owned();
+    let mut lines = vec![
+        t!("status-person", name = own("person", "name"), device = own("device", "name")),
+        t!("status-home", home = text_of(status, "home").to_owned()),
+        t!("status-items", count = count_of(status, "items")),
+        item::sync_in_words(&status["sync"]),
+    ];
+    let devices = list_of(status, "devices");
+    if devices.len() > 1 {
+        lines.push(t!("status-devices"));
+        lines.extend(devices.iter().map(|device| format!("  {}", super::device::describe(device))));
+    }
+    lines.push(match text_of(status, "vault") {
+        "passphrase" => t!("status-vault-passphrase"),
+        _ => t!("status-vault-key-file"),
+    });
+    lines.push(if status["running"] == true { t!("status-running") } else { t!("status-stopped") });
+    lines.extend(recovery(&status["recovery"]));
+    let is_said = |notice: &&Value| SAID_ABOVE.contains(&text_of(notice, "code"));
+    lines.extend(list_of(status, "notices").iter().filter(|one| !is_said(one)).map(notice));
+    lines.retain(|line| !line.is_empty());
+    lines
+}
+
+/// A reminder, until the words were written down and checked.
+fn recovery(recovery: &Value) -> Option<String> {
+    if recovery["checked"] == true {
+        None
+    } else if recovery["held"] == true {
+        Some(t!("status-recovery-unchecked"))
+    } else {
+        Some(t!("status-recovery-elsewhere"))
+    }
+}
+
+fn notice(notice: &Value) -> String {
+    let words = locale::find_told("notice", notice)
+        .or_else(|| locale::find_told("error", notice))
+        .unwrap_or_else(|| text_of(notice, "code").to_owned());
+    t!("status-notice", notice = words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_reminder_stays_until_the_words_were_checked() {
+        assert!(recovery(&json!({"held": true, "checked": false})).is_some());
+        assert!(recovery(&json!({"held": false, "checked": true})).is_none());
+    }
+}

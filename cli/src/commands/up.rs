@@ -1,0 +1,156 @@
+//! `musette up`: run the node in the foreground, making a Musette first where there is none.
+//!
+//! What it prints names ids, devices and counts, never a title: a terminal's output ends up
+//! in log files.
+
+use super::init;
+use crate::client::Connection;
+use crate::context::Context;
+use crate::error::{Exit, Failure};
+use crate::text::{list_of, text_of};
+use crate::{interrupt, locale, t, vault};
+use musette_node::lifecycle::{self, NodeOptions};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// A pause this long ends the gathering of changed items into one line: an import brings
+/// thousands.
+const GATHER: Duration = Duration::from_millis(500);
+/// Events waiting to be told. Beyond this, lines are left out: the node must not wait for a
+/// terminal that was stopped with Ctrl-S.
+const QUEUE: usize = 1024;
+
+/// Runs the node.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Up {
+    #[arg(long, value_name = "ADDR")]
+    listen: Vec<String>,
+    #[arg(long)]
+    no_discovery: bool,
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    #[arg(long, value_name = "NAME")]
+    device: Option<String>,
+    /// For a program that starts a node and must not leave it behind, however it ends.
+    #[arg(long, hide = true)]
+    stop_with_input: bool,
+}
+
+impl Up {
+    pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let passphrase = if context.home.exists() {
+            vault::unlock(context)?
+        } else {
+            let new = init::create(context, self.name, self.device, false)?;
+            context.output.say(&t!("init-words-next"));
+            new.passphrase
+        };
+        let options = NodeOptions { listen: self.listen, discovery: !self.no_discovery };
+        let mut node = lifecycle::start(&context.home, passphrase, options).await?;
+        let connection = Connection::from(node.client());
+        let ended = tokio::select! {
+            stopped = interrupt::asked_to_stop() => stopped,
+            () = interrupt::input_closed(), if self.stop_with_input => Ok(()),
+            failure = node.failed() => Err(failure.into()),
+            told = tell(context, &connection) => told,
+        };
+        context.output.say(&t!("up-stopping"));
+        node.stop().await?;
+        ended.map(|()| Exit::Done)
+    }
+}
+
+/// Tells how the node is reached, then what happens, until the events end.
+async fn tell(context: &Context, connection: &Connection) -> Result<(), Failure> {
+    let status = connection.get("/v1/status").await?;
+    if context.output.is_json() {
+        context.output.json_line(&status)?;
+    }
+    for address in list_of(&status, "listen") {
+        let address = address.as_str().unwrap_or_default().to_owned();
+        context.output.say(&t!("up-listening", address = address));
+    }
+    context.output.say(&t!("up-next"));
+    let (sender, receiver) = mpsc::channel(QUEUE);
+    let mut forward = move |event: Value| {
+        let _ = sender.try_send(event);
+    };
+    let mut teller = Teller { context, connection, connected: BTreeMap::new() };
+    tokio::select! {
+        followed = connection.follow_events(&mut forward) => followed?,
+        narrated = teller.narrate(receiver) => narrated?,
+    }
+    // The events end when the node does; why, only `failed` knows.
+    std::future::pending().await
+}
+
+/// Puts events into words.
+struct Teller<'a> {
+    context: &'a Context,
+    connection: &'a Connection,
+    /// Which devices were connected when last looked at.
+    connected: BTreeMap<String, bool>,
+}
+
+impl Teller<'_> {
+    async fn narrate(&mut self, mut events: mpsc::Receiver<Value>) -> Result<(), Failure> {
+        let mut changed: BTreeSet<String> = BTreeSet::new();
+        loop {
+            // Nothing gathered, nothing to wake up for.
+            let patience = if changed.is_empty() { Duration::MAX } else { GATHER };
+            let Ok(event) = tokio::time::timeout(patience, events.recv()).await else {
+                self.tell_changes(&mut changed);
+                continue;
+            };
+            let Some(event) = event else {
+                return Ok(());
+            };
+            match text_of(&event, "event") {
+                "item" => drop(changed.insert(text_of(&event, "id").to_owned())),
+                "pairing" => self.tell_pairing(&event),
+                _ => self.tell_devices().await?,
+            }
+        }
+    }
+
+    fn tell_changes(&self, changed: &mut BTreeSet<String>) {
+        if !changed.is_empty() {
+            self.context.output.say(&t!("up-items", count = changed.len()));
+            changed.clear();
+        }
+    }
+
+    async fn tell_devices(&mut self) -> Result<(), Failure> {
+        let answer = self.connection.get("/v1/devices").await?;
+        for device in list_of(&answer, "devices").iter().filter(|device| device["this"] != true) {
+            let is_connected = device["connected"] == true;
+            let id = text_of(device, "id").to_owned();
+            let was_connected = self.connected.insert(id, is_connected).unwrap_or(false);
+            let name = text_of(device, "name").to_owned();
+            match (was_connected, is_connected) {
+                (false, true) => self.context.output.say(&t!("up-device-here", device = name)),
+                (true, false) => self.context.output.say(&t!("up-device-gone", device = name)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_pairing(&self, event: &Value) {
+        let device = text_of(event, "device").to_owned();
+        let line = match text_of(event, "state") {
+            "confirm" => t!("up-pairing-confirm", device = device),
+            "joined" => t!("up-pairing-joined", device = device),
+            "waiting" => t!("up-pairing-waiting"),
+            "failed" => {
+                let told = json!({ "code": event["reason"] });
+                let reason = locale::find_told("error", &told).unwrap_or_default();
+                t!("up-pairing-failed", reason = reason)
+            }
+            _ => return,
+        };
+        self.context.output.say(&line);
+    }
+}

@@ -1,0 +1,321 @@
+//! The local API: HTTP and JSON, version 1, the same over the socket and in process.
+//!
+//! | | |
+//! |---|---|
+//! | `GET /v1/status` | where things stand |
+//! | `GET, POST /v1/items`, `GET, PATCH /v1/items/{id}` | items |
+//! | `GET /v1/items/{id}/history`, `POST /v1/items/{id}/resolve` | what happened to one, settling |
+//! | `POST /v1/items/{id}/attachments`, `GET …/attachments/{name}` | files |
+//! | `GET /v1/timeline` | what has a date |
+//! | `GET, POST /v1/imports`, `DELETE /v1/imports/{id}` | batches |
+//! | `GET /v1/devices`, `GET /v1/pairing`, `POST /v1/pairing/{invitations,confirm}` | devices |
+//! | `GET /v1/recovery`, `POST /v1/recovery/check` | the recovery phrase |
+//! | `GET /v1/doctor` | is everything in order |
+//! | `GET /v1/events` | what changes, one JSON line each |
+//!
+//! Errors are `{"error": {"code", "args", "exit"}}`. What takes long answers in JSON lines:
+//! `{"progress": …}` any number of times, then `{"result": …}` or `{"error": …}`.
+
+use std::sync::Arc;
+
+use axum::{
+    Json as AxumJson, Router,
+    body::Body,
+    extract::{Path, Query, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value as Json, json};
+use tokio::sync::mpsc;
+
+use crate::{
+    driver::Driver,
+    error::{Error, Result},
+    net::Endpoint,
+    pairing::{Pairing, vouch},
+    store::items::{RawEdit, RawFields},
+    words::{is_recovery_word, recovery_words},
+};
+
+mod lines;
+pub(crate) mod socket;
+
+/// Bytes of a request: the longest is an edit with a long note.
+const MAX_REQUEST_BYTES: usize = 4 * 1024 * 1024;
+/// Answers of `recovery check` that count.
+const RECOVERY_ANSWERS: usize = 3;
+
+/// What handlers work with.
+#[derive(Clone)]
+pub(crate) struct Context {
+    pub(crate) driver: Driver,
+    /// Absent when no node runs.
+    pub(crate) network: Option<(Arc<Endpoint>, Pairing)>,
+}
+
+type Answer = Result<AxumJson<Json>>;
+
+/// All routes.
+pub(crate) fn router(context: Context) -> Router {
+    Router::new()
+        .route("/v1/status", get(status))
+        .route("/v1/items", get(list_items).post(add_item))
+        .route("/v1/items/{id}", get(show_item).patch(edit_item))
+        .route("/v1/items/{id}/history", get(item_history))
+        .route("/v1/items/{id}/resolve", post(resolve_item))
+        .route("/v1/items/{id}/attachments", post(lines::attach))
+        .route("/v1/items/{id}/attachments/{name}", get(lines::attachment))
+        .route("/v1/timeline", get(timeline))
+        .route("/v1/imports", get(import_list).post(lines::import))
+        .route("/v1/imports/{id}", axum::routing::delete(import_undo))
+        .route("/v1/devices", get(devices))
+        .route("/v1/pairing", get(pairing))
+        .route("/v1/pairing/invitations", post(invite))
+        .route("/v1/pairing/confirm", post(confirm))
+        .route("/v1/recovery", get(recovery))
+        .route("/v1/recovery/check", post(recovery_check))
+        .route("/v1/doctor", get(doctor))
+        .route("/v1/events", get(lines::events))
+        .fallback(async || Error::new("bad-request").with("detail", "no such path"))
+        .layer(axum::extract::DefaultBodyLimit::max(MAX_REQUEST_BYTES))
+        .with_state(context)
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let status = match self.code() {
+            "not-found" | "attachment-not-found" => StatusCode::NOT_FOUND,
+            "internal" | "disk-failed" | "disk-full" | "stopping" => StatusCode::INTERNAL_SERVER_ERROR,
+            "needs-running-node" | "healing" | "recovery-not-held" | "no-pairing" => StatusCode::CONFLICT,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        (status, AxumJson(self.to_json())).into_response()
+    }
+}
+
+impl Error {
+    /// As the API carries it.
+    pub(crate) fn to_json(&self) -> Json {
+        json!({ "error": { "code": self.code(), "args": self.args(), "exit": self.exit_code() } })
+    }
+}
+
+/// Parses a body, saying what is wrong with it.
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    serde_json::from_slice(body).map_err(|error| Error::new("bad-request").with("detail", error))
+}
+
+async fn status(State(context): State<Context>) -> Answer {
+    let listen: Option<Vec<String>> = context
+        .network
+        .as_ref()
+        .map(|(endpoint, _)| endpoint.listen_addresses().iter().map(ToString::to_string).collect());
+    let running = listen.is_some();
+    let work = move |store: &mut crate::store::Store| {
+        Ok(store.status_json(running, &listen.unwrap_or_default()))
+    };
+    context.driver.run(work).await.map(AxumJson)
+}
+
+#[derive(Deserialize)]
+struct ListQuery {
+    kind: Option<String>,
+    #[serde(default)]
+    all: bool,
+}
+
+async fn list_items(State(context): State<Context>, Query(query): Query<ListQuery>) -> Answer {
+    let work = move |store: &mut crate::store::Store| {
+        Ok(json!({ "items": store.list(query.kind.as_deref(), query.all)? }))
+    };
+    context.driver.run(work).await.map(AxumJson)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewItem {
+    kind: String,
+    #[serde(default)]
+    fields: RawFields,
+}
+
+async fn add_item(State(context): State<Context>, body: axum::body::Bytes) -> Answer {
+    let new: NewItem = parse(&body)?;
+    context.driver.run(move |store| store.add(&new.kind, &new.fields)).await.map(AxumJson)
+}
+
+async fn show_item(State(context): State<Context>, Path(id): Path<String>) -> Answer {
+    let work = move |store: &mut crate::store::Store| {
+        let id = store.find(&id)?;
+        let mut item = store.item(id)?;
+        item["sync"] = store.sync_json(Some(id));
+        Ok(item)
+    };
+    context.driver.run(work).await.map(AxumJson)
+}
+
+async fn edit_item(
+    State(context): State<Context>,
+    Path(id): Path<String>,
+    body: axum::body::Bytes,
+) -> Answer {
+    let edit: RawEdit = parse(&body)?;
+    let work = move |store: &mut crate::store::Store| {
+        let id = store.find(&id)?;
+        store.edit(id, &edit)
+    };
+    context.driver.run(work).await.map(AxumJson)
+}
+
+async fn item_history(State(context): State<Context>, Path(id): Path<String>) -> Answer {
+    let work = move |store: &mut crate::store::Store| {
+        let id = store.find(&id)?;
+        store.history(id)
+    };
+    context.driver.run(work).await.map(AxumJson)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Resolution {
+    set: RawFields,
+}
+
+async fn resolve_item(
+    State(context): State<Context>,
+    Path(id): Path<String>,
+    body: axum::body::Bytes,
+) -> Answer {
+    let Resolution { set } = parse(&body)?;
+    let work = move |store: &mut crate::store::Store| {
+        let id = store.find(&id)?;
+        store.resolve(id, set)
+    };
+    context.driver.run(work).await.map(AxumJson)
+}
+
+#[derive(Deserialize)]
+struct TimelineQuery {
+    from: Option<String>,
+    to: Option<String>,
+    kind: Option<String>,
+}
+
+async fn timeline(State(context): State<Context>, Query(query): Query<TimelineQuery>) -> Answer {
+    let work = move |store: &mut crate::store::Store| {
+        store.timeline(query.from.as_deref(), query.to.as_deref(), query.kind.as_deref())
+    };
+    context.driver.run(work).await.map(AxumJson)
+}
+
+async fn import_list(State(context): State<Context>) -> Answer {
+    context.driver.run(|store| Ok(store.import_list())).await.map(AxumJson)
+}
+
+async fn import_undo(State(context): State<Context>, Path(id): Path<String>) -> Answer {
+    context.driver.run(move |store| store.import_undo(&id)).await.map(AxumJson)
+}
+
+async fn devices(State(context): State<Context>) -> Answer {
+    context.driver.run(|store| Ok(json!({ "devices": store.devices_json() }))).await.map(AxumJson)
+}
+
+fn network(context: &Context) -> Result<&(Arc<Endpoint>, Pairing)> {
+    context.network.as_ref().ok_or_else(|| Error::new("needs-running-node"))
+}
+
+async fn pairing(State(context): State<Context>) -> Answer {
+    Ok(AxumJson(network(&context)?.1.to_json()))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewInvitation {
+    #[serde(default)]
+    unattended: bool,
+}
+
+async fn invite(State(context): State<Context>, body: axum::body::Bytes) -> Answer {
+    let NewInvitation { unattended } = parse(&body)?;
+    let (endpoint, pairing) = network(&context)?;
+    pairing.open(endpoint, unattended).map(AxumJson)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TypedWords {
+    words: String,
+}
+
+async fn confirm(State(context): State<Context>, body: axum::body::Bytes) -> Answer {
+    let TypedWords { words } = parse(&body)?;
+    match &context.network {
+        Some((_, pairing)) if pairing.awaits_words() => pairing.confirm(&words).await?,
+        _ => drop(context.driver.run(move |store| vouch(store, &words)).await?),
+    }
+    context.driver.run(|store| Ok(json!({ "devices": store.devices_json() }))).await.map(AxumJson)
+}
+
+#[derive(Deserialize)]
+struct RecoveryQuery {
+    language: Option<String>,
+}
+
+async fn recovery(State(context): State<Context>, Query(query): Query<RecoveryQuery>) -> Answer {
+    let work = move |store: &mut crate::store::Store| {
+        let entropy = store.keys().recovery.as_ref().ok_or_else(|| Error::new("recovery-not-held"))?;
+        let words = recovery_words(entropy.expose(), query.language.as_deref().unwrap_or("en"));
+        Ok(json!({ "words": *words }))
+    };
+    context.driver.run(work).await.map(AxumJson)
+}
+
+#[derive(Deserialize)]
+struct RecoveryAnswer {
+    position: usize,
+    word: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecoveryAnswers {
+    answers: Vec<RecoveryAnswer>,
+}
+
+async fn recovery_check(State(context): State<Context>, body: axum::body::Bytes) -> Answer {
+    let RecoveryAnswers { answers } = parse(&body)?;
+    let work = move |store: &mut crate::store::Store| {
+        let entropy = store.keys().recovery.as_ref().ok_or_else(|| Error::new("recovery-not-held"))?;
+        let positions: std::collections::BTreeSet<usize> = answers.iter().map(|answer| answer.position).collect();
+        if positions.len() < RECOVERY_ANSWERS {
+            let detail = "at least three different positions";
+            return Err(Error::new("bad-request").with("detail", detail));
+        }
+        if let Some(wrong) =
+            answers.iter().find(|answer| !is_recovery_word(entropy, answer.position, &answer.word))
+        {
+            return Err(Error::new("recovery-mismatch").with("position", wrong.position));
+        }
+        store.change_keys(|keys| {
+            keys.recovery = None;
+            keys.recovery_checked = true;
+        })?;
+        Ok(json!({ "checked": true }))
+    };
+    context.driver.run(work).await.map(AxumJson)
+}
+
+async fn doctor(State(context): State<Context>) -> Answer {
+    context.driver.run(|store| Ok(store.doctor_json())).await.map(AxumJson)
+}
+
+/// A response of JSON lines, written by a task as they come.
+fn json_lines(lines: mpsc::Receiver<Json>) -> Response {
+    let stream = futures::stream::unfold(lines, |mut lines| async move {
+        let line = lines.recv().await?;
+        Some((Ok::<_, std::convert::Infallible>(format!("{line}\n")), lines))
+    });
+    ([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(stream)).into_response()
+}

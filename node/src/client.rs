@@ -1,0 +1,189 @@
+//! One way to the local API, be it a running node's socket or handlers in this process.
+
+use axum::{Router, body::Body, http::Request, response::Response};
+use http_body_util::BodyExt as _;
+use hyper_util::rt::TokioIo;
+use serde_json::Value as Json;
+use tokio::net::UnixStream;
+use tower::ServiceExt as _;
+use zeroize::Zeroizing;
+
+use crate::{
+    api::{Context, router},
+    driver::Driver,
+    error::{Error, Result},
+    home::Home,
+    store::{Repair, Store},
+};
+
+/// An open way to one home's API.
+pub struct Client(Way);
+
+enum Way {
+    Socket(std::path::PathBuf),
+    InProcess { router: Router, driver: Driver },
+}
+
+impl Client {
+    /// The node that runs on this home, if one does.
+    ///
+    /// # Errors
+    /// When the socket is there but this user may not use it.
+    pub async fn connect(home: &Home) -> Result<Option<Self>> {
+        let path = home.socket_path()?;
+        match UnixStream::connect(&path).await {
+            Ok(_) => Ok(Some(Self(Way::Socket(path)))),
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                Err(Error::new("permission-denied").with("path", path.display()))
+            }
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Opens the store in this process.
+    ///
+    /// # Errors
+    /// When the home is locked, in use, damaged or newer.
+    pub async fn open(home: &Home, passphrase: Option<Zeroizing<String>>) -> Result<Self> {
+        Self::open_with(home, passphrase, Repair::No).await
+    }
+
+    /// Opens the store without its index, and around damage in the journal.
+    ///
+    /// # Errors
+    /// When the home is locked, in use or newer, or its vault is damaged.
+    pub async fn rebuild(home: &Home, passphrase: Option<Zeroizing<String>>) -> Result<Self> {
+        Self::open_with(home, passphrase, Repair::Rebuild).await
+    }
+
+    async fn open_with(home: &Home, passphrase: Option<Zeroizing<String>>, repair: Repair) -> Result<Self> {
+        let home = home.clone();
+        let open = move || Store::open(&home, passphrase.as_deref().map(String::as_str), repair);
+        let store = tokio::task::spawn_blocking(open).await.map_err(|_| Error::new("internal"))??;
+        Ok(Self::in_process(Driver::start(store)))
+    }
+
+    pub(crate) fn in_process(driver: Driver) -> Self {
+        let context = Context { driver: driver.clone(), network: None };
+        Self(Way::InProcess { router: router(context), driver })
+    }
+
+    /// Over the routes of a node in this process.
+    pub(crate) fn over(context: Context) -> Self {
+        let driver = context.driver.clone();
+        Self(Way::InProcess { router: router(context), driver })
+    }
+
+    /// One request, one JSON answer.
+    ///
+    /// # Errors
+    /// What the API says, or `node-gone` when a running node stopped.
+    pub async fn call(&self, method: &str, path: &str, body: Option<Json>) -> Result<Json> {
+        let response = self.send(method, path, body).await?;
+        let bytes = response.into_body().collect().await.map_err(|_| gone())?.to_bytes();
+        let json: Json = serde_json::from_slice(&bytes).map_err(|_| gone())?;
+        error_in(&json).map_or(Ok(json), Err)
+    }
+
+    /// One request whose answer is JSON lines: hands each to `on_line`, and gives the result.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn stream(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<Json>,
+        on_line: &mut (dyn FnMut(Json) + Send),
+    ) -> Result<Json> {
+        let mut body = self.send(method, path, body).await?.into_body();
+        let mut buffer = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let Ok(bytes) = frame.map_err(|_| gone())?.into_data() else { continue };
+            buffer.extend_from_slice(&bytes);
+            while let Some(end) = buffer.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = buffer.drain(..=end).collect();
+                let mut json: Json = serde_json::from_slice(&line).map_err(|_| gone())?;
+                if let Some(error) = error_in(&json) {
+                    return Err(error);
+                }
+                match json.get_mut("result") {
+                    Some(result) => return Ok(result.take()),
+                    None => on_line(json),
+                }
+            }
+        }
+        let json: Json = serde_json::from_slice(&buffer).unwrap_or(Json::Null);
+        Err(error_in(&json).unwrap_or_else(gone))
+    }
+
+    /// One request whose answer is bytes, handed on as they come; gives how many.
+    ///
+    /// # Errors
+    /// As [`Client::call`]; an answer that ends early is an error too.
+    pub async fn bytes(&self, path: &str, on_bytes: &mut (dyn FnMut(&[u8]) -> std::io::Result<()> + Send)) -> Result<u64> {
+        let response = self.send("GET", path, None).await?;
+        if !response.status().is_success() {
+            let bytes = response.into_body().collect().await.map_err(|_| gone())?.to_bytes();
+            let json: Json = serde_json::from_slice(&bytes).unwrap_or(Json::Null);
+            return Err(error_in(&json).unwrap_or_else(gone));
+        }
+        let (mut body, mut total) = (response.into_body(), 0);
+        while let Some(frame) = body.frame().await {
+            let incomplete = || Error::new("attachment-incomplete");
+            let Ok(bytes) = frame.map_err(|_| incomplete())?.into_data() else { continue };
+            on_bytes(&bytes).map_err(|error| crate::store::replace::io_error(&error))?;
+            total += bytes.len() as u64;
+        }
+        Ok(total)
+    }
+
+    async fn send(&self, method: &str, path: &str, body: Option<Json>) -> Result<Response> {
+        let body = body.map_or_else(Body::empty, |json| Body::from(json.to_string()));
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "musette")
+            .header("content-type", "application/json")
+            .body(body)
+            .map_err(|error| Error::new("bad-request").with("detail", error))?;
+        match &self.0 {
+            Way::InProcess { router, .. } => match router.clone().oneshot(request).await {
+                Ok(response) => Ok(response),
+                Err(never) => match never {},
+            },
+            Way::Socket(path) => {
+                let stream = UnixStream::connect(path).await.map_err(|_| gone())?;
+                let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
+                let (mut sender, connection) = handshake.map_err(|_| gone())?;
+                tokio::spawn(connection);
+                let response = sender.send_request(request).await.map_err(|_| gone())?;
+                Ok(response.map(Body::new))
+            }
+        }
+    }
+
+    /// Closes the store, if it was opened here.
+    ///
+    /// # Errors
+    /// When the disk failed.
+    pub async fn close(self) -> Result<()> {
+        match self.0 {
+            Way::InProcess { driver, .. } => driver.stop().await,
+            Way::Socket(_) => Ok(()),
+        }
+    }
+}
+
+fn gone() -> Error {
+    Error::new("node-gone")
+}
+
+fn error_in(json: &Json) -> Option<Error> {
+    let error = json.get("error")?;
+    let code = error.get("code")?.as_str()?.to_owned();
+    let args = error.get("args").and_then(Json::as_object).into_iter().flatten();
+    Some(args.fold(Error::new(code), |error, (name, value)| {
+        error.with(name, value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+    }))
+}

@@ -1,0 +1,274 @@
+//! Where a Musette lives: one directory, one owner at a time.
+
+use std::{
+    env,
+    ffi::OsString,
+    fmt,
+    fs::{File, OpenOptions, TryLockError},
+    io,
+    os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _, fs::OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use musette_protocol::id::base32;
+use zeroize::Zeroizing;
+
+use crate::{
+    error::{Error, Result},
+    store::replace::{create_private_dir, told},
+};
+
+/// Bytes of a Unix socket's path that every system takes (macOS: 104 with the final zero).
+const MAX_SOCKET_PATH_LEN: usize = 103;
+
+/// A home directory; it need not exist yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Home {
+    path: PathBuf,
+    runtime_dir: Option<PathBuf>,
+}
+
+/// What locks the vault of a new home.
+pub enum VaultChoice {
+    /// 32 random bytes in a file that only its owner may read: as safe as the disk.
+    KeyFile,
+    /// Something the person knows.
+    Passphrase(Zeroizing<String>),
+}
+
+/// Held as long as this process owns the home. The system lets go of it when the process ends,
+/// however it ends.
+#[derive(Debug)]
+#[must_use = "the home is free again once this is dropped"]
+pub struct HomeLock {
+    _file: File,
+}
+
+impl fmt::Debug for VaultChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::KeyFile => "KeyFile",
+            Self::Passphrase(_) => "Passphrase(…)",
+        })
+    }
+}
+
+impl Home {
+    /// The directory named, else `$XDG_DATA_HOME/musette`, else `~/.local/share/musette`
+    /// (macOS: `~/Library/Application Support/musette`).
+    ///
+    /// # Errors
+    /// `home-unknown` when none is named and there is no home directory to fall back on.
+    pub fn locate(explicit: Option<&Path>) -> Result<Self> {
+        Self::locate_in(explicit, &|name| env::var_os(name))
+    }
+
+    fn locate_in(explicit: Option<&Path>, variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Self> {
+        // The XDG specification: a relative path there is to be ignored.
+        let absolute = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let path = match (explicit, absolute("XDG_DATA_HOME"), absolute("HOME")) {
+            (Some(path), _, _) => told(std::path::absolute(path))?,
+            (None, Some(data), _) => data.join("musette"),
+            (None, None, Some(home)) if cfg!(target_os = "macos") => {
+                home.join("Library").join("Application Support").join("musette")
+            }
+            (None, None, Some(home)) => home.join(".local").join("share").join("musette"),
+            (None, None, None) => return Err(Error::new("home-unknown")),
+        };
+        Ok(Self { path, runtime_dir: absolute("XDG_RUNTIME_DIR") })
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether somebody's Musette is here: whether there is a vault.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        self.vault_path().exists()
+    }
+
+    /// Makes the directory, readable to its owner only.
+    ///
+    /// # Errors
+    /// `disk-full`, `disk-failed`.
+    pub fn create(&self) -> Result<()> {
+        told(create_private_dir(&self.path))
+    }
+
+    /// Takes the home for this process.
+    ///
+    /// # Errors
+    /// `home-in-use` when another process has it; `no-home` when the directory is not there;
+    /// `disk-full`, `disk-failed`.
+    pub fn lock(&self) -> Result<HomeLock> {
+        let path = self.path.join("lock");
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+        let file = match file {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Error::new("no-home")),
+            file => told(file)?,
+        };
+        match file.try_lock() {
+            Ok(()) => Ok(HomeLock { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(Error::new("home-in-use")),
+            Err(TryLockError::Error(error)) => told(Err(error)),
+        }
+    }
+
+    /// Where the node of this home listens: `$XDG_RUNTIME_DIR/musette/<hash of the home>.sock`, or
+    /// `run/node.sock` in the home, whichever is short enough for a socket, in this order.
+    ///
+    /// # Errors
+    /// `socket-path-too-long` when neither is.
+    pub fn socket_path(&self) -> Result<PathBuf> {
+        let shared = self.runtime_dir.as_ref().map(|dir| dir.join("musette").join(self.socket_name()));
+        let own = self.path.join("run").join("node.sock");
+        shared
+            .into_iter()
+            .chain([own])
+            .find(|path| path.as_os_str().len() <= MAX_SOCKET_PATH_LEN)
+            .ok_or_else(|| Error::new("socket-path-too-long").with("max", MAX_SOCKET_PATH_LEN))
+    }
+
+    /// Makes the socket's directory, and makes sure that it is this user's and closed to others:
+    /// who can write there could put a socket of their own in the node's place.
+    ///
+    /// # Errors
+    /// `socket-dir-unsafe`, `socket-path-too-long`, `disk-full`, `disk-failed`.
+    pub fn create_socket_dir(&self) -> Result<()> {
+        let socket = self.socket_path()?;
+        let dir = socket.parent().ok_or_else(|| Error::new("socket-dir-unsafe"))?;
+        told(create_private_dir(dir))?;
+        let found = told(std::fs::symlink_metadata(dir))?;
+        let ours = found.uid() == rustix::process::geteuid().as_raw();
+        if !found.is_dir() || !ours || found.mode() & 0o077 != 0 {
+            return Err(Error::new("socket-dir-unsafe"));
+        }
+        Ok(())
+    }
+
+    /// The same for every spelling of the home's path.
+    fn socket_name(&self) -> String {
+        let canonical = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        let hash = blake3::hash(canonical.as_os_str().as_bytes());
+        format!("{}.sock", base32().encode(&hash.as_bytes()[..10]))
+    }
+
+    /// The journal's directory.
+    #[must_use]
+    pub fn journal_dir(&self) -> PathBuf {
+        self.path.join("journal")
+    }
+
+    /// The index's directory.
+    #[must_use]
+    pub fn index_dir(&self) -> PathBuf {
+        self.path.join("index")
+    }
+
+    /// The vault's file.
+    #[must_use]
+    pub fn vault_path(&self) -> PathBuf {
+        self.path.join("vault")
+    }
+
+    /// The key file, where the vault has no passphrase.
+    #[must_use]
+    pub fn key_path(&self) -> PathBuf {
+        self.path.join("key")
+    }
+
+    /// The configuration's file.
+    #[must_use]
+    pub fn config_path(&self) -> PathBuf {
+        self.path.join("musette.json")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn locate(explicit: Option<&str>, variables: &[(&str, &str)]) -> Result<Home> {
+        Home::locate_in(explicit.map(Path::new), &|name| {
+            variables.iter().find(|(found, _)| *found == name).map(|(_, value)| value.into())
+        })
+    }
+
+    #[test]
+    fn the_home_named_wins_then_xdg_then_the_persons_own() {
+        let variables = [("HOME", "/h"), ("XDG_DATA_HOME", "/data")];
+        assert_eq!(locate(Some("/explicit"), &variables).unwrap().path(), Path::new("/explicit"));
+        assert!(locate(Some("here"), &variables).unwrap().path().is_absolute());
+        assert_eq!(locate(None, &variables).unwrap().path(), Path::new("/data/musette"));
+        let fallback = if cfg!(target_os = "macos") {
+            "/h/Library/Application Support/musette"
+        } else {
+            "/h/.local/share/musette"
+        };
+        assert_eq!(locate(None, &variables[..1]).unwrap().path(), Path::new(fallback));
+        assert_eq!(
+            locate(None, &[("HOME", "/h"), ("XDG_DATA_HOME", "data")]).unwrap().path(),
+            Path::new(fallback)
+        );
+        assert_eq!(locate(None, &[]).unwrap_err().code(), "home-unknown");
+    }
+
+    #[test]
+    fn one_process_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::locate(Some(&dir.path().join("home"))).unwrap();
+        assert_eq!(home.lock().unwrap_err().code(), "no-home");
+        home.create().unwrap();
+        assert_eq!(std::fs::metadata(home.path()).unwrap().permissions().mode() & 0o777, 0o700);
+        assert!(!home.exists());
+        let lock = home.lock().unwrap();
+        let error = home.lock().unwrap_err();
+        assert_eq!((error.code(), error.exit_code()), ("home-in-use", 6));
+        drop(lock);
+        let _lock = home.lock().unwrap();
+    }
+
+    #[test]
+    fn each_home_has_a_socket_of_its_own_that_is_short_enough() {
+        let runtime = ("XDG_RUNTIME_DIR", "/run/user/1000");
+        let one = locate(Some("/homes/one"), &[runtime]).unwrap().socket_path().unwrap();
+        let two = locate(Some("/homes/two"), &[runtime]).unwrap().socket_path().unwrap();
+        assert!(one.starts_with("/run/user/1000/musette") && one != two);
+        let own = locate(Some("/homes/one"), &[]).unwrap().socket_path().unwrap();
+        assert_eq!(own, Path::new("/homes/one/run/node.sock"));
+        let deep = format!("/{}", "d".repeat(200));
+        assert!(locate(Some(&deep), &[runtime]).unwrap().socket_path().is_ok());
+        let long_runtime = ("XDG_RUNTIME_DIR", deep.as_str());
+        assert_eq!(locate(Some("/homes/one"), &[long_runtime]).unwrap().socket_path().unwrap(), own);
+        assert_eq!(
+            locate(Some(&deep), &[]).unwrap().socket_path().unwrap_err().code(),
+            "socket-path-too-long"
+        );
+    }
+
+    #[test]
+    fn every_spelling_of_a_home_leads_to_the_same_socket() {
+        let dir = tempfile::tempdir().unwrap();
+        let runtime = ("XDG_RUNTIME_DIR", "/run/user/1000");
+        let (real, link) = (dir.path().join("real"), dir.path().join("link"));
+        std::fs::create_dir(&real).unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        let socket = |path: &Path| locate(path.to_str(), &[runtime]).unwrap().socket_path().unwrap();
+        assert_eq!(socket(&real), socket(&link));
+    }
+
+    #[test]
+    fn a_socket_directory_open_to_others_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = locate(Some("/homes/one"), &[("XDG_RUNTIME_DIR", dir.path().to_str().unwrap())]).unwrap();
+        home.create_socket_dir().unwrap();
+        let shared = dir.path().join("musette");
+        std::fs::set_permissions(&shared, std::fs::Permissions::from_mode(0o770)).unwrap();
+        assert_eq!(home.create_socket_dir().unwrap_err().code(), "socket-dir-unsafe");
+    }
+}

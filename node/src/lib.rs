@@ -1,0 +1,22 @@
+//! The I/O shell around the pure core: journal, index, vault, network, local API.
+//!
+//! One thread owns the store ([`driver`]); everything else asks it. The command line uses the same
+//! handlers as a program on the local socket: over HTTP when a node runs, in process when none does
+//! ([`client`]).
+
+pub mod api;
+pub mod client;
+mod clock;
+mod config;
+mod driver;
+mod entropy;
+pub mod error;
+pub mod home;
+pub mod lifecycle;
+mod net;
+mod pairing;
+mod store;
+mod sync;
+pub mod words;
+
+pub use musette_crdt::schema;

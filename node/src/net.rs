@@ -1,0 +1,101 @@
+//! The network shell: one libp2p swarm that hands framed streams to whoever drives a session.
+//!
+//! How it goes:
+//! 1. [`Endpoint::start`] draws a transport key, binds every listen address and runs the swarm in a
+//!    task of its own.
+//! 2. Peers are met by mDNS ([`NetEvent::Discovered`]) or by an address ([`Endpoint::connect_any`]).
+//! 3. Either side opens a stream for a [`Protocol`]; the other gets it as [`NetEvent::Stream`].
+//! 4. Both speak in length-prefixed frames ([`Framed`]) whose bound is checked before a byte of them
+//!    is stored.
+//!
+//! The transport key lives as long as the endpoint and says nothing about a person: mDNS would
+//! otherwise let anybody follow a device from one Wi-Fi to the next. Who the peer is gets proved
+//! *inside* a stream, by the pairing or session protocol.
+//!
+//! Everything that strangers can make this module hold is bounded in [`limits`]. Not promised: that
+//! a connection is the only one to a peer (both may dial at once), or that a stream opened while
+//! the other side is overloaded is accepted. A dropped stream ends before its first frame; open another.
+
+mod behaviour;
+mod endpoint;
+mod framed;
+pub mod limits;
+mod listen;
+mod runner;
+mod streams;
+
+pub use endpoint::{Endpoint, EndpointConfig};
+pub use framed::{FrameReader, FrameWriter, Framed};
+pub use libp2p::{Multiaddr, PeerId};
+
+/// What a stream is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// Bringing a new device in: strangers may open it while an invitation is open.
+    Pairing,
+    /// Agreeing on records with one's own devices.
+    Sync,
+}
+
+impl Protocol {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Pairing, Self::Sync];
+
+    /// The name that is negotiated on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pairing => "/musette/pair/1",
+            Self::Sync => "/musette/sync/1",
+        }
+    }
+
+    /// The longest frame, in bytes.
+    #[must_use]
+    pub const fn max_frame_len(self) -> usize {
+        match self {
+            Self::Pairing => limits::MAX_PAIRING_FRAME_LEN,
+            Self::Sync => limits::MAX_SYNC_FRAME_LEN,
+        }
+    }
+}
+
+/// What happened on the network.
+#[derive(Debug)]
+pub enum NetEvent {
+    /// mDNS heard of a peer. Only the side that asked hears, so whoever gets this should dial.
+    Discovered {
+        /// Who.
+        peer: PeerId,
+        /// Where, at most [`limits::MAX_ADDRESSES`].
+        addresses: Vec<Multiaddr>,
+    },
+    /// mDNS has not heard of a peer for a while.
+    Lost {
+        /// Who.
+        peer: PeerId,
+    },
+    /// The peer opened a stream. Streams opened here are returned by [`Endpoint::open_stream`].
+    Stream {
+        /// Who opened it.
+        peer: PeerId,
+        /// What for.
+        protocol: Protocol,
+        /// The stream.
+        stream: Framed,
+    },
+    /// The first connection to a peer is up.
+    Connected {
+        /// Who.
+        peer: PeerId,
+        /// The address at the other end.
+        address: Multiaddr,
+    },
+    /// The last connection to a peer is gone.
+    Disconnected {
+        /// Who.
+        peer: PeerId,
+    },
+    /// [`Endpoint::listen_addresses`] gives something else than before.
+    ListenAddressesChanged,
+}

@@ -1,0 +1,96 @@
+//! What the swarm is made of.
+
+use libp2p::{
+    Swarm, SwarmBuilder, connection_limits, identify,
+    identity::Keypair,
+    mdns, noise, ping,
+    swarm::{NetworkBehaviour, behaviour::toggle::Toggle},
+    tcp, yamux,
+};
+
+use super::limits;
+use crate::error::{Error, Result};
+
+/// What identify tells about us: that this is a Musette, not which one, which version or which system.
+const AGENT_VERSION: &str = "musette";
+const PROTOCOL_VERSION: &str = "/musette/1";
+
+/// The protocols of an endpoint. Limits come first: a refused connection costs the others nothing.
+#[derive(NetworkBehaviour)]
+pub(super) struct Behaviour {
+    limits: connection_limits::Behaviour,
+    identify: identify::Behaviour,
+    ping: ping::Behaviour,
+    pub(super) mdns: Toggle<mdns::tokio::Behaviour>,
+    pub(super) streams: libp2p_stream::Behaviour,
+}
+
+/// A swarm that listens nowhere yet: QUIC, and TCP with Noise and Yamux.
+///
+/// # Errors
+/// `network-unavailable` when the system gives no network at all.
+pub(super) fn swarm(key: Keypair, discovery: bool, max_inbound: u32) -> Result<Swarm<Behaviour>> {
+    let unavailable = || Error::new("network-unavailable");
+    let swarm = SwarmBuilder::with_existing_identity(key)
+        .with_tokio()
+        .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux_config)
+        .map_err(|_| unavailable())?
+        .with_quic_config(|mut quic| {
+            quic.handshake_timeout = limits::HANDSHAKE_DEADLINE;
+            quic.max_concurrent_stream_limit = limits::MAX_STREAMS_PER_CONNECTION;
+            quic.max_stream_data = limits::STREAM_WINDOW_BYTES;
+            quic.max_connection_data = limits::CONNECTION_WINDOW_BYTES;
+            quic
+        })
+        .with_behaviour(|key| behaviour(key, discovery, max_inbound))
+        .map_err(|_| unavailable())?
+        .with_swarm_config(|swarm| {
+            // Smart dialling gives QUIC a head start over TCP.
+            swarm
+                .with_smart_dial()
+                .with_idle_connection_timeout(limits::IDLE_DEADLINE)
+                .with_max_negotiating_inbound_streams(limits::MAX_NEGOTIATING_STREAMS)
+        })
+        .with_connection_timeout(limits::HANDSHAKE_DEADLINE)
+        .build();
+    Ok(swarm)
+}
+
+fn behaviour(key: &Keypair, discovery: bool, max_inbound: u32) -> Behaviour {
+    let identify = identify::Config::new(PROTOCOL_VERSION.to_owned(), key.public())
+        .with_agent_version(AGENT_VERSION.to_owned())
+        .with_hide_listen_addrs(true)
+        .with_cache_size(0);
+    let ping = ping::Config::new().with_interval(limits::PING_INTERVAL).with_timeout(limits::PING_DEADLINE);
+    let connections = connection_limits::ConnectionLimits::default()
+        .with_max_pending_incoming(Some(limits::MAX_PENDING_INBOUND))
+        .with_max_pending_outgoing(Some(limits::MAX_PENDING_OUTBOUND))
+        .with_max_established_incoming(Some(max_inbound))
+        .with_max_established_per_peer(Some(limits::MAX_CONNECTIONS_PER_PEER));
+    Behaviour {
+        limits: connection_limits::Behaviour::new(connections),
+        identify: identify::Behaviour::new(identify),
+        ping: ping::Behaviour::new(ping),
+        mdns: if discovery { discoverer(key) } else { None.into() },
+        streams: libp2p_stream::Behaviour::new(),
+    }
+}
+
+/// mDNS, or nothing where the system has no multicast: addresses in tickets still work then.
+fn discoverer(key: &Keypair) -> Toggle<mdns::tokio::Behaviour> {
+    let config = mdns::Config {
+        ttl: limits::MDNS_TTL,
+        query_interval: limits::MDNS_QUERY_INTERVAL,
+        ..mdns::Config::default()
+    };
+    mdns::tokio::Behaviour::new(config, key.public().to_peer_id())
+        .inspect_err(|_| tracing::warn!("mDNS is not available; devices will not find each other by it"))
+        .ok()
+        .into()
+}
+
+fn yamux_config() -> yamux::Config {
+    let mut config = yamux::Config::default();
+    config.set_max_num_streams(limits::MAX_STREAMS_PER_CONNECTION as usize);
+    config
+}

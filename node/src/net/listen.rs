@@ -1,0 +1,200 @@
+//! Where an endpoint listens: binding with clear errors, and addresses that others can dial.
+
+use std::{
+    io::ErrorKind,
+    net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
+};
+
+use libp2p::{Multiaddr, PeerId, Swarm, core::transport::ListenerId, multiaddr::Protocol as Part};
+
+use tokio::time::sleep;
+
+use super::{
+    behaviour::Behaviour,
+    limits::{MAX_ADDRESSES, PORT_POLL_INTERVAL},
+};
+use crate::error::{Error, Result};
+
+/// The endpoint's listeners and what each is bound to.
+pub(super) struct Listeners(Vec<Listener>);
+
+struct Listener {
+    id: ListenerId,
+    requested: Multiaddr,
+    bound: Vec<Multiaddr>,
+}
+
+/// An address this endpoint can listen on or dial: IP and port, over QUIC or TCP.
+struct Target {
+    ip: IpAddr,
+    port: u16,
+    quic: bool,
+    peer: Option<PeerId>,
+}
+
+impl Listeners {
+    /// Binds every address.
+    ///
+    /// # Errors
+    /// `bad-listen-address` or `port-in-use`, with the address.
+    pub(super) fn bind(swarm: &mut Swarm<Behaviour>, requested: &[Multiaddr]) -> Result<Self> {
+        let bind = |address: &Multiaddr| {
+            let bad = || Error::new("bad-listen-address").with("address", address);
+            let target = Target::of(address).filter(|target| target.peer.is_none()).ok_or_else(bad)?;
+            target.probe().map_err(|error| match error.kind() {
+                ErrorKind::AddrInUse => Error::new("port-in-use").with("address", address),
+                _ => bad(),
+            })?;
+            let id = swarm.listen_on(address.clone()).map_err(|_| bad())?;
+            Ok(Listener { id, requested: address.clone(), bound: Vec::new() })
+        };
+        requested.iter().map(bind).collect::<Result<_>>().map(Self)
+    }
+
+    pub(super) fn added(&mut self, id: ListenerId, address: Multiaddr) {
+        if let Some(listener) = self.0.iter_mut().find(|listener| listener.id == id) {
+            listener.bound.push(address);
+        }
+    }
+
+    pub(super) fn expired(&mut self, id: ListenerId, address: &Multiaddr) {
+        if let Some(listener) = self.0.iter_mut().find(|listener| listener.id == id) {
+            listener.bound.retain(|bound| bound != address);
+        }
+    }
+
+    /// Forgets a listener that ended, and tells the address it was asked for.
+    pub(super) fn closed(&mut self, id: ListenerId) -> Option<Multiaddr> {
+        let at = self.0.iter().position(|listener| listener.id == id)?;
+        Some(self.0.remove(at).requested)
+    }
+
+    /// Whether each listener has at least one address.
+    pub(super) fn are_bound(&self) -> bool {
+        self.0.iter().all(|listener| !listener.bound.is_empty())
+    }
+
+    /// Waits until somebody else could bind every address. Unbounded: the caller has a deadline.
+    pub(super) async fn until_free(&self) {
+        for listener in &self.0 {
+            let bound = listener.bound.first().and_then(Target::of);
+            if let (Some(requested), Some(bound)) = (Target::of(&listener.requested), bound) {
+                let target = Target { port: bound.port, ..requested };
+                while target.probe().is_err() {
+                    sleep(PORT_POLL_INTERVAL).await;
+                }
+            }
+        }
+    }
+
+    /// What others can dial, QUIC first. Loopback only where it was asked for: in a ticket it
+    /// would lead the other device to itself.
+    pub(super) fn addresses(&self) -> Vec<Multiaddr> {
+        let mut found: Vec<(bool, Multiaddr)> = Vec::new();
+        for listener in &self.0 {
+            let local = Target::of(&listener.requested).is_some_and(|target| target.ip.is_loopback());
+            for address in &listener.bound {
+                let Some(target) = Target::of(address).filter(|target| target.is_reachable(local)) else {
+                    continue;
+                };
+                found.push((!target.quic, address.clone()));
+            }
+        }
+        found.sort_by_key(|(tcp, _)| *tcp);
+        found.into_iter().map(|(_, address)| address).take(MAX_ADDRESSES).collect()
+    }
+}
+
+/// One dial: a peer, where it is known, and its addresses.
+pub(super) type Dial = (Option<PeerId>, Vec<Multiaddr>);
+
+/// Sorts addresses into as few dials as possible; drops what this endpoint cannot dial.
+pub(super) fn dials(addresses: Vec<Multiaddr>) -> Vec<Dial> {
+    let mut dials: Vec<Dial> = Vec::new();
+    for address in addresses.into_iter().take(MAX_ADDRESSES) {
+        let Some(target) = Target::of(&address).filter(|target| target.port != 0) else {
+            continue;
+        };
+        match dials.iter_mut().find(|(peer, _)| peer.is_some() && *peer == target.peer) {
+            Some((_, known)) => known.push(address),
+            None => dials.push((target.peer, vec![address])),
+        }
+    }
+    dials
+}
+
+impl Target {
+    fn of(address: &Multiaddr) -> Option<Self> {
+        let mut parts = address.iter();
+        let ip = match parts.next()? {
+            Part::Ip4(ip) => IpAddr::from(ip),
+            Part::Ip6(ip) => IpAddr::from(ip),
+            _ => return None,
+        };
+        let (port, quic) = match parts.next()? {
+            Part::Tcp(port) => (port, false),
+            Part::Udp(port) => (parts.next()? == Part::QuicV1).then_some((port, true))?,
+            _ => return None,
+        };
+        let peer = match parts.next() {
+            None => None,
+            Some(Part::P2p(peer)) => Some(peer),
+            Some(_) => return None,
+        };
+        parts.next().is_none().then_some(Self { ip, port, quic, peer })
+    }
+
+    /// Tries the port without `SO_REUSEPORT`. libp2p sets it on TCP, so that a second node would
+    /// share the port and steal half of the connections instead of failing.
+    fn probe(&self) -> std::io::Result<()> {
+        let address = SocketAddr::new(self.ip, self.port);
+        if self.quic { UdpSocket::bind(address).map(drop) } else { TcpListener::bind(address).map(drop) }
+    }
+
+    fn is_reachable(&self, loopback_too: bool) -> bool {
+        let link_local = matches!(self.ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
+        !self.ip.is_unspecified() && !link_local && (loopback_too || !self.ip.is_loopback())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listener(requested: &str, bound: &[&str]) -> Listener {
+        let bound = bound.iter().map(|address| address.parse().unwrap()).collect();
+        Listener { id: ListenerId::next(), requested: requested.parse().unwrap(), bound }
+    }
+
+    #[test]
+    fn addresses_are_such_that_another_device_can_dial_them() {
+        let any = listener("/ip4/0.0.0.0/tcp/0", &["/ip4/127.0.0.1/tcp/4001", "/ip4/192.168.1.7/tcp/4001"]);
+        let quic = listener(
+            "/ip6/::/udp/0/quic-v1",
+            &["/ip6/::1/udp/4002/quic-v1", "/ip6/fe80::1/udp/4002/quic-v1", "/ip6/fd00::7/udp/4002/quic-v1"],
+        );
+        let texts = |listeners: Vec<Listener>| -> Vec<String> {
+            Listeners(listeners).addresses().iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(texts(vec![any, quic]), ["/ip6/fd00::7/udp/4002/quic-v1", "/ip4/192.168.1.7/tcp/4001"]);
+        let local = listener("/ip4/127.0.0.1/tcp/0", &["/ip4/127.0.0.1/tcp/4001"]);
+        assert_eq!(texts(vec![local]), ["/ip4/127.0.0.1/tcp/4001"]);
+    }
+
+    #[test]
+    fn addresses_of_one_peer_make_one_dial() {
+        let peer = PeerId::random();
+        let texts = [
+            format!("/ip4/10.0.0.1/udp/1/quic-v1/p2p/{peer}"),
+            format!("/ip4/10.0.0.1/tcp/1/p2p/{peer}"),
+            "/ip4/10.0.0.2/tcp/2".to_owned(),
+            "/ip4/10.0.0.3/tcp/3".to_owned(),
+            "/dns/example.org/tcp/4".to_owned(),
+            "/ip4/10.0.0.4/tcp/0".to_owned(),
+            "/ip4/10.0.0.5/tcp/5/ws".to_owned(),
+        ];
+        let dials = dials(texts.iter().map(|text| text.parse().unwrap()).collect());
+        let shape: Vec<_> = dials.iter().map(|(peer, addresses)| (*peer, addresses.len())).collect();
+        assert_eq!(shape, [(Some(peer), 2), (None, 1), (None, 1)]);
+    }
+}

@@ -1,0 +1,161 @@
+//! From records to documents to views.
+
+use std::{collections::BTreeMap, thread};
+
+use musette_crdt::{document::Document, view::ItemView};
+use musette_protocol::{id::DocumentId, journal::Location, record::Payload};
+
+use super::{Store, StoreEvent, journal_error};
+use crate::error::{Error, Result};
+
+/// Documents in a batch from which a second core is worth its start.
+const PARALLEL_FROM: usize = 128;
+
+impl Store {
+    /// What is shown of a document.
+    pub(super) fn view(&self, id: DocumentId) -> Option<ItemView> {
+        self.views.get(&id).map(|bytes| unpack(bytes))
+    }
+
+    /// Takes a document out of the cache, or reads it from its records.
+    ///
+    /// # Errors
+    /// When there is none, or the disk fails.
+    pub(super) fn take_document(&mut self, id: DocumentId) -> Result<Document> {
+        if let Some(document) = self.loaded.pop(&id) {
+            return Ok(document);
+        }
+        let locations = self.records.get(&id).cloned().unwrap_or_default();
+        let mut payloads = Vec::with_capacity(locations.len());
+        for location in locations {
+            let opened = self.replica.read_payload(location).map_err(journal_error)?;
+            if let Ok(Payload::Change(change)) = opened {
+                payloads.push(change.bytes);
+            }
+        }
+        Document::load(payloads.iter().map(Vec::as_slice)).map_err(|_| Error::new("not-found").with("id", id))
+    }
+
+    pub(super) fn read_change(&mut self, location: Location) -> Option<Vec<u8>> {
+        match self.replica.read_payload(location) {
+            Ok(Ok(Payload::Change(change))) => Some(change.bytes),
+            _ => None,
+        }
+    }
+
+    /// Brings documents and views up to date with changes that count now. The locations of these
+    /// changes are noted already.
+    pub(super) fn update_documents(
+        &mut self,
+        changes: BTreeMap<DocumentId, Vec<Vec<u8>>>,
+        at_hand: Vec<(DocumentId, Document)>,
+    ) {
+        let mut at_hand: BTreeMap<DocumentId, Document> = at_hand.into_iter().collect();
+        let (mut fresh, mut touched) = (Vec::new(), Vec::new());
+        for (id, payloads) in changes {
+            if let Some(document) = at_hand.remove(&id) {
+                touched.push((id, document));
+            } else if let Some(mut document) = self.loaded.pop(&id) {
+                let merged: std::result::Result<Vec<bool>, _> =
+                    payloads.iter().map(|bytes| document.merge(bytes)).collect();
+                if merged.is_ok() {
+                    touched.push((id, document));
+                }
+            } else if self.records.get(&id).is_some_and(|records| records.len() == payloads.len()) {
+                fresh.push((id, payloads));
+            } else if let Ok(document) = self.take_document(id) {
+                touched.push((id, document));
+            }
+        }
+        let few = fresh.len() < PARALLEL_FROM;
+        for (id, view) in views_of(&fresh) {
+            self.set_view(id, &view);
+        }
+        for (id, document) in touched {
+            if let Ok(view) = document.view(id) {
+                self.set_view(id, &view);
+            }
+            self.note_internal(id, &document);
+            self.loaded.put(id, document);
+        }
+        // A few new documents are likely to be edited next; ten thousand are not.
+        for (id, payloads) in fresh {
+            let internal = self.view(id).is_some_and(|view| is_internal(&view));
+            if (few || internal)
+                && let Ok(document) = Document::load(payloads.iter().map(Vec::as_slice))
+            {
+                self.note_internal(id, &document);
+                self.loaded.put(id, document);
+            }
+        }
+    }
+
+    fn set_view(&mut self, id: DocumentId, view: &ItemView) {
+        self.views.insert(id, pack(view));
+        self.dirty.views.insert(id);
+        if !is_internal(view) {
+            self.events.push(StoreEvent::Item(id));
+        }
+    }
+
+    fn note_internal(&mut self, id: DocumentId, document: &Document) {
+        match document.kind_name() {
+            "settings" => self.settings.read(document),
+            "import-batch" => self.batches.read(id, document),
+            _ => {}
+        }
+    }
+
+    /// Reads settings and import batches again, after the views came from the index.
+    pub(super) fn read_internal_documents(&mut self) {
+        let internal: Vec<DocumentId> =
+            self.views.iter().filter(|(_, bytes)| is_internal(&unpack(bytes))).map(|(id, _)| *id).collect();
+        for id in internal {
+            if let Ok(document) = self.take_document(id) {
+                self.note_internal(id, &document);
+            }
+        }
+    }
+
+    /// All items that people may see, by id: neither internal documents nor undone imports.
+    pub(super) fn items(&self) -> impl Iterator<Item = ItemView> {
+        self.views.values().map(|bytes| unpack(bytes)).filter(|view| !is_internal(view) && !view.undone)
+    }
+}
+
+fn views_of(documents: &[(DocumentId, Vec<Vec<u8>>)]) -> Vec<(DocumentId, ItemView)> {
+    let build = |(id, payloads): &(DocumentId, Vec<Vec<u8>>)| {
+        let document = Document::load(payloads.iter().map(Vec::as_slice));
+        match document.and_then(|document| document.view(*id)) {
+            Ok(view) => Some((*id, view)),
+            Err(error) => {
+                tracing::warn!(code = error.code(), document = id.short(), "a document cannot be read");
+                None
+            }
+        }
+    };
+    if documents.len() < PARALLEL_FROM {
+        return documents.iter().filter_map(build).collect();
+    }
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let share = documents.len().div_ceil(cores);
+    thread::scope(|scope| {
+        let parts: Vec<_> = documents
+            .chunks(share)
+            .map(|part| scope.spawn(move || part.iter().filter_map(build).collect::<Vec<_>>()))
+            .collect();
+        parts.into_iter().flat_map(|part| part.join().expect("building views does not panic")).collect()
+    })
+}
+
+fn is_internal(view: &ItemView) -> bool {
+    musette_crdt::schema::kind(&view.kind).is_some_and(|kind| kind.internal)
+}
+
+fn pack(view: &ItemView) -> Box<[u8]> {
+    postcard::to_allocvec(view).expect("postcard writes every view").into_boxed_slice()
+}
+
+fn unpack(bytes: &[u8]) -> ItemView {
+    postcard::from_bytes(bytes).expect("written by this program, sealed with a checksum")
+}

@@ -1,0 +1,207 @@
+//! A directory as the journal's disk.
+//!
+//! Writes are positional, at the length this process knows, so that what a failed write left is
+//! overwritten or cut, never appended to. Creating and removing a segment syncs the directory:
+//! without that a power cut forgets the file and with it everything synced inside.
+
+use std::{
+    collections::BTreeMap,
+    fs::{File, OpenOptions},
+    io,
+    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use musette_protocol::journal::{Disk, SegmentNumber};
+
+use crate::store::replace::{create_private_dir, sync_dir};
+
+/// Open files at a time. Reads of old records touch few segments; the bound keeps a large
+/// journal's files from using up the process's descriptors.
+const MAX_OPEN_FILES: usize = 64;
+
+/// Segments as files named `00000001.seg` and so on, in one directory of their own.
+#[derive(Debug)]
+pub(crate) struct FileDisk {
+    dir: PathBuf,
+    open: BTreeMap<SegmentNumber, Segment>,
+}
+
+#[derive(Debug)]
+struct Segment {
+    file: File,
+    len: u64,
+}
+
+impl FileDisk {
+    /// Opens the directory, and makes it (0700) if it is not there.
+    ///
+    /// # Errors
+    /// When it cannot be made or read.
+    pub(crate) fn open(dir: &Path) -> io::Result<Self> {
+        create_private_dir(dir)?;
+        Ok(Self { dir: dir.to_owned(), open: BTreeMap::new() })
+    }
+
+    fn path(&self, segment: SegmentNumber) -> PathBuf {
+        self.dir.join(format!("{:08}.seg", segment.get()))
+    }
+
+    fn segment(&mut self, number: SegmentNumber) -> io::Result<&mut Segment> {
+        if !self.open.contains_key(&number) {
+            let file = OpenOptions::new().read(true).write(true).open(self.path(number))?;
+            let len = file.metadata()?.len();
+            self.keep(number, Segment { file, len });
+        }
+        self.open.get_mut(&number).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn keep(&mut self, number: SegmentNumber, segment: Segment) {
+        if self.open.len() >= MAX_OPEN_FILES {
+            self.open.pop_first();
+        }
+        self.open.insert(number, segment);
+    }
+}
+
+/// The number in a segment's file name; other files are none of the journal's business.
+fn number_of(name: &str) -> Option<SegmentNumber> {
+    let digits = name.strip_suffix(".seg")?;
+    let number = SegmentNumber::new(digits.parse().ok()?)?;
+    (format!("{:08}", number.get()) == digits).then_some(number)
+}
+
+impl Disk for FileDisk {
+    type Error = io::Error;
+
+    fn segments(&mut self) -> io::Result<Vec<SegmentNumber>> {
+        let mut numbers = Vec::new();
+        for entry in std::fs::read_dir(&self.dir)? {
+            numbers.extend(entry?.file_name().to_str().and_then(number_of));
+        }
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    fn create(&mut self, segment: SegmentNumber) -> io::Result<()> {
+        let path = self.path(segment);
+        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
+        file.sync_all()?;
+        sync_dir(&self.dir)?;
+        self.keep(segment, Segment { file, len: 0 });
+        Ok(())
+    }
+
+    fn len(&mut self, segment: SegmentNumber) -> io::Result<u64> {
+        self.segment(segment).map(|segment| segment.len)
+    }
+
+    fn read(&mut self, segment: SegmentNumber, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        self.segment(segment)?.file.read_exact_at(buffer, offset)
+    }
+
+    fn append(&mut self, segment: SegmentNumber, bytes: &[u8]) -> io::Result<()> {
+        let segment = self.segment(segment)?;
+        segment.file.write_all_at(bytes, segment.len)?;
+        segment.len += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn sync(&mut self, segment: SegmentNumber) -> io::Result<()> {
+        self.segment(segment)?.file.sync_data()
+    }
+
+    fn truncate(&mut self, segment: SegmentNumber, len: u64) -> io::Result<()> {
+        let segment = self.segment(segment)?;
+        segment.file.set_len(len)?;
+        segment.len = len;
+        Ok(())
+    }
+
+    fn remove(&mut self, segment: SegmentNumber) -> io::Result<()> {
+        self.open.remove(&segment);
+        match std::fs::remove_file(self.path(segment)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => sync_dir(&self.dir),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use musette_protocol::journal::{Journal, JournalError, JournalId, Opening, conformance};
+
+    use super::*;
+
+    const ONE: SegmentNumber = SegmentNumber::FIRST;
+
+    fn mode(path: &Path) -> u32 {
+        std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn keeps_the_contract() {
+        let home = tempfile::tempdir().unwrap();
+        conformance::check(&mut FileDisk::open(&home.path().join("journal")).unwrap());
+    }
+
+    #[test]
+    fn files_are_private_and_others_are_left_alone() {
+        let home = tempfile::tempdir().unwrap();
+        let dir = home.path().join("journal");
+        let mut disk = FileDisk::open(&dir).unwrap();
+        disk.create(ONE).unwrap();
+        for name in ["1.seg", "00000000.seg", "00000002.seg.old", "000000003.seg", ".DS_Store"] {
+            std::fs::write(dir.join(name), "x").unwrap();
+        }
+        assert_eq!(disk.segments().unwrap(), [ONE]);
+        assert_eq!((mode(&dir), mode(&dir.join("00000001.seg"))), (0o700, 0o600));
+    }
+
+    #[test]
+    fn more_segments_than_open_files() {
+        let home = tempfile::tempdir().unwrap();
+        let mut disk = FileDisk::open(home.path()).unwrap();
+        let numbers: Vec<_> = (1..=80).filter_map(SegmentNumber::new).collect();
+        for number in &numbers {
+            disk.create(*number).unwrap();
+            disk.append(*number, &number.get().to_le_bytes()).unwrap();
+        }
+        for number in numbers {
+            disk.append(number, b"!").unwrap();
+            let mut bytes = [0; 5];
+            disk.read(number, 0, &mut bytes).unwrap();
+            assert_eq!(bytes[..4], number.get().to_le_bytes());
+        }
+        assert!(disk.open.len() <= MAX_OPEN_FILES);
+    }
+
+    #[test]
+    fn a_journal_in_files_is_there_after_opening_again() {
+        let home = tempfile::tempdir().unwrap();
+        let records: Vec<Vec<u8>> = (0..200_u8).map(|number| vec![number; 900]).collect();
+        let opening = Opening { segment_len: 50_000, ..Opening::new(JournalId::from_bytes([7; 16])) };
+        let disk = FileDisk::open(home.path()).unwrap();
+        let (mut journal, _) = Journal::open(disk, &opening, &mut |_, _, _| {}).unwrap();
+        for group in records.chunks(10) {
+            journal.append(group).unwrap();
+            journal.sync().unwrap();
+        }
+        let disk = FileDisk::open(home.path()).unwrap();
+        let mut found = Vec::new();
+        let (journal, recovery) =
+            Journal::open(disk, &opening, &mut |_, _, record| found.push(record.to_vec())).unwrap();
+        assert_eq!(found, records);
+        assert_eq!((journal.segments(), recovery.torn_bytes), (4, 0));
+
+        let last = home.path().join("00000004.seg");
+        let mut bytes = std::fs::read(&last).unwrap();
+        bytes[100] ^= 1;
+        std::fs::write(&last, bytes).unwrap();
+        let disk = FileDisk::open(home.path()).unwrap();
+        let error = Journal::open(disk, &opening, &mut |_, _, _| {}).unwrap_err();
+        assert!(matches!(error, JournalError::Damaged { segment, .. } if segment.get() == 4));
+    }
+}

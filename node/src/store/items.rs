@@ -1,0 +1,240 @@
+//! What people do with items: add, look at, change, settle.
+
+use std::collections::BTreeMap;
+
+use musette_crdt::{
+    date::{PartialDate, rfc3339},
+    document::{Document, DocumentError, Edit},
+    schema::{self, FieldError},
+    timeline::{TimeRange, timeline},
+    value::Value,
+    view::ItemView,
+};
+use musette_protocol::{
+    id::{DocumentId, MIN_PREFIX_CHARS},
+    record::Change,
+    replica::Write,
+};
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+
+use super::Store;
+use crate::{
+    clock, entropy,
+    error::{Error, Result},
+};
+
+/// Values by field, as they come from an interface.
+pub(crate) type RawFields = BTreeMap<String, Json>;
+
+/// What to change in an item.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RawEdit {
+    pub(crate) set: RawFields,
+    pub(crate) add: BTreeMap<String, Vec<String>>,
+    pub(crate) remove: BTreeMap<String, Vec<String>>,
+}
+
+impl Store {
+    /// Adds an item.
+    ///
+    /// # Errors
+    /// When kind or fields are not ones there are, or the disk refuses.
+    pub(crate) fn add(&mut self, kind_name: &str, raw: &RawFields) -> Result<Json> {
+        let kind = schema::kind(kind_name).filter(|kind| !kind.internal);
+        let kind = kind.ok_or_else(|| unknown_kind(kind_name))?;
+        let fields = raw.iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| {
+            let value = schema::parse_field(kind, name, value).map_err(field_error)?;
+            Ok((name.clone(), value))
+        });
+        let fields: Vec<(String, Value)> = fields.collect::<Result<_>>()?;
+        if fields.is_empty() {
+            return Err(Error::new("no-fields").with("kind", kind.name));
+        }
+        let id = DocumentId::from_bytes(entropy::bytes());
+        let document =
+            Document::create(kind, &fields, clock::now(), &self.device().short(), entropy::bytes())
+                .map_err(document_error)?;
+        self.save_document(id, document)?;
+        self.item(id)
+    }
+
+    /// Appends what changed in a document and keeps it loaded.
+    pub(super) fn save_document(&mut self, id: DocumentId, mut document: Document) -> Result<()> {
+        let bytes = document.take_changes();
+        if bytes.is_empty() {
+            self.loaded.put(id, document);
+            return Ok(());
+        }
+        let change = Change { document: id, bytes };
+        self.write(vec![Write::Change(change)], vec![(id, document)])
+    }
+
+    /// The item with this id or unique beginning of one.
+    ///
+    /// # Errors
+    /// When there is none, or several.
+    pub(crate) fn find(&self, prefix: &str) -> Result<DocumentId> {
+        let prefix = prefix.trim().to_lowercase();
+        if prefix.chars().count() < MIN_PREFIX_CHARS {
+            return Err(Error::new("id-too-short").with("id", &prefix).with("min", MIN_PREFIX_CHARS));
+        }
+        let mut found = self.items().map(|view| view.id).filter(|id| id.to_string().starts_with(&prefix));
+        match (found.next(), found.next()) {
+            (Some(id), None) => Ok(id),
+            (None, _) => Err(Error::new("not-found").with("id", prefix)),
+            (Some(_), Some(_)) => Err(Error::new("ambiguous-id").with("id", prefix)),
+        }
+    }
+
+    /// An item as the API shows it.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn item(&self, id: DocumentId) -> Result<Json> {
+        let view = self.view(id).ok_or_else(|| Error::new("not-found").with("id", id))?;
+        Ok(self.json_of(&view))
+    }
+
+    fn json_of(&self, view: &ItemView) -> Json {
+        view.to_json(self.batches.provenance(view.id).as_ref())
+    }
+
+    /// All items by id; without `all`, neither archived nor sealed ones.
+    ///
+    /// # Errors
+    /// When there is no such kind.
+    pub(crate) fn list(&self, kind: Option<&str>, all: bool) -> Result<Vec<Json>> {
+        if let Some(name) = kind {
+            schema::kind(name).filter(|kind| !kind.internal).ok_or_else(|| unknown_kind(name))?;
+        }
+        let is_listed = |view: &ItemView| {
+            kind.is_none_or(|kind| view.kind == kind)
+                && (all || !(view.archived || view.sensitivity == schema::Sensitivity::Sealed))
+        };
+        Ok(self.items().filter(is_listed).map(|view| self.json_of(&view)).collect())
+    }
+
+    /// Changes an item.
+    ///
+    /// # Errors
+    /// When a field is not one of its kind, a value does not fit, or the disk refuses; nothing is
+    /// changed then.
+    pub(crate) fn edit(&mut self, id: DocumentId, raw: &RawEdit) -> Result<Json> {
+        let view = self.view(id).ok_or_else(|| Error::new("not-found").with("id", id))?;
+        let kind = schema::kind(&view.kind).ok_or_else(|| unknown_kind(&view.kind))?;
+        let parse = |(name, value): (&String, &Json)| {
+            let value = if value.is_null() {
+                None
+            } else {
+                Some(schema::parse_field(kind, name, value).map_err(field_error)?)
+            };
+            Ok((name.clone(), value))
+        };
+        let set = raw.set.iter().map(parse).collect::<Result<_>>()?;
+        let lists = |lists: &BTreeMap<String, Vec<String>>| lists.clone().into_iter().collect();
+        let edit = Edit { set, add: lists(&raw.add), remove: lists(&raw.remove) };
+        let mut document = self.take_document(id)?;
+        let edited = document.edit(&edit, clock::now(), &self.device().short(), entropy::bytes());
+        match edited {
+            Ok(()) => self.save_document(id, document)?,
+            Err(error) => {
+                self.loaded.put(id, document);
+                return Err(document_error(error));
+            }
+        }
+        self.item(id)
+    }
+
+    /// Settles fields of which several values are offered.
+    ///
+    /// # Errors
+    /// When one of them is not in conflict; else as [`Store::edit`].
+    pub(crate) fn resolve(&mut self, id: DocumentId, set: RawFields) -> Result<Json> {
+        let view = self.view(id).ok_or_else(|| Error::new("not-found").with("id", id))?;
+        if let Some(field) = set.keys().find(|field| !view.conflicts.contains_key(*field)) {
+            return Err(Error::new("not-a-conflict").with("field", field));
+        }
+        self.edit(id, &RawEdit { set, ..RawEdit::default() })
+    }
+
+    /// Who changed what, oldest first.
+    ///
+    /// # Errors
+    /// When there is no such item, or the disk fails.
+    pub(crate) fn history(&mut self, id: DocumentId) -> Result<Json> {
+        let document = self.take_document(id)?;
+        let devices = self.state().log().devices();
+        let name_of = |short: &String| {
+            let device = devices.values().find(|device| device.certificate.device.short() == *short);
+            device.map_or_else(|| short.clone(), |device| device.certificate.name.clone())
+        };
+        let values = |values: &[Value]| values.iter().map(Value::to_json).collect::<Vec<_>>();
+        let entries: Vec<Json> = document
+            .history()
+            .iter()
+            .map(|entry| {
+                let fields = entry.fields.iter().map(|change| {
+                    json!({"field": change.field, "from": values(&change.from), "to": values(&change.to)})
+                });
+                json!({
+                    "at": entry.at.and_then(rfc3339),
+                    "device": entry.device.as_ref().map(name_of),
+                    "source": entry.source,
+                    "fields": fields.collect::<Vec<_>>(),
+                })
+            })
+            .collect();
+        self.loaded.put(id, document);
+        Ok(json!({ "changes": entries }))
+    }
+
+    /// What has a date, newest first.
+    ///
+    /// # Errors
+    /// When a bound is no date or a kind does not exist.
+    pub(crate) fn timeline(&self, from: Option<&str>, to: Option<&str>, kind: Option<&str>) -> Result<Json> {
+        if let Some(name) = kind {
+            schema::kind(name).filter(|kind| !kind.internal).ok_or_else(|| unknown_kind(name))?;
+        }
+        let date = |field: &'static str, text: Option<&str>| {
+            let parse = |text: &str| {
+                text.parse::<PartialDate>()
+                    .map_err(|_| Error::new("bad-date").with("field", field).with("value", text))
+            };
+            text.map(parse).transpose()
+        };
+        let range = TimeRange { from: date("from", from)?, to: date("to", to)? };
+        let views: Vec<ItemView> = self
+            .items()
+            .filter(|view| kind.is_none_or(|kind| view.kind == kind))
+            .filter(|view| !view.archived && view.sensitivity != schema::Sensitivity::Sealed)
+            .collect();
+        let entries: Vec<Json> = timeline(&views, &range).iter().map(|entry| entry.to_json()).collect();
+        Ok(json!({ "entries": entries }))
+    }
+
+    /// How many items there are.
+    pub(crate) fn item_count(&self) -> usize {
+        self.items().count()
+    }
+}
+
+fn unknown_kind(name: &str) -> Error {
+    let known: Vec<&str> = schema::kinds().filter(|kind| !kind.internal).map(|kind| kind.name).collect();
+    Error::new("unknown-kind").with("kind", name).with("known", known.join(", "))
+}
+
+fn with_args(code: &'static str, args: Vec<(&'static str, String)>) -> Error {
+    args.into_iter().fold(Error::new(code), |error, (name, value)| error.with(name, value))
+}
+
+fn field_error(error: FieldError) -> Error {
+    with_args(error.code(), error.args())
+}
+
+/// An error of a document in a person's terms.
+pub(super) fn document_error(error: DocumentError) -> Error {
+    with_args(error.code(), error.args())
+}

@@ -1,0 +1,67 @@
+//! What the vault holds: everything that must not lie on the disk in the clear, and is not content.
+
+use std::collections::BTreeMap;
+
+use musette_protocol::{
+    codec::{Encoded, Tag},
+    crypto::{kem::KemSecret, secret::Secret32, sign::SigningKey},
+    epoch::Grant,
+    id::{DeviceId, SpaceId},
+    journal::JournalId,
+};
+use serde::{Deserialize, Serialize};
+
+/// The secrets and the private notes of one device.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Keys {
+    /// The signed inception statement that names the person.
+    pub inception: Vec<u8>,
+    /// The self space.
+    pub space: SpaceId,
+    /// Seed of the device's signing key.
+    pub device: Secret32,
+    /// Seed of the device's HPKE key.
+    pub kem: Secret32,
+    /// The epochs' secrets, and the keeper's seed on an admin device.
+    pub epochs: Grant,
+    /// The key that seals the index.
+    pub index: Secret32,
+    /// Names the journal.
+    pub journal: JournalId,
+    /// The recovery phrase's entropy, until the phrase was checked.
+    pub recovery: Option<Secret32>,
+    /// Whether the person proved to hold the phrase; false on a device that never had it.
+    pub recovery_checked: bool,
+    /// Authentication words of devices that joined unattended, to be compared later.
+    pub words: BTreeMap<DeviceId, [u16; 3]>,
+    /// Addresses at which other devices were reached last.
+    pub addresses: BTreeMap<DeviceId, Vec<String>>,
+    /// Set while records may be missing after damage was skipped: nothing is signed until another
+    /// device has filled the gaps, or one number could be signed twice.
+    pub healing: bool,
+}
+
+impl Encoded for Keys {
+    const TAG: Tag = Tag::Vault;
+    const VERSION: u8 = 1;
+}
+
+impl Keys {
+    /// The device's signing key.
+    #[must_use]
+    pub fn device_key(&self) -> SigningKey {
+        SigningKey::from_secret(&self.device)
+    }
+
+    /// The device's id.
+    #[must_use]
+    pub fn device_id(&self) -> DeviceId {
+        DeviceId::from_bytes(*self.device_key().verifying_key().as_bytes())
+    }
+
+    /// The device's HPKE key.
+    #[must_use]
+    pub fn kem_secret(&self) -> KemSecret {
+        KemSecret::from_secret(&self.kem)
+    }
+}

@@ -1,0 +1,436 @@
+//! The vault: one small file with everything secret that a device holds.
+//!
+//! 1. A passphrase (through Argon2id) or a key file gives a root; with the header's salt it gives
+//!    the key that seals the body, and a *check* that stands in the header.
+//! 2. Opening compares the check first: a wrong passphrase is told apart from a damaged file. The
+//!    check helps somebody who guesses no more than the sealed body does.
+//! 3. Saving seals under a fresh nonce and replaces the file whole.
+//!
+//! With a key file the vault is as safe as the disk: whoever reads both files opens it. That is
+//! the person's choice. `protocol/spec/vault.md` has the bytes.
+
+use argon2::{Algorithm, Argon2, Params, Version};
+use musette_protocol::{
+    codec::{self, DecodeError, Encoded},
+    crypto::{
+        aead::{self, NONCE_LEN},
+        kdf::{self, context},
+        secret::Secret32,
+    },
+};
+use zeroize::Zeroizing;
+
+use crate::{
+    entropy,
+    error::{Error, Result},
+    home::{Home, VaultChoice},
+    store::replace::{read_bounded, replace, told},
+};
+
+const MAGIC: &[u8; 8] = b"MUSETTEV";
+/// The newest version of the file that this program knows.
+const VERSION: u16 = 1;
+const HEADER_LEN: usize = 87;
+const SALT_LEN: usize = 16;
+const CHECK_LEN: usize = 16;
+/// Bytes of the header that its checksum covers.
+const CHECKED_LEN: usize = HEADER_LEN - 8;
+/// Bytes of the file. Keys of a few hundred devices and epochs take a tenth.
+const MAX_VAULT_LEN: u64 = 4 * 1024 * 1024;
+
+const KEY_FILE: u8 = 0;
+const PASSPHRASE: u8 = 1;
+
+/// What an Argon2id run may ask for: a header that somebody wrote must not take all memory or
+/// all day. Four times the memory and more than twice the passes that we write ourselves.
+const MAX_COST: Cost = Cost { memory_kib: 256 * 1024, passes: 8, lanes: 4 };
+/// The second recommendation of RFC 9106, on one lane: half a second on a small machine.
+const COST: Cost = Cost { memory_kib: 64 * 1024, passes: 3, lanes: 1 };
+
+/// An open vault. It holds the key, not the contents.
+#[derive(Debug)]
+pub(crate) struct Vault {
+    home: Home,
+    lock: Lock,
+    key: Secret32,
+}
+
+/// How the vault is locked: the part of the header that stays from save to save.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Lock {
+    /// Of Argon2id; none with a key file.
+    cost: Option<Cost>,
+    salt: [u8; SALT_LEN],
+    check: [u8; CHECK_LEN],
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Cost {
+    memory_kib: u32,
+    passes: u32,
+    lanes: u32,
+}
+
+/// Whether the home's vault asks for a passphrase.
+///
+/// # Errors
+/// `vault-damaged`, `home-newer`, `disk-failed`.
+pub fn is_passphrase_needed(home: &Home) -> Result<bool> {
+    let file = read_file(home)?;
+    Ok(split(&file)?.lock.cost.is_some())
+}
+
+impl Vault {
+    /// Makes the key of a new vault, and its key file if that was chosen. The vault itself is there
+    /// from the first [`Vault::save`] on.
+    ///
+    /// # Errors
+    /// `home-exists` when there is a vault; `disk-full`, `disk-failed`.
+    pub(crate) fn prepare(home: &Home, choice: &VaultChoice) -> Result<Self> {
+        if home.exists() {
+            return Err(Error::new("home-exists"));
+        }
+        let salt = entropy::bytes();
+        let (cost, root) = match choice {
+            VaultChoice::Passphrase(passphrase) => (Some(COST), stretch(passphrase, COST, &salt)?),
+            VaultChoice::KeyFile => {
+                // Durable before the vault is: a vault without its key is lost.
+                let root = entropy::secret();
+                told(replace(&home.key_path(), root.expose()))?;
+                (None, root)
+            }
+        };
+        let lock = Lock { cost, salt, check: check_of(&salt, &root) };
+        Ok(Self { home: home.clone(), lock, key: key_of(&salt, &root) })
+    }
+
+    /// Opens the home's vault. The passphrase is ignored where there is none.
+    ///
+    /// # Errors
+    /// `passphrase-needed`, `wrong-passphrase`; `vault-damaged`, with `part=key-file` when it is
+    /// the key file that is missing or not this vault's; `home-newer`; `disk-failed`.
+    pub(crate) fn open<T: Encoded>(home: &Home, passphrase: Option<&str>) -> Result<(Self, T)> {
+        let file = read_file(home)?;
+        let parts = split(&file)?;
+        let Lock { cost, salt, check } = parts.lock;
+        let root = match cost {
+            Some(cost) => stretch(passphrase.ok_or_else(|| Error::new("passphrase-needed"))?, cost, &salt)?,
+            None => read_key_file(home)?,
+        };
+        if check_of(&salt, &root) != check {
+            return Err(if cost.is_some() { Error::new("wrong-passphrase") } else { key_file_damaged() });
+        }
+        let vault = Self { home: home.clone(), lock: parts.lock, key: key_of(&salt, &root) };
+        let body = aead::open(&vault.key, parts.nonce, parts.header, parts.sealed).map_err(|_| damaged())?;
+        let contents = codec::decode(&Zeroizing::new(body)).map_err(|error| match error {
+            DecodeError::Newer { found, known } => newer(found.into(), known.into()),
+            _ => damaged(),
+        })?;
+        Ok((vault, contents))
+    }
+
+    /// Writes the contents. After a crash the old or the new ones are there. The caller holds the
+    /// home's lock.
+    ///
+    /// # Errors
+    /// `disk-full`, `disk-failed`; the old contents are then still there.
+    pub(crate) fn save<T: Encoded>(&self, contents: &T) -> Result<()> {
+        let nonce = entropy::bytes();
+        let header = self.lock.header(&nonce);
+        let body = Zeroizing::new(codec::encode(contents));
+        let sealed = aead::seal(&self.key, &nonce, &header, &body);
+        told(replace(&self.home.vault_path(), &[&header[..], &sealed].concat()))
+    }
+
+    /// Whether a passphrase protects it.
+    #[must_use]
+    pub(crate) const fn has_passphrase(&self) -> bool {
+        self.lock.cost.is_some()
+    }
+}
+
+impl Lock {
+    fn header(&self, nonce: &[u8; NONCE_LEN]) -> [u8; HEADER_LEN] {
+        let cost = self.cost.unwrap_or(Cost { memory_kib: 0, passes: 0, lanes: 0 });
+        let mut header = [0; HEADER_LEN];
+        header[..8].copy_from_slice(MAGIC);
+        header[8..10].copy_from_slice(&VERSION.to_le_bytes());
+        header[10] = if self.cost.is_some() { PASSPHRASE } else { KEY_FILE };
+        header[11..15].copy_from_slice(&cost.memory_kib.to_le_bytes());
+        header[15..19].copy_from_slice(&cost.passes.to_le_bytes());
+        header[19..23].copy_from_slice(&cost.lanes.to_le_bytes());
+        header[23..39].copy_from_slice(&self.salt);
+        header[39..55].copy_from_slice(&self.check);
+        header[55..79].copy_from_slice(nonce);
+        let checksum = checksum(&header);
+        header[CHECKED_LEN..].copy_from_slice(&checksum);
+        header
+    }
+}
+
+/// A vault's file, taken apart but not opened.
+struct Parts<'a> {
+    lock: Lock,
+    nonce: &'a [u8; NONCE_LEN],
+    header: &'a [u8; HEADER_LEN],
+    sealed: &'a [u8],
+}
+
+fn split(file: &[u8]) -> Result<Parts<'_>> {
+    let (header, sealed) = file.split_first_chunk::<HEADER_LEN>().ok_or_else(damaged)?;
+    if &header[..8] != MAGIC || header[CHECKED_LEN..] != checksum(header) {
+        return Err(damaged());
+    }
+    let version = u16::from_le_bytes(array(&header[8..10]));
+    if version > VERSION {
+        return Err(newer(version, VERSION));
+    }
+    let number = |at: usize| u32::from_le_bytes(array(&header[at..at + 4]));
+    let cost = Cost { memory_kib: number(11), passes: number(15), lanes: number(19) };
+    let cost = match header[10] {
+        _ if version != VERSION => return Err(damaged()),
+        KEY_FILE => None,
+        PASSPHRASE if cost.is_bounded() => Some(cost),
+        _ => return Err(damaged()),
+    };
+    let lock = Lock { cost, salt: array(&header[23..39]), check: array(&header[39..55]) };
+    let nonce = header[55..79].try_into().expect("24 bytes");
+    Ok(Parts { lock, nonce, header, sealed })
+}
+
+impl Cost {
+    fn is_bounded(self) -> bool {
+        let Self { memory_kib, passes, lanes } = self;
+        memory_kib <= MAX_COST.memory_kib
+            && passes <= MAX_COST.passes
+            && lanes <= MAX_COST.lanes
+            && Params::new(memory_kib, passes, lanes, None).is_ok()
+    }
+}
+
+fn stretch(passphrase: &str, cost: Cost, salt: &[u8; SALT_LEN]) -> Result<Secret32> {
+    let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, None).map_err(|_| damaged())?;
+    let mut root = Zeroizing::new([0; 32]);
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        .hash_password_into(passphrase.as_bytes(), salt, &mut *root)
+        .map_err(|_| Error::new("wrong-passphrase"))?;
+    Ok(Secret32::from_bytes(*root))
+}
+
+fn key_of(salt: &[u8], root: &Secret32) -> Secret32 {
+    kdf::derive(context::VAULT, &[b"seal", salt, root.expose()])
+}
+
+fn check_of(salt: &[u8], root: &Secret32) -> [u8; CHECK_LEN] {
+    array(&kdf::derive_id(context::VAULT, &[b"check", salt, root.expose()])[..CHECK_LEN])
+}
+
+fn checksum(header: &[u8; HEADER_LEN]) -> [u8; 8] {
+    array(&blake3::hash(&header[..CHECKED_LEN]).as_bytes()[..8])
+}
+
+fn read_file(home: &Home) -> Result<Zeroizing<Vec<u8>>> {
+    told(read_bounded(&home.vault_path(), MAX_VAULT_LEN))?.ok_or_else(|| Error::new("no-home"))
+}
+
+fn read_key_file(home: &Home) -> Result<Secret32> {
+    let bytes = told(read_bounded(&home.key_path(), 1024))?;
+    let root = bytes.and_then(|bytes| Some(Zeroizing::new(<[u8; 32]>::try_from(bytes.as_slice()).ok()?)));
+    root.map(|root| Secret32::from_bytes(*root)).ok_or_else(key_file_damaged)
+}
+
+fn damaged() -> Error {
+    Error::new("vault-damaged")
+}
+
+fn key_file_damaged() -> Error {
+    damaged().with("part", "key-file")
+}
+
+fn newer(found: u16, known: u16) -> Error {
+    Error::new("home-newer").with("found", found).with("known", known)
+}
+
+fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    bytes.try_into().expect("callers slice by constants")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use musette_protocol::codec::Tag;
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Contents {
+        secret: Secret32,
+        note: String,
+    }
+
+    impl Encoded for Contents {
+        const TAG: Tag = Tag::Vault;
+        const VERSION: u8 = 1;
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct LaterContents(u8);
+
+    impl Encoded for LaterContents {
+        const TAG: Tag = Tag::Vault;
+        const VERSION: u8 = 2;
+    }
+
+    fn create(home: &Home, choice: &VaultChoice, contents: &Contents) -> Result<Vault> {
+        let vault = Vault::prepare(home, choice)?;
+        vault.save(contents)?;
+        Ok(vault)
+    }
+
+    fn contents(note: &str) -> Contents {
+        Contents { secret: Secret32::from_bytes([0xab; 32]), note: note.to_owned() }
+    }
+
+    fn home() -> (tempfile::TempDir, Home) {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::locate(Some(dir.path())).unwrap();
+        (dir, home)
+    }
+
+    fn open(home: &Home, passphrase: Option<&str>) -> Result<Contents> {
+        Vault::open(home, passphrase).map(|(_, contents)| contents)
+    }
+
+    fn code(home: &Home, passphrase: Option<&str>) -> String {
+        open(home, passphrase).unwrap_err().code().to_owned()
+    }
+
+    fn rewrite(home: &Home, change: impl FnOnce(&mut Vec<u8>)) {
+        let mut file = std::fs::read(home.vault_path()).unwrap();
+        change(&mut file);
+        std::fs::write(home.vault_path(), file).unwrap();
+    }
+
+    /// Changes the header and puts the checksum right: what somebody can do on purpose.
+    fn forge(home: &Home, change: impl FnOnce(&mut [u8])) {
+        rewrite(home, |file| {
+            let header: &mut [u8; HEADER_LEN] = file.first_chunk_mut().unwrap();
+            change(header);
+            let right = checksum(header);
+            header[CHECKED_LEN..].copy_from_slice(&right);
+        });
+    }
+
+    #[test]
+    fn a_passphrase_opens_and_nothing_else_does() {
+        let (_dir, home) = home();
+        let choice = VaultChoice::Passphrase("correct horse".to_owned().into());
+        assert!(create(&home, &choice, &contents("a")).unwrap().has_passphrase());
+        assert_eq!(create(&home, &choice, &contents("b")).unwrap_err().code(), "home-exists");
+        assert!(home.exists() && is_passphrase_needed(&home).unwrap() && !home.key_path().exists());
+        assert_eq!(open(&home, Some("correct horse")), Ok(contents("a")));
+        assert_eq!(code(&home, Some("correct house")), "wrong-passphrase");
+        assert_eq!(code(&home, None), "passphrase-needed");
+        rewrite(&home, |file| *file.last_mut().unwrap() ^= 1);
+        assert_eq!(code(&home, Some("correct horse")), "vault-damaged", "the passphrase was right");
+        assert_eq!(code(&home, Some("correct house")), "wrong-passphrase");
+    }
+
+    #[test]
+    fn a_key_file_opens_and_both_files_are_private() {
+        let (_dir, home) = home();
+        create(&home, &VaultChoice::KeyFile, &contents("a")).unwrap();
+        for path in [home.vault_path(), home.key_path()] {
+            assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        assert!(!is_passphrase_needed(&home).unwrap());
+        assert_eq!(open(&home, None), Ok(contents("a")));
+        let file = std::fs::read(home.vault_path()).unwrap();
+        assert!(!file.windows(8).any(|bytes| bytes == [0xab; 8]), "no secret in the clear");
+
+        for key in [&[7; 32][..], &[7; 31], b""] {
+            std::fs::write(home.key_path(), key).unwrap();
+            let error = open(&home, None).unwrap_err();
+            assert_eq!((error.code(), error.args()["part"].as_str()), ("vault-damaged", "key-file"));
+        }
+        std::fs::remove_file(home.key_path()).unwrap();
+        assert_eq!(code(&home, None), "vault-damaged");
+    }
+
+    #[test]
+    fn saving_replaces_everything_under_a_fresh_nonce() {
+        let (_dir, home) = home();
+        let vault = create(&home, &VaultChoice::KeyFile, &contents("a")).unwrap();
+        let before = std::fs::read(home.vault_path()).unwrap();
+        vault.save(&contents("a")).unwrap();
+        let after = std::fs::read(home.vault_path()).unwrap();
+        assert_ne!(before[55..79], after[55..79]);
+        let (vault, found) = Vault::open::<Contents>(&home, None).unwrap();
+        assert_eq!(found, contents("a"));
+        vault.save(&contents("b")).unwrap();
+        assert_eq!(open(&home, None), Ok(contents("b")));
+    }
+
+    #[test]
+    fn every_flipped_byte_and_every_cut_is_noticed() {
+        let (_dir, home) = home();
+        create(&home, &VaultChoice::KeyFile, &contents("a")).unwrap();
+        let file = std::fs::read(home.vault_path()).unwrap();
+        for at in 0..file.len() {
+            rewrite(&home, |file| file[at] ^= 1);
+            assert_eq!(code(&home, None), "vault-damaged", "byte {at}");
+            std::fs::write(home.vault_path(), &file[..at]).unwrap();
+            assert_eq!(code(&home, None), "vault-damaged", "cut at {at}");
+            std::fs::write(home.vault_path(), &file).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_hostile_header_gets_no_memory_and_no_time() {
+        let (_dir, home) = home();
+        create(&home, &VaultChoice::KeyFile, &contents("a")).unwrap();
+        let costs = [
+            (64 << 20, 3, 1),
+            (65_536, u32::MAX, 1),
+            (65_536, 3, 1 << 20),
+            (0, 3, 1),
+            (65_536, 0, 1),
+            (65_536, 3, 0),
+        ];
+        for (memory, passes, lanes) in costs {
+            forge(&home, |header| {
+                header[10] = PASSPHRASE;
+                for (at, number) in [(11, memory), (15, passes), (19, lanes)] {
+                    header[at..at + 4].copy_from_slice(&u32::to_le_bytes(number));
+                }
+            });
+            assert_eq!(code(&home, Some("x")), "vault-damaged", "{memory} {passes} {lanes}");
+        }
+        forge(&home, |header| header[10] = 2);
+        assert_eq!(code(&home, None), "vault-damaged", "no such mode");
+    }
+
+    #[test]
+    fn the_header_is_bound_to_the_body() {
+        let (_dir, home) = home();
+        create(&home, &VaultChoice::KeyFile, &contents("a")).unwrap();
+        forge(&home, |header| header[11] = 1);
+        assert_eq!(code(&home, None), "vault-damaged");
+    }
+
+    #[test]
+    fn newer_versions_are_refused_as_such() {
+        let (_dir, home) = home();
+        let vault = create(&home, &VaultChoice::KeyFile, &contents("a")).unwrap();
+        vault.save(&LaterContents(1)).unwrap();
+        let error = open(&home, None).unwrap_err();
+        assert_eq!((error.code(), error.args()["found"].as_str()), ("home-newer", "2"));
+        forge(&home, |header| header[8] = 3);
+        let error = open(&home, None).unwrap_err();
+        assert_eq!((error.code(), error.exit_code()), ("home-newer", 7));
+        std::fs::remove_file(home.vault_path()).unwrap();
+        assert_eq!(code(&home, None), "no-home");
+    }
+}
