@@ -105,7 +105,7 @@ confirm-done = Confirmed. Your devices:
 join-connecting = Looking for your other device…
 join-words =
     These three words must be confirmed on your other device:
-        { $words }
+    {"    "}{ $words }
     There, type: musette device confirm "{ $words }"
 join-waiting = Waiting for the other device…
 join-syncing = records received
@@ -125,6 +125,8 @@ list-count = { $count ->
     [one] One item.
    *[other] { $count } items.
 }
+field-attachments = Attachments
+field-undone = Import taken back
 list-conflict = { $title } (to be chosen)
 value-none = (none)
 value-yes = yes

@@ -106,7 +106,7 @@ confirm-done = C’est confirmé. Vos appareils :
 join-connecting = Recherche de votre autre appareil…
 join-words =
     Ces trois mots sont à confirmer sur votre autre appareil :
-        { $words }
+    {"    "}{ $words }
     Tapez-y : musette device confirm "{ $words }"
 join-waiting = En attente de l’autre appareil…
 join-syncing = enregistrements reçus
@@ -126,6 +126,8 @@ list-count = { $count ->
     [one] { $count } élément.
    *[other] { $count } éléments.
 }
+field-attachments = Pièces jointes
+field-undone = Import annulé
 list-conflict = { $title } (à choisir)
 value-none = (rien)
 value-yes = oui

@@ -16,9 +16,13 @@ pub(crate) fn kind_label(name: &str) -> String {
     schema::kind(name).map_or_else(|| name.to_owned(), |kind| locale::pick(&kind.label).to_owned())
 }
 
-/// The field in the person's language.
+/// The field in the person's language; what is no field of the schema, as in a history, may
+/// have a name of its own.
 pub(crate) fn field_label(kind: &str, field: &str) -> String {
-    known_field(kind, field).map_or_else(|| field.to_owned(), |field| locale::pick(&field.label).to_owned())
+    known_field(kind, field)
+        .map(|field| locale::pick(&field.label).to_owned())
+        .or_else(|| locale::find(&format!("field-{field}"), &[]))
+        .unwrap_or_else(|| field.to_owned())
 }
 
 /// A field's value in words: dates and our own words in the person's language, the person's

@@ -62,12 +62,7 @@ impl PartialDate {
     }
 
     /// A civil time of a day, without zone; `second` may be unknown.
-    pub fn at(
-        date: (i16, i8, i8),
-        hour: i8,
-        minute: i8,
-        second: Option<i8>,
-    ) -> Result<Self, ParseDateError> {
+    pub fn at(date: (i16, i8, i8), hour: i8, minute: i8, second: Option<i8>) -> Result<Self, ParseDateError> {
         let mut this = Self::day(date.0, date.1, date.2)?;
         if !(0..24).contains(&hour) || !(0..60).contains(&minute) {
             return Err(ParseDateError);
@@ -139,10 +134,8 @@ impl PartialDate {
     }
 
     fn order_key(&self) -> (Date, i8, i8, i8, u8, Option<&Zone>) {
-        let (hour, minute, second) = self
-            .time
-            .as_ref()
-            .map_or((0, 0, 0), |time| (time.hour, time.minute, time.second.unwrap_or(0)));
+        let (hour, minute, second) =
+            self.time.as_ref().map_or((0, 0, 0), |time| (time.hour, time.minute, time.second.unwrap_or(0)));
         let zone = self.time.as_ref().and_then(|time| time.zone.as_ref());
         (self.first_day(), hour, minute, second, self.precision(), zone)
     }
@@ -216,9 +209,7 @@ impl FromStr for PartialDate {
         }
         match (time, month, day) {
             (None, ..) => Self::checked(year, month.map(small), day.map(small)),
-            (Some(time), Some(month), Some(day)) => {
-                parse_time((year, small(month), small(day)), time)
-            }
+            (Some(time), Some(month), Some(day)) => parse_time((year, small(month), small(day)), time),
             _ => Err(ParseDateError),
         }
     }
@@ -335,11 +326,33 @@ mod tests {
     #[test]
     fn refuses_nonsense() {
         for bad in [
-            "", "14", "0000", "20145", "2014-13", "2014-00", "2014-4", "2014-02-30", "2015-02-29",
-            "2014-01-01-01", "+014", "2014-+1", "2014T10:00", "2014-01-01T", "2014-01-01T24:00",
-            "2014-01-01T10", "2014-01-01T10:60", "2014-01-01T10:00:60", "2014-01-01T10:00+1",
-            "2014-01-01T10:00+19:00", "2014-01-01T10:00+01:60", "2014-01-01T10:00[]",
-            "2014-01-01T10:00[a b]", "2014-01-01T10:00Zulu", "٢٠١٤", " 2014", "2014-01-01é",
+            "",
+            "14",
+            "0000",
+            "20145",
+            "2014-13",
+            "2014-00",
+            "2014-4",
+            "2014-02-30",
+            "2015-02-29",
+            "2014-01-01-01",
+            "+014",
+            "2014-+1",
+            "2014T10:00",
+            "2014-01-01T",
+            "2014-01-01T24:00",
+            "2014-01-01T10",
+            "2014-01-01T10:60",
+            "2014-01-01T10:00:60",
+            "2014-01-01T10:00+1",
+            "2014-01-01T10:00+19:00",
+            "2014-01-01T10:00+01:60",
+            "2014-01-01T10:00[]",
+            "2014-01-01T10:00[a b]",
+            "2014-01-01T10:00Zulu",
+            "٢٠١٤",
+            " 2014",
+            "2014-01-01é",
         ] {
             assert_eq!(bad.parse::<PartialDate>(), Err(ParseDateError), "{bad}");
         }

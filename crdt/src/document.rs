@@ -31,8 +31,7 @@ use std::{
 
 use automerge::{
     ActorId, Automerge, AutomergeError, Change, ChangeHash, LoadOptions, OnPartialLoad, ROOT, ReadDoc,
-    ScalarValue, Value as Stored,
-    transaction::CommitOptions,
+    ScalarValue, Value as Stored, transaction::CommitOptions,
 };
 use musette_protocol::{id::DocumentId, time::Timestamp};
 
@@ -42,9 +41,7 @@ pub use history::{FieldChange, HistoryEntry};
 pub use import::ImportOutcome;
 pub use undo::UndoOutcome;
 
-use self::{
-    creation::Creation, import::checked_values, read::Reader, shape::Shape, write::Writer,
-};
+use self::{creation::Creation, import::checked_values, read::Reader, shape::Shape, write::Writer};
 use crate::{
     limits::MAX_CHANGES_BYTES,
     schema::{Kind, Shape as FieldShape},
@@ -115,11 +112,7 @@ impl Document {
         Self::from_creation(kind, &shape, change)
     }
 
-    fn from_creation(
-        kind: &'static Kind,
-        shape: &Shape,
-        change: Change,
-    ) -> Result<Self, DocumentError> {
+    fn from_creation(kind: &'static Kind, shape: &Shape, change: Change) -> Result<Self, DocumentError> {
         let doc = creation::document(shape, change)?;
         Ok(Self { doc, kind_name: kind.name.to_owned(), kind: Some(kind), taken: Vec::new() })
     }
@@ -129,9 +122,7 @@ impl Document {
     /// # Errors
     /// When a payload is too long or is not changes of a document, or when the first changes are
     /// not among them.
-    pub fn load<'a>(
-        changes: impl IntoIterator<Item = &'a [u8]>,
-    ) -> Result<Self, DocumentError> {
+    pub fn load<'a>(changes: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, DocumentError> {
         let mut payloads: Vec<&[u8]> = changes.into_iter().collect();
         for payload in &payloads {
             check_size(payload)?;
@@ -186,8 +177,7 @@ impl Document {
         if heads == self.taken {
             return Vec::new();
         }
-        let bytes =
-            if self.taken.is_empty() { self.doc.save() } else { self.doc.save_after(&self.taken) };
+        let bytes = if self.taken.is_empty() { self.doc.save() } else { self.doc.save_after(&self.taken) };
         self.taken = heads;
         bytes
     }
@@ -234,8 +224,7 @@ impl Document {
         if found.is_empty() || found.iter().any(|(value, _)| restored(value)) {
             return false;
         }
-        let undoings: Vec<_> =
-            found.iter().filter_map(|(_, id)| self.doc.hash_for_opid(id)).collect();
+        let undoings: Vec<_> = found.iter().filter_map(|(_, id)| self.doc.hash_for_opid(id)).collect();
         let unseen = self.doc.get_changes_meta(&undoings);
         !unseen.iter().any(|change| is_by_hand(change.message.as_deref()))
     }

@@ -25,9 +25,7 @@ pub struct Label {
 }
 
 /// How far an item is guarded, from least to most.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub enum Sensitivity {
     /// May be suggested for sharing.
     Ordinary,
@@ -109,12 +107,7 @@ pub struct Field {
 impl Field {
     /// A field that was there from the first schema on and carries no legal label.
     #[must_use]
-    pub const fn new(
-        name: &'static str,
-        shape: Shape,
-        en: &'static str,
-        fr: &'static str,
-    ) -> Self {
+    pub const fn new(name: &'static str, shape: Shape, en: &'static str, fr: &'static str) -> Self {
         Self { name, label: Label { en, fr }, shape, labels: &[], since: 1 }
     }
 

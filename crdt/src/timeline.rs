@@ -105,15 +105,9 @@ pub fn timeline_entry(view: &ItemView) -> Option<TimelineEntry> {
 }
 
 /// The time-line of these items in a window, newest first.
-pub fn timeline<'a>(
-    views: impl IntoIterator<Item = &'a ItemView>,
-    range: &TimeRange,
-) -> Vec<TimelineEntry> {
-    let mut entries: Vec<_> = views
-        .into_iter()
-        .filter_map(timeline_entry)
-        .filter(|entry| range.contains(entry))
-        .collect();
+pub fn timeline<'a>(views: impl IntoIterator<Item = &'a ItemView>, range: &TimeRange) -> Vec<TimelineEntry> {
+    let mut entries: Vec<_> =
+        views.into_iter().filter_map(timeline_entry).filter(|entry| range.contains(entry)).collect();
     // The id settles ties, so that all devices show one order.
     entries.sort_by(|a, b| b.from.cmp(&a.from).then(a.id.cmp(&b.id)));
     entries

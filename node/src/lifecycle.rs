@@ -318,7 +318,7 @@ impl RunningNode {
     /// When the disk failed.
     pub async fn stop(mut self) -> Result<()> {
         if let Some((stop, server)) = self.server.take() {
-            drop(stop.send(()));
+            let _ = stop.send(());
             // Followers of events keep their connection open for ever.
             if tokio::time::timeout(std::time::Duration::from_millis(200), server).await.is_err() {
                 tracing::debug!("a client of the socket was cut off");

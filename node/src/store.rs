@@ -22,7 +22,6 @@ use musette_protocol::{
     id::{BlobId, DeviceId, DocumentId, PersonId, RecordId},
     identity::{log::DeviceLog, person::Inception},
     journal::{Journal, JournalError, Location, Opening, Position},
-    limits::SEGMENT_LEN,
     record::{Payload, open},
     replica::{Counted, Effects, Replica, State, Subject, Write, WriteError},
     session::{Event as SessionEvent, Session, SessionError},
@@ -146,8 +145,15 @@ impl Store {
         repair: Repair,
     ) -> Result<Self> {
         let mut notices = Vec::new();
-        if repair == Repair::Rebuild && home.index_dir().exists() {
-            Index::set_aside(&home.index_dir()).map_err(|error| replace::io_error(&error))?;
+        let mut damaged = false;
+        if repair == Repair::Rebuild {
+            if home.index_dir().exists() {
+                Index::set_aside(&home.index_dir()).map_err(|error| replace::io_error(&error))?;
+            }
+            if let Some(notice) = healing::copy_around_damage(&home, keys.journal)? {
+                notices.push(notice);
+                damaged = true;
+            }
         }
         let (index, kept) = open_index(&home, &keys, &mut notices)?;
         let inception = inception_of(&keys)?;
@@ -159,7 +165,7 @@ impl Store {
             kept.counted.iter().for_each(|counted| state.restore(counted));
         }
         let position = kept.as_ref().map(|kept| kept.position);
-        let (journal, effects, damaged) = open_journal(&home, &keys, &mut state, position, repair, &mut notices)?;
+        let (journal, effects) = open_journal(&home, &keys, &mut state, position, &mut notices)?;
         let mut store = Self {
             person,
             device: keys.device_id(),
@@ -416,11 +422,6 @@ impl Store {
         }
     }
 
-    /// Whether a checkpoint would write anything.
-    pub(crate) const fn is_checkpoint_due(&self) -> bool {
-        self.dirty.any && self.index.is_some()
-    }
-
     /// Makes everything durable and closes.
     ///
     /// # Errors
@@ -455,24 +456,15 @@ fn open_index(home: &Home, keys: &Keys, notices: &mut Vec<Notice>) -> Result<(Op
     }
 }
 
-type OpenedJournal = (Journal<FileDisk>, Effects, bool);
-
 fn open_journal(
     home: &Home,
     keys: &Keys,
     state: &mut State,
     position: Option<Position>,
-    repair: Repair,
     notices: &mut Vec<Notice>,
-) -> Result<OpenedJournal> {
+) -> Result<(Journal<FileDisk>, Effects)> {
     let disk = FileDisk::open(&home.journal_dir()).map_err(|error| journal_error(error.into()))?;
-    let opening = Opening {
-        id: keys.journal,
-        from: position,
-        known_durable: position,
-        salvage: repair == Repair::Rebuild,
-        segment_len: SEGMENT_LEN,
-    };
+    let opening = Opening { from: position, known_durable: position, ..Opening::new(keys.journal) };
     let mut effects = Effects::default();
     let (space, keyring) = (*state.space(), keys.epochs.duplicate().into_parts().0);
     let (journal, recovery) = Journal::open(disk, &opening, &mut |record, location, bytes| {
@@ -487,11 +479,7 @@ fn open_journal(
         notices.push(Notice { code: "torn-tail", args });
         tracing::info!(bytes = recovery.torn_bytes, records = recovery.torn_records, "a torn tail was repaired");
     }
-    if !recovery.damage.is_empty() {
-        let args = BTreeMap::from([("bytes", recovery.damaged_bytes.to_string())]);
-        notices.push(Notice { code: "damage-skipped", args });
-    }
-    Ok((journal, effects, !recovery.damage.is_empty()))
+    Ok((journal, effects))
 }
 
 /// An error of the journal in a person's terms.

@@ -8,8 +8,8 @@
 use std::collections::BTreeSet;
 
 use automerge::{
-    ActorId, Automerge, AutomergeError, Change, ExpandedChange, OpType, ScalarValue,
-    legacy::{ElementId, Key, ObjectId, Op, OpId, SortedVec},
+    ActorId, Automerge, AutomergeError, Change, ExpandedChange, ScalarValue,
+    legacy::{ElementId, Key, ObjectId, Op, OpId, OpType, SortedVec},
 };
 
 use super::shape::Shape;
@@ -110,4 +110,44 @@ pub(super) fn document(shape: &Shape, change: Change) -> Result<Automerge, Autom
     let mut doc = shape.document();
     doc.apply_changes([change])?;
     Ok(doc)
+}
+
+#[cfg(test)]
+mod tests {
+    use automerge::{
+        ROOT, ReadDoc,
+        transaction::{CommitOptions, Transactable},
+    };
+
+    use super::*;
+    use crate::{document::write::Writer, schema::kind};
+
+    /// The specification of imports says "the change"; there is one way to write it.
+    #[test]
+    fn is_the_change_that_a_transaction_makes() {
+        let shape = Shape::of(kind("contact").expect("a kind"));
+        let lists = ["labels", "emails"].map(|name| (name, Value::List(vec!["x".into(), "y".into()])));
+        let mut creation = Creation::new(&shape, [5; 16]);
+        creation.entry("provenance", "type", "imported".into());
+        for (name, value) in &lists {
+            creation.field(name, value);
+        }
+        creation.field("sensitivity", &"sealed".into());
+        creation.field("name", &"Ada".into());
+        let change = creation.change(0, None);
+
+        let mut doc = shape.document();
+        doc.set_actor(ActorId::from([5; 16]));
+        let mut tx = doc.transaction();
+        let provenance = tx.get(ROOT, "provenance").expect("reads").expect("is there").1;
+        tx.put(provenance, "type", "imported").expect("puts");
+        let mut writer = Writer::new(&mut tx).expect("has fields");
+        for (name, value) in &lists {
+            writer.add(name, value.as_list().expect("a list")).expect("adds");
+        }
+        writer.set("sensitivity", Some(&"sealed".into()), false).expect("sets");
+        writer.set("name", Some(&"Ada".into()), false).expect("sets");
+        let (hash, _) = tx.commit_with(CommitOptions::default().with_time(0));
+        assert_eq!(Some(change.hash()), hash);
+    }
 }

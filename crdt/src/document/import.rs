@@ -113,8 +113,7 @@ impl Document {
         let restore = self.is_undone();
         let stored = imported_hashes(self.reader());
         let (mut steps, mut changed, mut kept) = (Vec::new(), Vec::new(), Vec::new());
-        let names: BTreeSet<&str> =
-            stored.keys().map(String::as_str).chain(values.keys().copied()).collect();
+        let names: BTreeSet<&str> = stored.keys().map(String::as_str).chain(values.keys().copied()).collect();
         for name in names {
             let none = BTreeSet::new();
             let before = stored.get(name).unwrap_or(&none);
@@ -139,9 +138,7 @@ impl Document {
             None => ImportOutcome::Unchanged,
             Some(change) if restore => ImportOutcome::Restored { change: change.0 },
             Some(_) if changed.is_empty() => ImportOutcome::Kept { fields: kept },
-            Some(change) => {
-                ImportOutcome::Changed { fields: changed, kept, change: change.0 }
-            }
+            Some(change) => ImportOutcome::Changed { fields: changed, kept, change: change.0 },
         })
     }
 
@@ -165,11 +162,8 @@ impl Document {
             return None;
         }
         let emptied_by_hand = current.is_empty() && !before.is_empty();
-        let action = if current.is_subset(before) && !emptied_by_hand {
-            Action::Set(value)
-        } else {
-            Action::Keep
-        };
+        let action =
+            if current.is_subset(before) && !emptied_by_hand { Action::Set(value) } else { Action::Keep };
         Some(Step { name, action, hash })
     }
 
@@ -187,12 +181,7 @@ impl Document {
 }
 
 /// The change that creates an item from a row.
-fn creation(
-    shape: &Shape,
-    row: &ImportedRow,
-    values: &BTreeMap<&str, &Value>,
-    actor: [u8; 16],
-) -> Change {
+fn creation(shape: &Shape, row: &ImportedRow, values: &BTreeMap<&str, &Value>, actor: [u8; 16]) -> Change {
     let mut creation = Creation::new(shape, actor);
     creation.entry("provenance", "type", "imported".into());
     creation.entry("provenance", "source", row.source.into());

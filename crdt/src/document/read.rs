@@ -6,9 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use automerge::{
-    Automerge, ChangeHash, ObjId, ObjType, ROOT, ReadDoc, ScalarValue, Value as Stored,
-};
+use automerge::{Automerge, ChangeHash, ObjId, ObjType, ROOT, ReadDoc, ScalarValue, Value as Stored};
 
 use crate::{
     limits::MAX_LIST_ENTRIES,
@@ -200,8 +198,6 @@ pub(crate) fn to_scalar(value: &Value) -> ScalarValue {
     match value {
         Value::Int(number) => ScalarValue::Int(*number),
         Value::Bool(flag) => ScalarValue::Boolean(*flag),
-        Value::Text(_) | Value::Date(_) | Value::List(_) => {
-            ScalarValue::Str(value.to_text().into())
-        }
+        Value::Text(_) | Value::Date(_) | Value::List(_) => ScalarValue::Str(value.to_text().into()),
     }
 }

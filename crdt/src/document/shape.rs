@@ -19,9 +19,8 @@ use std::{
 };
 
 use automerge::{
-    ActorId, Automerge, AutomergeError, Change, ChangeHash, ObjType, OpType, ROOT, ReadDoc,
-    ScalarValue,
-    legacy::{Key, ObjectId, OpId},
+    ActorId, Automerge, AutomergeError, Change, ChangeHash, ObjType, ROOT, ReadDoc, ScalarValue,
+    legacy::{Key, ObjectId, OpId, OpType},
     transaction::{CommitOptions, Transactable, Transaction},
 };
 
@@ -53,17 +52,15 @@ pub(super) struct Shape {
     entries: HashMap<String, Vec<(OpId, String)>>,
 }
 
-static SHAPES: LazyLock<HashMap<&'static str, Arc<Shape>>> = LazyLock::new(|| {
-    kinds().map(|kind| (kind.name, Arc::new(Shape::build(kind)))).collect()
-});
+static SHAPES: LazyLock<HashMap<&'static str, Arc<Shape>>> =
+    LazyLock::new(|| kinds().map(|kind| (kind.name, Arc::new(Shape::build(kind)))).collect());
 
 impl Shape {
     /// The shape of this kind.
     pub(super) fn of(kind: &Kind) -> Arc<Self> {
-        if crate::items::kind(kind.name).is_some_and(|known| known == kind) {
-            if let Some(shape) = SHAPES.get(kind.name) {
-                return Arc::clone(shape);
-            }
+        let known = crate::items::kind(kind.name).is_some_and(|known| known == kind);
+        if let Some(shape) = SHAPES.get(kind.name).filter(|_| known) {
+            return Arc::clone(shape);
         }
         Arc::new(Self::build(kind))
     }
@@ -121,9 +118,9 @@ impl Shape {
             tx.commit_with(CommitOptions::default().with_time(0));
             changes.extend(empty.get_last_local_change());
         }
-        let next_op = changes.last().map_or(NonZeroU64::MIN, |change: &Change| {
-            NonZeroU64::MIN.saturating_add(change.max_op())
-        });
+        let next_op = changes
+            .last()
+            .map_or(NonZeroU64::MIN, |change: &Change| NonZeroU64::MIN.saturating_add(change.max_op()));
         let (objects, defaults, entries) = Default::default();
         let mut this = Self { empty, changes: Vec::new(), next_op, objects, defaults, entries };
         for change in &changes {
@@ -168,11 +165,7 @@ fn shape_actor(kind: &str, schema: u32) -> ActorId {
     ActorId::from(actor)
 }
 
-fn write_shape(
-    tx: &mut Transaction<'_>,
-    kind: &Kind,
-    schema: u32,
-) -> Result<(), AutomergeError> {
+fn write_shape(tx: &mut Transaction<'_>, kind: &Kind, schema: u32) -> Result<(), AutomergeError> {
     let fields = if schema == 1 {
         write_first(tx, kind)?
     } else {
@@ -268,10 +261,8 @@ pub(super) mod tests {
                 found.push((kind.name, index + 1, change.hash().to_string()));
             }
         }
-        let frozen: Vec<_> = FROZEN
-            .iter()
-            .map(|(name, schema, hash)| (*name, *schema as usize, (*hash).to_owned()))
-            .collect();
+        let frozen: Vec<_> =
+            FROZEN.iter().map(|(name, schema, hash)| (*name, *schema as usize, (*hash).to_owned())).collect();
         assert_eq!(found, frozen);
     }
 

@@ -88,9 +88,7 @@ impl Document {
         if changes.iter().any(|change| is_by_hand(change.message.as_deref())) {
             return Ok(UndoOutcome::Kept);
         }
-        self.commit_hand(hand, UNDO_PREFIX, |writer| {
-            writer.tx.put(ROOT, "undone", true)
-        })?;
+        self.commit_hand(hand, UNDO_PREFIX, |writer| writer.tx.put(ROOT, "undone", true))?;
         Ok(UndoOutcome::Removed)
     }
 
@@ -136,11 +134,7 @@ impl Document {
     }
 }
 
-fn put_back(
-    writer: &mut Writer<'_, '_>,
-    kind: &Kind,
-    reverts: &[Revert],
-) -> Result<(), AutomergeError> {
+fn put_back(writer: &mut Writer<'_, '_>, kind: &Kind, reverts: &[Revert]) -> Result<(), AutomergeError> {
     let imported = write::object(writer.tx, &ROOT, "imported")?;
     for revert in reverts {
         if revert.visible {

@@ -78,11 +78,7 @@ impl<'a, 'doc> Writer<'a, 'doc> {
         Ok(())
     }
 
-    fn retain(
-        &mut self,
-        list: &ObjId,
-        keep: impl Fn(&String) -> bool,
-    ) -> Result<(), AutomergeError> {
+    fn retain(&mut self, list: &ObjId, keep: impl Fn(&String) -> bool) -> Result<(), AutomergeError> {
         // From the end, so that the indexes before stay right.
         for (index, entry) in self.entries(list).iter().enumerate().rev() {
             if !keep(entry) {
@@ -113,11 +109,7 @@ fn entry_text(value: &Stored<'_>) -> String {
 }
 
 /// The object under this key.
-pub(super) fn object(
-    tx: &Transaction<'_>,
-    parent: &ObjId,
-    key: &str,
-) -> Result<ObjId, AutomergeError> {
+pub(super) fn object(tx: &Transaction<'_>, parent: &ObjId, key: &str) -> Result<ObjId, AutomergeError> {
     match tx.get(parent, key)? {
         Some((Stored::Object(_), id)) => Ok(id),
         _ => Err(AutomergeError::NotAnObject),

@@ -11,7 +11,12 @@ pub const KIND: Kind = Kind {
     fields: &[
         Field::new("title", Shape::Text, "Title", "Intitulé"),
         Field::new("organisation", Shape::Text, "Awarding body", "Organisme"),
-        Field::new("type", Shape::Choice(&["diploma","course","certificate","prize","attestation","other"]), "Type", "Type"),
+        Field::new(
+            "type",
+            Shape::Choice(&["diploma", "course", "certificate", "prize", "attestation", "other"]),
+            "Type",
+            "Type",
+        ),
         Field::new("field", Shape::Text, "Field of study", "Domaine"),
         Field::new("level", Shape::Text, "Level", "Niveau"),
         Field::new("place", Shape::Text, "Place", "Lieu"),

@@ -12,7 +12,8 @@ pub const KIND: Kind = Kind {
         Field::new("name", Shape::Text, "Name", "Nom"),
         Field::new("given_name", Shape::Text, "Given name", "Prénom"),
         Field::new("family_name", Shape::Text, "Family name", "Nom de famille"),
-        Field::new("maiden_name", Shape::Text, "Birth name", "Nom de naissance").labelled(&["discrimination:family"]),
+        Field::new("maiden_name", Shape::Text, "Birth name", "Nom de naissance")
+            .labelled(&["discrimination:family"]),
         Field::new("additional_names", Shape::List, "Other given names", "Autres prénoms"),
         Field::new("prefixes", Shape::List, "Prefixes", "Titres"),
         Field::new("suffixes", Shape::List, "Suffixes", "Suffixes"),
@@ -27,10 +28,13 @@ pub const KIND: Kind = Kind {
         Field::new("urls", Shape::List, "Links", "Liens"),
         Field::new("messengers", Shape::List, "Messengers", "Messageries"),
         Field::new("address", Shape::LongText, "Address", "Adresse").labelled(&["discrimination:address"]),
-        Field::new("other_addresses", Shape::List, "Other addresses", "Autres adresses").labelled(&["discrimination:address"]),
-        Field::new("birthday", Shape::Date, "Birth date", "Date de naissance").labelled(&["discrimination:age"]),
+        Field::new("other_addresses", Shape::List, "Other addresses", "Autres adresses")
+            .labelled(&["discrimination:address"]),
+        Field::new("birthday", Shape::Date, "Birth date", "Date de naissance")
+            .labelled(&["discrimination:age"]),
         Field::new("birthday_without_year", Shape::Text, "Birthday (no year)", "Anniversaire (sans année)"),
-        Field::new("anniversary", Shape::Date, "Anniversary", "Anniversaire de mariage").labelled(&["discrimination:family"]),
+        Field::new("anniversary", Shape::Date, "Anniversary", "Anniversaire de mariage")
+            .labelled(&["discrimination:family"]),
         Field::new("languages", Shape::List, "Languages", "Langues"),
         Field::new("photo", Shape::Text, "Photo", "Photo").labelled(&["discrimination:photo"]),
         Field::new("met_on", Shape::Date, "Met on", "Rencontre"),

@@ -10,7 +10,12 @@ pub const KIND: Kind = Kind {
     schema: 1,
     fields: &[
         Field::new("who", Shape::Text, "Who", "Qui").labelled(&["third-party"]),
-        Field::new("as_what", Shape::Choice(&["peer","manager","organisation","client","teacher","other"]), "As what", "À quel titre"),
+        Field::new(
+            "as_what",
+            Shape::Choice(&["peer", "manager", "organisation", "client", "teacher", "other"]),
+            "As what",
+            "À quel titre",
+        ),
         Field::new("role", Shape::Text, "Role", "Fonction"),
         Field::new("organisation", Shape::Text, "Organisation", "Organisation"),
         Field::new("relation", Shape::Text, "Relation", "Relation"),

@@ -12,7 +12,8 @@ pub const KIND: Kind = Kind {
         Field::new("name", Shape::Text, "Display name", "Nom affiché"),
         Field::new("given_name", Shape::Text, "Given name", "Prénom"),
         Field::new("family_name", Shape::Text, "Family name", "Nom de famille"),
-        Field::new("maiden_name", Shape::Text, "Birth name", "Nom de naissance").labelled(&["discrimination:family"]),
+        Field::new("maiden_name", Shape::Text, "Birth name", "Nom de naissance")
+            .labelled(&["discrimination:family"]),
         Field::new("additional_names", Shape::List, "Other given names", "Autres prénoms"),
         Field::new("prefixes", Shape::List, "Prefixes", "Titres"),
         Field::new("suffixes", Shape::List, "Suffixes", "Suffixes"),
@@ -24,16 +25,20 @@ pub const KIND: Kind = Kind {
         Field::new("emails", Shape::List, "Mail", "Courriel"),
         Field::new("phones", Shape::List, "Phone", "Téléphone"),
         Field::new("address", Shape::LongText, "Address", "Adresse").labelled(&["discrimination:address"]),
-        Field::new("postal_code", Shape::Text, "Postal code", "Code postal").labelled(&["discrimination:address"]),
+        Field::new("postal_code", Shape::Text, "Postal code", "Code postal")
+            .labelled(&["discrimination:address"]),
         Field::new("location", Shape::Text, "Region", "Région").labelled(&["discrimination:address"]),
-        Field::new("birth_date", Shape::Date, "Birth date", "Date de naissance").labelled(&["discrimination:age"]),
-        Field::new("nationality", Shape::Text, "Nationality", "Nationalité").labelled(&["discrimination:nationality"]),
+        Field::new("birth_date", Shape::Date, "Birth date", "Date de naissance")
+            .labelled(&["discrimination:age"]),
+        Field::new("nationality", Shape::Text, "Nationality", "Nationalité")
+            .labelled(&["discrimination:nationality"]),
         Field::new("gender", Shape::Text, "Gender", "Genre").labelled(&["discrimination:sex"]),
         Field::new("photo", Shape::Text, "Photo", "Photo").labelled(&["discrimination:photo"]),
         Field::new("urls", Shape::List, "Links", "Liens"),
         Field::new("messengers", Shape::List, "Messengers", "Messageries"),
         Field::new("document_type", Shape::Text, "Document type", "Type de document").labelled(&["proof"]),
-        Field::new("document_number_end", Shape::Text, "Number's last digits", "Fin du numéro").labelled(&["proof"]),
+        Field::new("document_number_end", Shape::Text, "Number's last digits", "Fin du numéro")
+            .labelled(&["proof"]),
         Field::new("expires", Shape::Date, "Expires", "Expire le"),
         Field::new("checked_by", Shape::Text, "Checked by", "Vérifié par"),
     ],

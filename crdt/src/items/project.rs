@@ -18,7 +18,7 @@ pub const KIND: Kind = Kind {
         Field::new("from", Shape::Date, "From", "Début"),
         Field::new("to", Shape::Date, "To", "Fin"),
         Field::new("deadline", Shape::Date, "Deadline", "Échéance"),
-        Field::new("state", Shape::Choice(&["idea","active","paused","done","dropped"]), "State", "État"),
+        Field::new("state", Shape::Choice(&["idea", "active", "paused", "done", "dropped"]), "State", "État"),
         Field::new("hours", Shape::Int, "Hours", "Heures"),
         Field::new("skills", Shape::List, "Skills", "Compétences"),
         Field::new("url", Shape::Url, "Link", "Lien"),

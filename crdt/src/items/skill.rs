@@ -13,7 +13,7 @@ pub const KIND: Kind = Kind {
         Field::new("level", Shape::Text, "Level", "Niveau"),
         Field::new("esco", Shape::Url, "ESCO id", "Identifiant ESCO"),
         Field::new("rome", Shape::Text, "ROME code", "Code ROME"),
-        Field::new("state", Shape::Choice(&["have","wanted","done-with"]), "State", "État"),
+        Field::new("state", Shape::Choice(&["have", "wanted", "done-with"]), "State", "État"),
         Field::new("evidence", Shape::List, "Evidence", "Preuves"),
         Field::new("description", Shape::LongText, "Description", "Description"),
     ],

@@ -13,7 +13,7 @@ pub const KIND: Kind = Kind {
         Field::new("project", Shape::Text, "Project", "Projet"),
         Field::new("due", Shape::Date, "Due", "Échéance"),
         Field::new("done_on", Shape::Date, "Done on", "Faite le"),
-        Field::new("state", Shape::Choice(&["open","doing","done","dropped"]), "State", "État"),
+        Field::new("state", Shape::Choice(&["open", "doing", "done", "dropped"]), "State", "État"),
         Field::new("people", Shape::List, "People", "Personnes").labelled(&["third-party"]),
         Field::new("hours", Shape::Int, "Hours", "Heures"),
         Field::new("description", Shape::LongText, "Description", "Description"),

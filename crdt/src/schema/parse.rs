@@ -120,20 +120,16 @@ impl FieldError {
             | Self::BadId { field, value } => {
                 vec![("field", field.clone()), ("value", value.clone())]
             }
-            Self::BadChoice { field, value, allowed } => vec![
-                ("field", field.clone()),
-                ("value", value.clone()),
-                ("allowed", allowed.clone()),
-            ],
+            Self::BadChoice { field, value, allowed } => {
+                vec![("field", field.clone()), ("value", value.clone()), ("allowed", allowed.clone())]
+            }
             Self::BadType { field, expected } => {
                 vec![("field", field.clone()), ("expected", (*expected).to_owned())]
             }
             Self::NotAList { field } => vec![("field", field.clone())],
-            Self::TooLong { field, limit, unit } => vec![
-                ("field", field.clone()),
-                ("limit", limit.to_string()),
-                ("unit", (*unit).to_owned()),
-            ],
+            Self::TooLong { field, limit, unit } => {
+                vec![("field", field.clone()), ("limit", limit.to_string()), ("unit", (*unit).to_owned())]
+            }
         }
     }
 }
@@ -143,11 +139,7 @@ impl FieldError {
 /// Text stands for anything that it can be read as: `"12"` for a number, `"true"` for yes, one
 /// text for a list of one. Control characters are taken out, because the canonical forms that are
 /// signed later disagree about them; blanks around a text are too.
-pub fn parse_field(
-    kind: &Kind,
-    name: &str,
-    raw: &serde_json::Value,
-) -> Result<Value, FieldError> {
+pub fn parse_field(kind: &Kind, name: &str, raw: &serde_json::Value) -> Result<Value, FieldError> {
     let field = kind.field(name).ok_or_else(|| unknown(kind, name))?;
     let text = || scalar_text(name, raw);
     let value = match field.shape {
@@ -170,9 +162,7 @@ pub fn check_field(kind: &Kind, name: &str, value: &Value) -> Result<(), FieldEr
     match (field.shape, value) {
         // An empty text empties any field.
         (_, Value::Text(text)) if text.is_empty() => Ok(()),
-        (Shape::Text | Shape::LongText | Shape::Url, Value::Text(text)) => {
-            check_text(name, text)
-        }
+        (Shape::Text | Shape::LongText | Shape::Url, Value::Text(text)) => check_text(name, text),
         (Shape::Choice(allowed), Value::Text(text)) => {
             if allowed.contains(&text.as_str()) {
                 return Ok(());
@@ -181,15 +171,9 @@ pub fn check_field(kind: &Kind, name: &str, value: &Value) -> Result<(), FieldEr
             Err(FieldError::BadChoice { field: owned(), value, allowed })
         }
         (Shape::List, Value::List(entries)) => check_list(name, entries),
-        (Shape::Int, Value::Int(_))
-        | (Shape::Bool, Value::Bool(_))
-        | (Shape::Date, Value::Date(_)) => Ok(()),
-        (Shape::Date, other) => {
-            Err(FieldError::BadDate { field: owned(), value: shown(&other.to_text()) })
-        }
-        (Shape::Int, other) => {
-            Err(FieldError::BadNumber { field: owned(), value: shown(&other.to_text()) })
-        }
+        (Shape::Int, Value::Int(_)) | (Shape::Bool, Value::Bool(_)) | (Shape::Date, Value::Date(_)) => Ok(()),
+        (Shape::Date, other) => Err(FieldError::BadDate { field: owned(), value: shown(&other.to_text()) }),
+        (Shape::Int, other) => Err(FieldError::BadNumber { field: owned(), value: shown(&other.to_text()) }),
         (Shape::Bool, other) => Err(bad_bool(name, &other.to_text())),
         (Shape::List, _) => Err(FieldError::BadType { field: owned(), expected: "list" }),
         _ => Err(FieldError::BadType { field: owned(), expected: "text" }),
@@ -253,20 +237,20 @@ fn parse_list(name: &str, raw: &serde_json::Value) -> Result<Vec<String>, FieldE
 fn parse_date(name: &str, text: &str) -> Result<Value, FieldError> {
     match text.trim() {
         "" => Ok(Value::Text(String::new())),
-        text => text.parse::<PartialDate>().map(Value::Date).map_err(|_| FieldError::BadDate {
-            field: name.to_owned(),
-            value: shown(text),
-        }),
+        text => text
+            .parse::<PartialDate>()
+            .map(Value::Date)
+            .map_err(|_| FieldError::BadDate { field: name.to_owned(), value: shown(text) }),
     }
 }
 
 fn parse_int(name: &str, text: &str) -> Result<Value, FieldError> {
     match text.trim() {
         "" => Ok(Value::Text(String::new())),
-        text => text.parse().map(Value::Int).map_err(|_| FieldError::BadNumber {
-            field: name.to_owned(),
-            value: shown(text),
-        }),
+        text => text
+            .parse()
+            .map(Value::Int)
+            .map_err(|_| FieldError::BadNumber { field: name.to_owned(), value: shown(text) }),
     }
 }
 
@@ -280,11 +264,7 @@ fn parse_bool(name: &str, text: &str) -> Result<Value, FieldError> {
 }
 
 fn bad_bool(name: &str, value: &str) -> FieldError {
-    FieldError::BadChoice {
-        field: name.to_owned(),
-        value: shown(value),
-        allowed: "true, false".to_owned(),
-    }
+    FieldError::BadChoice { field: name.to_owned(), value: shown(value), allowed: "true, false".to_owned() }
 }
 
 fn check_text(name: &str, text: &str) -> Result<(), FieldError> {

@@ -6,12 +6,75 @@
 //! one has given all it has, what is still waiting is committed anew: the changes are there, only
 //! their commits are not.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fs, path::Path};
 
-use musette_protocol::crypto::aead::NONCE_LEN;
+use musette_protocol::{
+    crypto::aead::NONCE_LEN,
+    journal::{Journal, JournalId, Opening},
+};
 
-use super::{Notice, Store, write_error};
-use crate::{entropy, error::Result};
+use super::{
+    Notice, Store,
+    files::FileDisk,
+    journal_error,
+    replace::{sync_dir, told},
+    write_error,
+};
+use crate::{
+    entropy,
+    error::Result,
+    home::Home,
+};
+
+/// Bytes of records that are copied at once.
+const COPY_BYTES: usize = 1024 * 1024;
+
+/// Copies what can be read of a damaged journal into a new one. The damaged one is kept beside it:
+/// nothing is destroyed that somebody might still read more of. `None` when it is not damaged.
+pub(super) fn copy_around_damage(home: &Home, id: JournalId) -> Result<Option<Notice>> {
+    let (old, new) = (home.journal_dir(), home.journal_dir().with_extension("new"));
+    remove_dir(&new)?;
+    let disk = |dir: &Path| FileDisk::open(dir).map_err(|error| journal_error(error.into()));
+    let (mut copy, _) =
+        Journal::open(disk(&new)?, &Opening::new(id), &mut |_, _, _| {}).map_err(journal_error)?;
+    let (mut batch, mut failure) = (Vec::new(), None);
+    let opening = Opening { salvage: true, ..Opening::new(id) };
+    let (_, recovery) = Journal::open(disk(&old)?, &opening, &mut |_, _, record| {
+        batch.push(record.to_vec());
+        if failure.is_none() && batch.iter().map(Vec::len).sum::<usize>() >= COPY_BYTES {
+            failure = copy.append(&std::mem::take(&mut batch)).err();
+        }
+    })
+    .map_err(journal_error)?;
+    if recovery.damage.is_empty() {
+        drop(copy);
+        remove_dir(&new)?;
+        return Ok(None);
+    }
+    if let Some(error) = failure {
+        return Err(journal_error(error));
+    }
+    copy.append(&batch).map_err(journal_error)?;
+    copy.sync().map_err(journal_error)?;
+    drop(copy);
+    let aside = old.with_extension("damaged");
+    remove_dir(&aside)?;
+    told(fs::rename(&old, &aside))?;
+    told(fs::rename(&new, &old))?;
+    told(sync_dir(home.path()))?;
+    let args = BTreeMap::from([
+        ("bytes", recovery.damaged_bytes.to_string()),
+        ("aside", aside.display().to_string()),
+    ]);
+    Ok(Some(Notice { code: "damage-skipped", args }))
+}
+
+fn remove_dir(dir: &Path) -> Result<()> {
+    match fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(super::replace::io_error(&error)),
+        _ => Ok(()),
+    }
+}
 
 impl Store {
     /// Notes that records may be missing.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use musette_protocol::{
     codec::{Encoded, Tag},
-    crypto::{kem::KemSecret, secret::Secret32, sign::SigningKey},
+    crypto::{secret::Secret32, sign::SigningKey},
     epoch::Grant,
     id::{DeviceId, SpaceId},
     journal::JournalId,
@@ -57,11 +57,5 @@ impl Keys {
     #[must_use]
     pub fn device_id(&self) -> DeviceId {
         DeviceId::from_bytes(*self.device_key().verifying_key().as_bytes())
-    }
-
-    /// The device's HPKE key.
-    #[must_use]
-    pub fn kem_secret(&self) -> KemSecret {
-        KemSecret::from_secret(&self.kem)
     }
 }
