@@ -19,18 +19,18 @@
 mod behaviour;
 mod endpoint;
 mod framed;
-pub mod limits;
+pub(crate) mod limits;
 mod listen;
 mod runner;
 mod streams;
 
-pub use endpoint::{Endpoint, EndpointConfig};
-pub use framed::{FrameReader, FrameWriter, Framed};
-pub use libp2p::{Multiaddr, PeerId};
+pub(crate) use endpoint::{Endpoint, EndpointConfig};
+pub(crate) use framed::{FrameReader, FrameWriter, Framed};
+use libp2p::{Multiaddr, PeerId};
 
 /// What a stream is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Protocol {
+pub(crate) enum Protocol {
     /// Bringing a new device in: strangers may open it while an invitation is open.
     Pairing,
     /// Agreeing on records with one's own devices.
@@ -39,11 +39,10 @@ pub enum Protocol {
 
 impl Protocol {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Pairing, Self::Sync];
+    const ALL: [Self; 2] = [Self::Pairing, Self::Sync];
 
     /// The name that is negotiated on the wire.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
+    const fn name(self) -> &'static str {
         match self {
             Self::Pairing => "/musette/pair/1",
             Self::Sync => "/musette/sync/1",
@@ -51,8 +50,7 @@ impl Protocol {
     }
 
     /// The longest frame, in bytes.
-    #[must_use]
-    pub const fn max_frame_len(self) -> usize {
+    const fn max_frame_len(self) -> usize {
         match self {
             Self::Pairing => limits::MAX_PAIRING_FRAME_LEN,
             Self::Sync => limits::MAX_SYNC_FRAME_LEN,
@@ -62,18 +60,13 @@ impl Protocol {
 
 /// What happened on the network.
 #[derive(Debug)]
-pub enum NetEvent {
+pub(crate) enum NetEvent {
     /// mDNS heard of a peer. Only the side that asked hears, so whoever gets this should dial.
     Discovered {
         /// Who.
         peer: PeerId,
         /// Where, at most [`limits::MAX_ADDRESSES`].
         addresses: Vec<Multiaddr>,
-    },
-    /// mDNS has not heard of a peer for a while.
-    Lost {
-        /// Who.
-        peer: PeerId,
     },
     /// The peer opened a stream. Streams opened here are returned by [`Endpoint::open_stream`].
     Stream {
@@ -84,18 +77,4 @@ pub enum NetEvent {
         /// The stream.
         stream: Framed,
     },
-    /// The first connection to a peer is up.
-    Connected {
-        /// Who.
-        peer: PeerId,
-        /// The address at the other end.
-        address: Multiaddr,
-    },
-    /// The last connection to a peer is gone.
-    Disconnected {
-        /// Who.
-        peer: PeerId,
-    },
-    /// [`Endpoint::listen_addresses`] gives something else than before.
-    ListenAddressesChanged,
 }

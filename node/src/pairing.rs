@@ -284,7 +284,9 @@ impl LettingIn {
                 let (device, kem) = (certificate.device, certificate.kem);
                 enrol(store, Action::Enrol { certificate, device_signature, verified })?;
                 if let (false, Some(words)) = (verified, words) {
-                    store.change_keys(|keys| drop(keys.words.insert(device, words)))?;
+                    store.change_keys(|keys| {
+                        keys.words.insert(device, words);
+                    })?;
                 }
                 let operations = store.state().log().in_order().iter().map(|one| one.to_bytes()).collect();
                 let grant = store.keys().epochs.seal(&kem, &context, &entropy::secret());
@@ -310,7 +312,9 @@ pub(crate) fn vouch(store: &mut Store, typed: &str) -> Result<DeviceId> {
     let found = store.keys().words.iter().find(|(_, words)| readings.contains(words));
     let device = *found.ok_or_else(|| Error::new("words-mismatch"))?.0;
     enrol(store, Action::Vouch { device })?;
-    store.change_keys(|keys| drop(keys.words.remove(&device)))?;
+    store.change_keys(|keys| {
+        keys.words.remove(&device);
+    })?;
     Ok(device)
 }
 

@@ -205,6 +205,7 @@ impl Store {
         };
         kept.counted.iter().for_each(|counted| self.note_locations(counted));
         self.views = kept.views.into_iter().map(|(id, bytes)| (id, bytes.into_boxed_slice())).collect();
+        self.peers.take_back(&kept.peers);
         self.read_internal_documents();
         let mut effects = Effects::default();
         for (record, location) in kept.uncounted {
@@ -413,9 +414,13 @@ impl Store {
         let dirty = std::mem::take(&mut self.dirty);
         let uncounted: Vec<(RecordId, Location)> =
             self.replica.state().uncounted().map(|(record, location)| (*record, *location)).collect();
-        let views = dirty.views.iter().filter_map(|id| Some((*id, self.views.get(id)?.as_ref())));
-        let position: Position = self.replica.journal().position();
-        if let Err(error) = index.save(position, &dirty.counted, &uncounted, views) {
+        let changed = index::Changed {
+            counted: &dirty.counted,
+            uncounted: &uncounted,
+            views: dirty.views.iter().filter_map(|id| Some((*id, self.views.get(id)?.as_ref()))).collect(),
+            peers: &self.peers.to_bytes(),
+        };
+        if let Err(error) = index.save(self.replica.journal().position(), &changed) {
             // The journal has it all. Without an index the next start takes longer.
             tracing::warn!(%error, "the index is given up until the next start");
             self.index = None;

@@ -5,6 +5,7 @@
 //! what it read and refuses any difference: one meaning, one byte string.
 
 use serde::{Serialize, de::DeserializeOwned};
+use zeroize::Zeroizing;
 
 /// What the first byte of every encoded structure says. Listed once, never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,11 +78,24 @@ pub enum DecodeError {
     NotCanonical,
 }
 
+/// Bytes set aside for a structure of secrets: a vector that grows leaves copies behind.
+const SECRET_CAPACITY: usize = 64 * 1024;
+
 /// Writes tag, version and body.
 #[must_use]
 pub fn encode<T: Encoded>(value: &T) -> Vec<u8> {
-    let head = vec![T::TAG as u8, T::VERSION];
-    postcard::to_extend(value, head).expect("postcard writes every type of this crate")
+    encode_into(value, Vec::new())
+}
+
+/// As [`encode`], for a structure that holds secrets: the bytes are wiped on drop.
+#[must_use]
+pub fn encode_secret<T: Encoded>(value: &T) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(encode_into(value, Vec::with_capacity(SECRET_CAPACITY)))
+}
+
+fn encode_into<T: Encoded>(value: &T, mut bytes: Vec<u8>) -> Vec<u8> {
+    bytes.extend([T::TAG as u8, T::VERSION]);
+    postcard::to_extend(value, bytes).expect("postcard writes every type of this crate")
 }
 
 /// Reads what [`encode`] wrote, and nothing else.
@@ -102,7 +116,9 @@ pub fn decode<T: Encoded>(bytes: &[u8]) -> Result<T, DecodeError> {
         return Err(DecodeError::Malformed);
     }
     let value: T = postcard::from_bytes(body).map_err(|_| DecodeError::Malformed)?;
-    if encode(&value) != bytes {
+    // What is decoded may be secret: the copy is as long as the original and does not grow.
+    let again = Zeroizing::new(encode_into(&value, Vec::with_capacity(bytes.len())));
+    if *again != bytes {
         return Err(DecodeError::NotCanonical);
     }
     Ok(value)

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::{
-    codec::{DecodeError, Encoded, Tag, decode, encode},
+    codec::{DecodeError, Encoded, Tag, decode, encode_secret},
     crypto::{
         aead::{self, DoesNotOpen, NONCE_LEN},
         kdf::{context, derive, derive_id},
@@ -122,7 +122,7 @@ impl EpochStatement {
         let mut nonce = [0; NONCE_LEN];
         nonce.copy_from_slice(&draw("nonce", 0).expose()[..NONCE_LEN]);
         let earlier_key = derive(context::EARLIER_SECRETS, &[secret.expose()]);
-        let plaintext = Zeroizing::new(encode(&earlier.to_grant()));
+        let plaintext = encode_secret(&earlier.to_grant());
         let mut earlier_sealed = nonce.to_vec();
         earlier_sealed.extend(aead::seal(&earlier_key, &nonce, &associated, &plaintext));
         let statement = Self {
@@ -207,7 +207,7 @@ impl Grant {
     /// # Errors
     /// When the device's key is no usable key.
     pub fn seal(&self, to: &KemPublic, context: &[u8], entropy: &Secret32) -> Result<SealedTo, DoesNotOpen> {
-        to.seal(GRANT_INFO, context, &Zeroizing::new(encode(self)), entropy)
+        to.seal(GRANT_INFO, context, &encode_secret(self), entropy)
     }
 
     /// Opens what [`Grant::seal`] made.

@@ -42,6 +42,7 @@ pub struct Change {
     /// The document.
     pub document: DocumentId,
     /// The bytes.
+    #[serde(with = "serde_bytes")]
     pub bytes: Vec<u8>,
 }
 
@@ -58,6 +59,7 @@ pub struct BlobChunk {
     /// Its place, from 0.
     pub index: u32,
     /// At most [`crate::limits::BLOB_CHUNK_LEN`] bytes.
+    #[serde(with = "serde_bytes")]
     pub bytes: Vec<u8>,
 }
 

@@ -21,7 +21,7 @@ pub(super) struct Behaviour {
     limits: connection_limits::Behaviour,
     identify: identify::Behaviour,
     ping: ping::Behaviour,
-    pub(super) mdns: Toggle<mdns::tokio::Behaviour>,
+    mdns: Toggle<mdns::tokio::Behaviour>,
     pub(super) streams: libp2p_stream::Behaviour,
 }
 

@@ -25,15 +25,15 @@ use crate::error::{Error, Result};
 
 /// How to start an endpoint.
 #[derive(Debug, Clone, Default)]
-pub struct EndpointConfig {
+pub(crate) struct EndpointConfig {
     /// Where to listen: `/ip4/…/udp/…/quic-v1` or `/ip4/…/tcp/…`, likewise `/ip6`. Empty: nowhere.
-    pub listen: Vec<Multiaddr>,
+    pub(crate) listen: Vec<Multiaddr>,
     /// Whether to announce this endpoint on the local network, and look for others there.
-    pub discovery: bool,
+    pub(crate) discovery: bool,
 }
 
 /// A running swarm under a transport key of its own. Dropping it ends the swarm at once.
-pub struct Endpoint {
+pub(crate) struct Endpoint {
     peer_id: PeerId,
     view: watch::Receiver<View>,
     commands: mpsc::Sender<Command>,
@@ -48,7 +48,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// `bad-listen-address` and `port-in-use` (with `address`), `network-unavailable`.
-    pub async fn start(config: EndpointConfig) -> Result<(Self, mpsc::Receiver<NetEvent>)> {
+    pub(crate) async fn start(config: EndpointConfig) -> Result<(Self, mpsc::Receiver<NetEvent>)> {
         Self::start_with(config, MAX_INBOUND_CONNECTIONS).await
     }
 
@@ -77,36 +77,19 @@ impl Endpoint {
     }
 
     /// The name of this endpoint's transport key.
-    #[must_use]
-    pub const fn peer_id(&self) -> PeerId {
+    pub(crate) const fn peer_id(&self) -> PeerId {
         self.peer_id
     }
 
     /// Where others can reach this endpoint, QUIC first, without `/p2p/`; at most
     /// [`super::limits::MAX_ADDRESSES`].
-    #[must_use]
-    pub fn listen_addresses(&self) -> Vec<Multiaddr> {
+    pub(crate) fn listen_addresses(&self) -> Vec<Multiaddr> {
         self.view.borrow().listen.clone()
     }
 
     /// Whether a connection to this peer is open.
-    #[must_use]
-    pub fn is_connected(&self, peer: PeerId) -> bool {
-        self.view.borrow().connected.contains_key(&peer)
-    }
-
-    /// The other end of the first connection that was opened to this peer, if any is open.
-    #[must_use]
-    pub fn address_of(&self, peer: PeerId) -> Option<Multiaddr> {
-        self.view.borrow().connected.get(&peer).cloned()
-    }
-
-    /// Connects to one address, with or without `/p2p/`.
-    ///
-    /// # Errors
-    /// As [`Endpoint::connect_any`].
-    pub async fn connect(&self, address: Multiaddr) -> Result<PeerId> {
-        self.connect_any(vec![address]).await
+    fn is_connected(&self, peer: PeerId) -> bool {
+        self.view.borrow().connected.contains(&peer)
     }
 
     /// Connects to whoever answers first. Addresses that end in the same `/p2p/` are one dial, in
@@ -114,7 +97,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// `unreachable` after [`CONNECT_DEADLINE`] at the latest, `endpoint-stopped`.
-    pub async fn connect_any(&self, addresses: Vec<Multiaddr>) -> Result<PeerId> {
+    pub(crate) async fn connect_any(&self, addresses: Vec<Multiaddr>) -> Result<PeerId> {
         let dials = listen::dials(addresses);
         if dials.is_empty() {
             return Err(Error::new("unreachable"));
@@ -136,7 +119,7 @@ impl Endpoint {
     /// # Errors
     /// `unreachable` when no connection is open, `stream-refused` when the peer does not speak the
     /// protocol, `connection-lost`, `deadline`.
-    pub async fn open_stream(&self, peer: PeerId, protocol: Protocol) -> Result<Framed> {
+    pub(crate) async fn open_stream(&self, peer: PeerId, protocol: Protocol) -> Result<Framed> {
         // libp2p would dial, with no address but mDNS's and no deadline.
         if !self.is_connected(peer) {
             return Err(Error::new("unreachable"));
@@ -153,15 +136,9 @@ impl Endpoint {
         }
     }
 
-    /// Closes every connection to a peer.
-    pub async fn disconnect(&self, peer: PeerId) {
-        // A stopped endpoint has no connection.
-        let _ = self.commands.send(Command::Disconnect { peer }).await;
-    }
-
     /// Says goodbye to peers and frees the ports, within [`STOP_DEADLINE`]. QUIC keeps its port
     /// for as long as somebody holds a stream, or an event with one: drop them before.
-    pub async fn stop(&self) {
+    pub(crate) async fn stop(&self) {
         let (done, is_done) = oneshot::channel();
         let stopping = async {
             let _ = self.commands.send(Command::Stop { done }).await;
@@ -210,6 +187,10 @@ fn stopped() -> Error {
 mod tests {
     use std::{net::TcpListener, time::Duration};
 
+    use futures::StreamExt as _;
+    use libp2p::{core::ConnectedPoint, multiaddr::Protocol as Part, swarm::SwarmEvent};
+    use tokio::time::sleep;
+
     use super::*;
     use crate::net::limits::{MAX_STREAMS_PER_PROTOCOL, MAX_SYNC_FRAME_LEN};
 
@@ -227,8 +208,18 @@ mod tests {
         Endpoint::start(listening(addresses)).await.unwrap()
     }
 
-    async fn next(events: &mut mpsc::Receiver<NetEvent>) -> NetEvent {
+    async fn next<T>(events: &mut mpsc::Receiver<T>) -> T {
         timeout(Duration::from_secs(20), events.recv()).await.expect("an event").expect("a running endpoint")
+    }
+
+    /// Waits for less than it takes ping or QUIC to notice a silent peer.
+    async fn until(condition: impl Fn() -> bool) {
+        let holds = async {
+            while !condition() {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(Duration::from_secs(5), holds).await.expect("the condition comes to hold");
     }
 
     async fn next_stream(events: &mut mpsc::Receiver<NetEvent>) -> (PeerId, Protocol, Framed) {
@@ -243,7 +234,7 @@ mod tests {
         let (server, server_events) = start(&[listen]).await;
         let (client, client_events) = start(&[]).await;
         let address = server.listen_addresses().remove(0);
-        assert_eq!(client.connect(address).await, Ok(server.peer_id()));
+        assert_eq!(client.connect_any(vec![address]).await, Ok(server.peer_id()));
         ((server, server_events), (client, client_events))
     }
 
@@ -279,21 +270,48 @@ mod tests {
         exchange_over(TCP).await;
     }
 
+    /// A swarm without an endpoint around it, whose addresses are given with its name, and the
+    /// address that each connection came in by.
+    async fn bare_server(listen: &[&str]) -> (Vec<Multiaddr>, mpsc::Receiver<Multiaddr>) {
+        let mut swarm = behaviour::swarm(Keypair::generate_ed25519(), false, 8).unwrap();
+        let mut addresses = Vec::new();
+        for address in listen {
+            swarm.listen_on(address.parse().unwrap()).unwrap();
+            loop {
+                if let SwarmEvent::NewListenAddr { address, .. } = swarm.select_next_some().await {
+                    addresses.push(address.with_p2p(*swarm.local_peer_id()).unwrap());
+                    break;
+                }
+            }
+        }
+        let (arrivals, arrival_receiver) = mpsc::channel(8);
+        tokio::spawn(async move {
+            loop {
+                if let SwarmEvent::ConnectionEstablished { endpoint, .. } = swarm.select_next_some().await
+                    && let ConnectedPoint::Listener { local_addr, .. } = endpoint
+                {
+                    arrivals.send(local_addr).await.unwrap();
+                }
+            }
+        });
+        (addresses, arrival_receiver)
+    }
+
     #[tokio::test]
     async fn quic_is_preferred_and_tcp_is_the_fallback() {
-        let (server, mut events) = start(&[TCP, QUIC]).await;
-        let named = |address: Multiaddr| address.with_p2p(server.peer_id()).unwrap();
-        let addresses: Vec<_> = server.listen_addresses().into_iter().map(named).collect();
-        let (client, _) = start(&[]).await;
-        client.connect_any(addresses.iter().rev().cloned().collect()).await.unwrap();
-        let NetEvent::Connected { address, .. } = next(&mut events).await else {
-            panic!("expected a connection")
-        };
-        assert!(address.to_string().contains("quic-v1"));
+        let (addresses, mut arrivals) = bare_server(&[TCP, QUIC]).await;
+        let (client, _events) = start(&[]).await;
+        client.connect_any(addresses.clone()).await.unwrap();
+        let arrival = next(&mut arrivals).await.to_string();
+        assert!(arrival.contains("/quic-v1"), "{arrival}");
 
-        let dead = named("/ip4/127.0.0.1/udp/9/quic-v1".parse().unwrap());
-        let (other, _) = start(&[]).await;
-        assert_eq!(other.connect_any(vec![dead, addresses[1].clone()]).await, Ok(server.peer_id()));
+        let Some(Part::P2p(server)) = addresses[0].iter().last() else { panic!("expected a name") };
+        let dead: Multiaddr = "/ip4/127.0.0.1/udp/9/quic-v1".parse().unwrap();
+        let (other, _events) = start(&[]).await;
+        let fallback = vec![dead.with_p2p(server).unwrap(), addresses[0].clone()];
+        assert_eq!(other.connect_any(fallback).await, Ok(server));
+        let arrival = next(&mut arrivals).await.to_string();
+        assert!(arrival.contains("/tcp/"), "{arrival}");
     }
 
     #[tokio::test]
@@ -301,7 +319,7 @@ mod tests {
         let (server, _events) = start(&[QUIC]).await;
         let (client, _) = start(&[]).await;
         let wrong = server.listen_addresses().remove(0).with_p2p(PeerId::random()).unwrap();
-        assert_eq!(client.connect(wrong).await.unwrap_err().code(), "unreachable");
+        assert_eq!(client.connect_any(vec![wrong]).await.unwrap_err().code(), "unreachable");
     }
 
     #[tokio::test]
@@ -310,7 +328,7 @@ mod tests {
         let (client, _) = start(&[]).await;
         let texts = [format!("/ip4/127.0.0.1/tcp/{port}"), format!("/ip4/127.0.0.1/udp/{port}/quic-v1")];
         for text in texts {
-            let attempt = client.connect(text.parse().unwrap());
+            let attempt = client.connect_any(vec![text.parse().unwrap()]);
             let outcome = timeout(CONNECT_DEADLINE + Duration::from_secs(1), attempt).await.unwrap();
             assert_eq!(outcome.unwrap_err().code(), "unreachable");
         }
@@ -324,16 +342,14 @@ mod tests {
         let (server, mut events) = Endpoint::start_with(listening(&[QUIC]), 1).await.unwrap();
         let address = server.listen_addresses().remove(0);
         let (first, _first_events) = start(&[]).await;
-        let (second, mut second_events) = start(&[]).await;
-        first.connect(address.clone()).await.unwrap();
+        let (second, _second_events) = start(&[]).await;
+        first.connect_any(vec![address.clone()]).await.unwrap();
         let _held = first.open_stream(server.peer_id(), Protocol::Sync).await.unwrap();
         let _taken = next_stream(&mut events).await;
 
         // The refusal follows the handshake, so the dialler may see a short connection.
-        if second.connect(address).await.is_ok() {
-            while !matches!(next(&mut second_events).await, NetEvent::Disconnected { .. }) {}
-        }
-        assert!(!second.is_connected(server.peer_id()));
+        let _ = second.connect_any(vec![address]).await;
+        until(|| !second.is_connected(server.peer_id())).await;
         assert!(first.is_connected(server.peer_id()));
     }
 
@@ -374,18 +390,15 @@ mod tests {
     #[tokio::test]
     async fn stopping_tells_peers_and_frees_the_port() {
         for listen in [TCP, QUIC] {
-            let ((server, events), (client, mut client_events)) = connected(listen).await;
+            let ((server, events), (client, _client_events)) = connected(listen).await;
             let _stream = client.open_stream(server.peer_id(), Protocol::Sync).await.unwrap();
             let address = server.listen_addresses().remove(0).to_string();
-            assert_eq!(
-                client.address_of(server.peer_id()).map(|at| at.to_string().contains(&address)),
-                Some(true)
-            );
+            assert!(client.is_connected(server.peer_id()));
             drop(events);
             server.stop().await;
             let again = Endpoint::start(listening(&[&address])).await;
             assert_eq!(again.map(|_| ()), Ok(()), "{address}");
-            while !matches!(next(&mut client_events).await, NetEvent::Disconnected { .. }) {}
+            until(|| !client.is_connected(server.peer_id())).await;
         }
     }
 

@@ -6,7 +6,7 @@
 use std::{fmt, future::Future, sync::Arc};
 
 use futures::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::time::{Duration, Instant, timeout, timeout_at};
+use tokio::time::{Duration, Instant, timeout_at};
 
 use super::{
     limits::{FRAME_DEADLINE, READ_STEP_BYTES, SEND_DEADLINE},
@@ -17,13 +17,13 @@ use crate::error::{Error, Result};
 const HEAD_LEN: usize = size_of::<u32>();
 
 /// A stream that carries frames both ways.
-pub struct Framed {
+pub(crate) struct Framed {
     reader: FrameReader,
     writer: FrameWriter,
 }
 
 /// The half that receives.
-pub struct FrameReader {
+pub(crate) struct FrameReader {
     source: Box<dyn AsyncRead + Send + Sync + Unpin>,
     max_frame_len: usize,
     partial: Partial,
@@ -32,7 +32,7 @@ pub struct FrameReader {
 }
 
 /// The half that sends.
-pub struct FrameWriter {
+pub(crate) struct FrameWriter {
     sink: Box<dyn AsyncWrite + Send + Sync + Unpin>,
     max_frame_len: usize,
     /// A send began and did not end: the other side is in the middle of a frame.
@@ -53,7 +53,7 @@ struct Partial {
 
 impl Framed {
     /// Frames of at most `max_frame_len` bytes over any duplex stream.
-    pub fn over(stream: impl AsyncRead + AsyncWrite + Send + 'static, max_frame_len: usize) -> Self {
+    pub(super) fn over(stream: impl AsyncRead + AsyncWrite + Send + 'static, max_frame_len: usize) -> Self {
         Self::with_slot(stream, max_frame_len, None)
     }
 
@@ -86,7 +86,7 @@ impl Framed {
     ///
     /// # Errors
     /// As there.
-    pub async fn send(&mut self, frame: &[u8]) -> Result<()> {
+    pub(crate) async fn send(&mut self, frame: &[u8]) -> Result<()> {
         self.writer.send(frame).await
     }
 
@@ -94,29 +94,20 @@ impl Framed {
     ///
     /// # Errors
     /// As there.
-    pub async fn recv(&mut self) -> Result<Option<Vec<u8>>> {
+    pub(crate) async fn recv(&mut self) -> Result<Option<Vec<u8>>> {
         self.reader.recv().await
-    }
-
-    /// See [`FrameReader::recv_within`].
-    ///
-    /// # Errors
-    /// As there.
-    pub async fn recv_within(&mut self, limit: Duration) -> Result<Option<Vec<u8>>> {
-        self.reader.recv_within(limit).await
     }
 
     /// See [`FrameWriter::close`].
     ///
     /// # Errors
     /// As there.
-    pub async fn close(&mut self) -> Result<()> {
+    pub(crate) async fn close(&mut self) -> Result<()> {
         self.writer.close().await
     }
 
     /// Two halves, so that two tasks can use them.
-    #[must_use]
-    pub fn split(self) -> (FrameReader, FrameWriter) {
+    pub(crate) fn split(self) -> (FrameReader, FrameWriter) {
         (self.reader, self.writer)
     }
 }
@@ -128,7 +119,7 @@ impl FrameReader {
     ///
     /// # Errors
     /// `frame-too-large` and `deadline` (the peer is at fault), `connection-lost`.
-    pub async fn recv(&mut self) -> Result<Option<Vec<u8>>> {
+    pub(crate) async fn recv(&mut self) -> Result<Option<Vec<u8>>> {
         while self.partial.head_filled < HEAD_LEN {
             let Partial { head, head_filled, deadline, .. } = &mut self.partial;
             let read = before(*deadline, self.source.read(&mut head[*head_filled..])).await?;
@@ -156,14 +147,6 @@ impl FrameReader {
         }
         Ok(Some(std::mem::take(&mut self.partial).body))
     }
-
-    /// [`FrameReader::recv`], and `deadline` when no whole frame came within `limit`.
-    ///
-    /// # Errors
-    /// As [`FrameReader::recv`].
-    pub async fn recv_within(&mut self, limit: Duration) -> Result<Option<Vec<u8>>> {
-        timeout(limit, self.recv()).await.unwrap_or_else(|_| Err(Error::new("deadline")))
-    }
 }
 
 impl FrameWriter {
@@ -173,7 +156,7 @@ impl FrameWriter {
     /// # Errors
     /// `frame-too-large` (our fault; the stream stays usable), `deadline` when the peer does not
     /// read, `connection-lost`.
-    pub async fn send(&mut self, frame: &[u8]) -> Result<()> {
+    pub(crate) async fn send(&mut self, frame: &[u8]) -> Result<()> {
         if self.broken {
             return Err(lost());
         }
@@ -197,7 +180,7 @@ impl FrameWriter {
     ///
     /// # Errors
     /// `deadline` or `connection-lost`.
-    pub async fn close(&mut self) -> Result<()> {
+    pub(crate) async fn close(&mut self) -> Result<()> {
         before(Some(Instant::now() + self.deadline), self.sink.close()).await
     }
 }
@@ -224,24 +207,14 @@ impl fmt::Debug for Framed {
     }
 }
 
-impl fmt::Debug for FrameReader {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FrameReader").finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for FrameWriter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FrameWriter").finish_non_exhaustive()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::{
         pin::Pin,
         task::{Context, Poll},
     };
+
+    use tokio::time::timeout;
 
     use super::*;
 
@@ -318,7 +291,7 @@ mod tests {
         assert_eq!(over.reader.partial.body.capacity(), 0);
 
         let mut within = framed(100_000u32.to_be_bytes().to_vec(), 9, false);
-        let _ = within.recv_within(Duration::from_millis(1)).await.unwrap_err();
+        assert!(timeout(SHORT, within.recv()).await.is_err());
         assert!(within.reader.partial.body.capacity() <= READ_STEP_BYTES);
     }
 

@@ -4,65 +4,65 @@ use std::time::Duration;
 
 /// Connections that others opened. A person has a handful of devices; the rest is head room for
 /// reconnects that overlap. With the windows below, strangers can tie up 128 MiB at the very most.
-pub const MAX_INBOUND_CONNECTIONS: u32 = 64;
+pub(super) const MAX_INBOUND_CONNECTIONS: u32 = 64;
 /// Handshakes under way from outside: each costs a key agreement, so a flood must not pile up.
-pub const MAX_PENDING_INBOUND: u32 = 32;
+pub(super) const MAX_PENDING_INBOUND: u32 = 32;
 /// Dials under way: sixteen addresses of two peers.
-pub const MAX_PENDING_OUTBOUND: u32 = 32;
+pub(super) const MAX_PENDING_OUTBOUND: u32 = 32;
 /// Connections with one peer, both directions: both dial at once, over two transports.
-pub const MAX_CONNECTIONS_PER_PEER: u32 = 4;
+pub(super) const MAX_CONNECTIONS_PER_PEER: u32 = 4;
 /// Streams that one peer may hold open here per protocol: one is in use, others are being replaced.
-pub const MAX_STREAMS_PER_PROTOCOL: usize = 8;
+pub(super) const MAX_STREAMS_PER_PROTOCOL: usize = 8;
 /// Streams of any kind in one connection: both protocols at their bound, ping and identify.
-pub const MAX_STREAMS_PER_CONNECTION: u32 = 32;
+pub(super) const MAX_STREAMS_PER_CONNECTION: u32 = 32;
 /// Streams of one connection whose protocol is not agreed yet.
-pub const MAX_NEGOTIATING_STREAMS: usize = 16;
+pub(super) const MAX_NEGOTIATING_STREAMS: usize = 16;
 /// Unread bytes that QUIC keeps for one stream: at 20 ms of round trip this still carries 50 MB/s.
-pub const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
+pub(super) const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
 /// Unread bytes that QUIC keeps for one connection.
-pub const CONNECTION_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
+pub(super) const CONNECTION_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
 
 /// A pairing frame: the largest holds a person's inception, device log and epoch secrets.
-pub const MAX_PAIRING_FRAME_LEN: usize = musette_protocol::pairing::MAX_FRAME_LEN;
+pub(super) const MAX_PAIRING_FRAME_LEN: usize = musette_protocol::pairing::MAX_FRAME_LEN;
 /// A sync frame: a full one of the session protocol.
-pub const MAX_SYNC_FRAME_LEN: usize = musette_protocol::limits::MAX_FRAME_LEN;
+pub(super) const MAX_SYNC_FRAME_LEN: usize = musette_protocol::limits::MAX_FRAME_LEN;
 /// A frame's buffer grows by at most this much before bytes have arrived to fill it, so that four
 /// bytes announcing two mebibytes cost next to nothing.
-pub const READ_STEP_BYTES: usize = 64 * 1024;
+pub(super) const READ_STEP_BYTES: usize = 64 * 1024;
 
 /// Addresses of one peer that are kept or dialled; a ticket holds as many.
-pub const MAX_ADDRESSES: usize = 16;
+pub(crate) const MAX_ADDRESSES: usize = 16;
 /// Events that wait for the driver. When it is that far behind, the swarm stops reading.
-pub const MAX_WAITING_EVENTS: usize = 256;
+pub(super) const MAX_WAITING_EVENTS: usize = 256;
 /// Commands that wait for the swarm; callers beyond it wait in line.
-pub const MAX_WAITING_COMMANDS: usize = 64;
+pub(super) const MAX_WAITING_COMMANDS: usize = 64;
 
 /// From dialling to an encrypted connection, whatever the number of addresses.
-pub const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
+pub(super) const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 /// A handshake from outside: two round trips fit many times over, a stalled one frees its place.
-pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(5);
+pub(super) const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(5);
 /// Agreeing on a stream's protocol.
-pub const OPEN_STREAM_DEADLINE: Duration = Duration::from_secs(10);
+pub(super) const OPEN_STREAM_DEADLINE: Duration = Duration::from_secs(10);
 /// From a frame's first byte to its last: two mebibytes at 300 kbit/s. Waiting for a first byte has
 /// no deadline here, as live sessions are silent for hours.
-pub const FRAME_DEADLINE: Duration = Duration::from_secs(60);
+pub(super) const FRAME_DEADLINE: Duration = Duration::from_secs(60);
 /// Until the peer takes a frame; a peer that stops reading must not hold a task for ever.
-pub const SEND_DEADLINE: Duration = Duration::from_secs(60);
+pub(super) const SEND_DEADLINE: Duration = Duration::from_secs(60);
 /// A connection without a stream closes after this: nobody needs it, and it holds a place.
-pub const IDLE_DEADLINE: Duration = Duration::from_secs(10);
+pub(super) const IDLE_DEADLINE: Duration = Duration::from_secs(10);
 /// How often a connection is asked for a sign of life, and how long the answer may take: a laptop
 /// that was shut is noticed within 20 s.
-pub const PING_INTERVAL: Duration = Duration::from_secs(10);
+pub(super) const PING_INTERVAL: Duration = Duration::from_secs(10);
 /// See [`PING_INTERVAL`].
-pub const PING_DEADLINE: Duration = Duration::from_secs(10);
+pub(super) const PING_DEADLINE: Duration = Duration::from_secs(10);
 /// Until each listen address is known. Passing it is no error: a laptop may start without network.
-pub const LISTEN_DEADLINE: Duration = Duration::from_secs(2);
+pub(super) const LISTEN_DEADLINE: Duration = Duration::from_secs(2);
 /// For saying goodbye to peers and freeing the ports when stopping.
-pub const STOP_DEADLINE: Duration = Duration::from_secs(2);
+pub(super) const STOP_DEADLINE: Duration = Duration::from_secs(2);
 /// How often it is looked whether a port is free.
-pub const PORT_POLL_INTERVAL: Duration = Duration::from_millis(10);
+pub(super) const PORT_POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// How long an mDNS answer holds: a device that left is lost after it.
-pub const MDNS_TTL: Duration = Duration::from_secs(180);
+/// How long an mDNS answer holds: a device that left is forgotten after it.
+pub(super) const MDNS_TTL: Duration = Duration::from_secs(180);
 /// How often mDNS asks, so that one lost packet does not hide a device for long.
-pub const MDNS_QUERY_INTERVAL: Duration = Duration::from_secs(60);
+pub(super) const MDNS_QUERY_INTERVAL: Duration = Duration::from_secs(60);

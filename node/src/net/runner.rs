@@ -26,7 +26,6 @@ use crate::error::{Error, Result};
 /// What the endpoint's handle asks for.
 pub(super) enum Command {
     Dial { dial: Dial, reply: oneshot::Sender<Result<PeerId>> },
-    Disconnect { peer: PeerId },
     Stop { done: oneshot::Sender<()> },
 }
 
@@ -34,7 +33,7 @@ pub(super) enum Command {
 #[derive(Default)]
 pub(super) struct View {
     pub(super) listen: Vec<Multiaddr>,
-    pub(super) connected: HashMap<PeerId, Multiaddr>,
+    pub(super) connected: HashSet<PeerId>,
 }
 
 pub(super) struct Runner {
@@ -58,10 +57,6 @@ impl Runner {
                 event = self.swarm.select_next_some() => self.handle_event(event).await,
                 command = commands.recv() => match command {
                     Some(Command::Dial { dial, reply }) => self.dial(dial, reply),
-                    Some(Command::Disconnect { peer }) => {
-                        // An error says that there is nothing to disconnect.
-                        let _ = self.swarm.disconnect_peer_id(peer);
-                    }
                     Some(Command::Stop { done }) => {
                         self.say_goodbye().await;
                         let _ = done.send(());
@@ -116,23 +111,14 @@ impl Runner {
 
     async fn handle_event(&mut self, event: Event) {
         match event {
-            SwarmEvent::ConnectionEstablished {
-                peer_id, connection_id, endpoint, num_established, ..
-            } => {
-                let address = endpoint.get_remote_address().clone();
-                self.view.send_modify(|view| {
-                    view.connected.entry(peer_id).or_insert_with(|| address.clone());
-                });
+            SwarmEvent::ConnectionEstablished { peer_id, connection_id, .. } => {
+                self.view.send_if_modified(|view| view.connected.insert(peer_id));
                 if let Some(reply) = self.dialling.remove(&connection_id) {
                     let _ = reply.send(Ok(peer_id));
                 }
-                if num_established.get() == 1 {
-                    self.emit(NetEvent::Connected { peer: peer_id, address }).await;
-                }
             }
             SwarmEvent::ConnectionClosed { peer_id, num_established: 0, .. } => {
-                self.view.send_if_modified(|view| view.connected.remove(&peer_id).is_some());
-                self.emit(NetEvent::Disconnected { peer: peer_id }).await;
+                self.view.send_if_modified(|view| view.connected.remove(&peer_id));
             }
             SwarmEvent::OutgoingConnectionError { connection_id, .. } => {
                 if let Some(reply) = self.dialling.remove(&connection_id) {
@@ -140,11 +126,11 @@ impl Runner {
                 }
             }
             SwarmEvent::Behaviour(event) => self.handle_behaviour(event).await,
-            event => self.handle_listening(event).await,
+            event => self.handle_listening(event),
         }
     }
 
-    async fn handle_listening(&mut self, event: Event) {
+    fn handle_listening(&mut self, event: Event) {
         match event {
             SwarmEvent::NewListenAddr { listener_id, address } => self.listeners.added(listener_id, address),
             SwarmEvent::ExpiredListenAddr { listener_id, address } => {
@@ -158,14 +144,7 @@ impl Runner {
             _ => return,
         }
         let listen = self.listeners.addresses();
-        let changed = self.view.send_if_modified(|view| {
-            let changed = view.listen != listen;
-            view.listen = listen;
-            changed
-        });
-        if changed && self.bound.is_none() {
-            self.emit(NetEvent::ListenAddressesChanged).await;
-        }
+        self.view.send_modify(|view| view.listen = listen);
     }
 
     async fn handle_behaviour(&mut self, event: BehaviourEvent) {
@@ -182,14 +161,6 @@ impl Runner {
                     self.emit(NetEvent::Discovered { peer, addresses }).await;
                 }
             }
-            BehaviourEvent::Mdns(mdns::Event::Expired(expired)) => {
-                let expired: HashSet<PeerId> = expired.into_iter().map(|(peer, _)| peer).collect();
-                for peer in expired {
-                    if !self.discovers(&peer) {
-                        self.emit(NetEvent::Lost { peer }).await;
-                    }
-                }
-            }
             BehaviourEvent::Ping(ping::Event {
                 connection,
                 result: Err(ping::Failure::Timeout | ping::Failure::Other { .. }),
@@ -200,12 +171,6 @@ impl Runner {
             }
             _ => {}
         }
-    }
-
-    /// Whether mDNS still knows an address of this peer.
-    fn discovers(&self, peer: &PeerId) -> bool {
-        let mdns = self.swarm.behaviour().mdns.as_ref();
-        mdns.is_some_and(|mdns| mdns.discovered_nodes().any(|known| known == peer))
     }
 
     /// Waits when the driver is behind: what is not read from the network is not stored here.

@@ -11,6 +11,7 @@
 //! | `c` device, number, part | a counted commit |
 //! | `u` part | records that no commit names yet |
 //! | `v` document, part | what is shown of a document |
+//! | `p` part | what other devices acknowledged |
 //!
 //! Values are sealed (the key is associated data) and at most 4 KiB: sled puts pages above 128 KiB
 //! in files that it never syncs.
@@ -67,6 +68,20 @@ pub struct Loaded {
     pub uncounted: Vec<(RecordId, Location)>,
     /// What is shown of each document.
     pub views: Vec<(DocumentId, Vec<u8>)>,
+    /// What is known of other devices, as [`Changed::peers`] gave it.
+    pub peers: Vec<u8>,
+}
+
+/// What changed since the index was last written.
+pub struct Changed<'a> {
+    /// Commits that count since.
+    pub counted: &'a [Counted],
+    /// All records that no commit names.
+    pub uncounted: &'a [(RecordId, Location)],
+    /// Views that differ.
+    pub views: Vec<(DocumentId, &'a [u8])>,
+    /// What is known of other devices: opaque here.
+    pub peers: &'a [u8],
 }
 
 #[derive(Serialize, Deserialize)]
@@ -136,7 +151,8 @@ impl Index {
             .into_iter()
             .map(|(key, bytes)| Ok((DocumentId::try_from(key.as_slice()).map_err(|_| nonsense())?, bytes)))
             .collect::<Result<_, IndexError>>()?;
-        Ok(Some(Loaded { position, counted, uncounted, views }))
+        let peers = self.joined(b"p")?.pop().map(|(_, bytes)| bytes).unwrap_or_default();
+        Ok(Some(Loaded { position, counted, uncounted, views, peers }))
     }
 
     /// Values under a prefix, their parts joined; the prefix and the part number are cut off the key.
@@ -159,21 +175,16 @@ impl Index {
     ///
     /// # Errors
     /// When sled fails; the index then reflects an earlier position.
-    pub fn save<'a>(
-        &self,
-        position: Position,
-        counted: &[Counted],
-        uncounted: &[(RecordId, Location)],
-        views: impl IntoIterator<Item = (DocumentId, &'a [u8])>,
-    ) -> Result<(), IndexError> {
+    pub fn save(&self, position: Position, changed: &Changed<'_>) -> Result<(), IndexError> {
         let mut batch = sled::Batch::default();
-        for commit in counted {
+        for commit in changed.counted {
             let number = commit.number.to_be_bytes();
             let name = [commit.device.as_bytes().as_slice(), number.as_slice()].concat();
             self.put(&mut batch, b"c", &name, &bytes_of(&row_of(commit)))?;
         }
-        self.put(&mut batch, b"u", &[], &bytes_of(&uncounted))?;
-        for (document, view) in views {
+        self.put(&mut batch, b"u", &[], &bytes_of(&changed.uncounted))?;
+        self.put(&mut batch, b"p", &[], changed.peers)?;
+        for (document, view) in &changed.views {
             self.put(&mut batch, b"v", document.as_bytes(), view)?;
         }
         batch.insert(b"m".as_slice(), self.seal_value(b"m", &bytes_of(&(FORMAT, position))));
@@ -305,6 +316,10 @@ mod tests {
         }
     }
 
+    fn changed<'a>(counted: &'a [Counted], view: (DocumentId, &'a [u8])) -> Changed<'a> {
+        Changed { counted, uncounted: &[], views: vec![view], peers: b"peers" }
+    }
+
     #[test]
     fn everything_comes_back_after_reopening_long_values_too() {
         let dir = tempfile::tempdir().unwrap();
@@ -313,14 +328,15 @@ mod tests {
         {
             let index = open(dir.path());
             assert!(index.load().unwrap().is_none());
-            index.save(position(), &[counted(255)], &[], [(view, long.as_slice())]).unwrap();
-            index.save(position(), &[], &[], [(view, b"short".as_slice())]).unwrap();
+            index.save(position(), &changed(&[counted(255)], (view, &long))).unwrap();
+            index.save(position(), &changed(&[], (view, b"short"))).unwrap();
             index.flush();
         }
         let loaded = open(dir.path()).load().unwrap().unwrap();
         assert_eq!(loaded.position, position());
         assert_eq!(loaded.counted, [counted(255)]);
         assert_eq!(loaded.views, [(view, b"short".to_vec())]);
+        assert_eq!(loaded.peers, b"peers");
     }
 
     #[test]
@@ -328,7 +344,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let index = open(dir.path());
         let long = b"canary".repeat(5000);
-        index.save(position(), &[], &[], [(DocumentId::from_bytes([4; 16]), long.as_slice())]).unwrap();
+        index.save(position(), &changed(&[], (DocumentId::from_bytes([4; 16]), &long))).unwrap();
         for entry in index.db.iter() {
             let (_, value) = entry.unwrap();
             assert!(value.len() <= 4096);

@@ -31,7 +31,23 @@ pub(crate) struct Peers {
     commits_of: HashMap<DocumentId, Vec<(DeviceId, u64)>>,
 }
 
+/// What of a [`Peer`] outlives a restart.
+type Kept = (DeviceId, Option<Frontier>, Option<Timestamp>);
+
 impl Peers {
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let keep = |(device, peer): (&DeviceId, &Peer)| (*device, peer.frontier.clone(), peer.last_seen);
+        let kept: Vec<Kept> = self.by_device.iter().map(keep).collect();
+        postcard::to_allocvec(&kept).expect("postcard writes frontiers")
+    }
+
+    pub(super) fn take_back(&mut self, bytes: &[u8]) {
+        for (device, frontier, last_seen) in postcard::from_bytes::<Vec<Kept>>(bytes).unwrap_or_default() {
+            let peer = Peer { frontier, last_seen, ..Peer::default() };
+            self.by_device.insert(device, peer);
+        }
+    }
+
     pub(super) fn note_commit(&mut self, item: DocumentId, device: DeviceId, number: u64) {
         let commits = self.commits_of.entry(item).or_default();
         match commits.iter_mut().find(|(known, _)| *known == device) {
@@ -62,7 +78,9 @@ impl Store {
         let older: Vec<String> = known.into_iter().filter(|address| !addresses.contains(address)).collect();
         addresses.extend(older);
         addresses.truncate(MAX_ADDRESSES);
-        self.change_keys(|keys| drop(keys.addresses.insert(device, addresses)))
+        self.change_keys(|keys| {
+            keys.addresses.insert(device, addresses);
+        })
     }
 
     /// A session with this device ended.
@@ -85,6 +103,7 @@ impl Store {
         }
         let caught_up = frontier.is_covered_by(self.replica.state());
         peer.frontier = Some(frontier);
+        self.dirty.any = true;
         if caught_up { self.finish_healing() } else { Ok(()) }
     }
 

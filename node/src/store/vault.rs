@@ -137,7 +137,7 @@ impl Vault {
     pub(crate) fn save<T: Encoded>(&self, contents: &T) -> Result<()> {
         let nonce = entropy::bytes();
         let header = self.lock.header(&nonce);
-        let body = Zeroizing::new(codec::encode(contents));
+        let body = codec::encode_secret(contents);
         let sealed = aead::seal(&self.key, &nonce, &header, &body);
         told(replace(&self.home.vault_path(), &[&header[..], &sealed].concat()))
     }
