@@ -10,7 +10,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -41,6 +41,10 @@ const RETRY_TO: Duration = Duration::from_secs(20);
 const REFRESH_EVERY: Duration = Duration::from_secs(180);
 /// A handshake takes three round trips.
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(20);
+/// How often a neighbour that announced itself is dialled.
+const NEIGHBOUR_ATTEMPTS: u32 = 4;
+/// How long a refusal may take to leave.
+const FAREWELL_DEADLINE: Duration = Duration::from_secs(1);
 /// Strangers remembered, so that they are not dialled at each of their announcements.
 const MAX_STRANGERS: usize = 1_024;
 
@@ -96,12 +100,7 @@ impl Network {
         let network = self.clone();
         match event {
             NetEvent::Discovered { peer, addresses } if !self.is_known(peer) => {
-                tasks.spawn(async move {
-                    let address = addresses.first().cloned();
-                    if let Err(error) = network.dial(addresses).await {
-                        tracing::debug!(code = error.code(), found = address.is_some(), "a neighbour did not answer");
-                    }
-                });
+                tasks.spawn(async move { network.meet(peer, addresses).await });
             }
             NetEvent::Stream { peer, protocol: Protocol::Sync, stream } => {
                 tasks.spawn(async move {
@@ -112,6 +111,22 @@ impl Network {
                 tasks.spawn(async move { network.pairing.clone().invite(&network, peer, stream).await });
             }
             _ => {}
+        }
+    }
+
+    /// Dials a neighbour a few times: it announces itself once, perhaps before it can answer.
+    async fn meet(&self, peer: PeerId, addresses: Vec<Multiaddr>) {
+        let mut pause = RETRY_FROM;
+        for _ in 0..NEIGHBOUR_ATTEMPTS {
+            if self.is_known(peer) {
+                return;
+            }
+            match self.dial(addresses.clone()).await {
+                Ok(()) => return,
+                Err(error) => tracing::debug!(code = error.code(), "a neighbour did not answer"),
+            }
+            sleep(jittered(pause)).await;
+            pause *= 2;
         }
     }
 
@@ -181,14 +196,14 @@ impl Network {
             role,
             addresses,
             session,
-            progress: Arc::new(Notify::new()),
+            progress: Notify::new(),
             close: Arc::new(Notify::new()),
             established: Mutex::new(None),
         };
         conversation.run(stream).await
     }
 
-    fn sessions(&self) -> std::sync::MutexGuard<'_, Sessions> {
+    fn sessions(&self) -> MutexGuard<'_, Sessions> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -246,7 +261,7 @@ struct Conversation {
     addresses: Vec<Multiaddr>,
     session: Arc<Mutex<Session>>,
     /// The session may have something to say.
-    progress: Arc<Notify>,
+    progress: Notify,
     /// Somebody else wants this session closed.
     close: Arc<Notify>,
     established: Mutex<Option<(DeviceId, u64)>>,
@@ -273,6 +288,10 @@ impl Conversation {
         ended
     }
 
+    fn session(&self) -> MutexGuard<'_, Session> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn handshake_deadline(&self) {
         sleep(HANDSHAKE_DEADLINE).await;
         if self.established.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
@@ -291,8 +310,12 @@ impl Conversation {
                 Ok(Some(Event::Established { device })) => self.established(device).await?,
                 Ok(_) => {}
                 Err(error) => {
+                    let ended = self.ended_by(error).await;
+                    self.session().refuse(error);
                     self.progress.notify_one();
-                    return Err(self.ended_by(error).await);
+                    // Writing ends the conversation once the refusal has left.
+                    sleep(FAREWELL_DEADLINE).await;
+                    return Err(ended);
                 }
             }
             self.progress.notify_one();
@@ -357,11 +380,14 @@ impl Conversation {
                 writer.send(&frame).await?;
                 continue;
             }
+            if self.session().is_over() {
+                return Err(Error::new("session-ended"));
+            }
             tokio::select! {
                 () = self.progress.notified() => {}
                 changed = changed.changed() => changed.map_err(|_| Error::new("stopping"))?,
                 () = sleep(REFRESH_EVERY) => {
-                    self.session.lock().unwrap_or_else(PoisonError::into_inner).refresh();
+                    self.session().refresh();
                 }
             }
         }

@@ -47,6 +47,10 @@ pub fn epoch_id(secret: &Secret32) -> EpochId {
     EpochId::from_bytes(derive_id(context::EPOCH_ID, &[secret.expose()]))
 }
 
+fn access_key(context: &str, secret: &Secret32) -> VerifyingKey {
+    SigningKey::from_secret(&derive(context, &[secret.expose()])).verifying_key()
+}
+
 /// What everybody may see of an epoch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EpochStatement {
@@ -82,8 +86,8 @@ pub enum EpochError {
     /// More recipients than an epoch may have, or lists out of order.
     #[error("beyond a limit, or not in order")]
     Malformed,
-    /// The secret inside is not the one that the epoch is named by.
-    #[error("the secret does not match the epoch's name")]
+    /// The secret inside is not the one that the epoch is named by, or its keys follow from.
+    #[error("the secret does not match the epoch's name or keys")]
     WrongSecret,
     /// None of the sealed secrets is for this key.
     #[error("not sealed to this device")]
@@ -113,7 +117,8 @@ impl EpochStatement {
         let epoch = epoch_id(secret);
         let associated = [space.as_bytes().as_slice(), epoch.as_bytes()].concat();
         let draw = |purpose: &str, index: usize| {
-            derive(context::EARLIER_SECRETS, &[entropy.expose(), purpose.as_bytes(), &index.to_le_bytes()])
+            let index = (index as u64).to_le_bytes();
+            derive(context::EARLIER_SECRETS, &[entropy.expose(), purpose.as_bytes(), &index])
         };
         let sealed = recipients.iter().enumerate().map(|(index, recipient)| {
             recipient.seal(SEAL_INFO, &associated, secret.expose(), &draw("recipient", index))
@@ -130,8 +135,8 @@ impl EpochStatement {
             epoch,
             previous: earlier.heads(),
             keeper: keeper.verifying_key(),
-            write: SigningKey::from_secret(&derive(context::EPOCH_WRITE, &[secret.expose()])).verifying_key(),
-            read: SigningKey::from_secret(&derive(context::EPOCH_READ, &[secret.expose()])).verifying_key(),
+            write: access_key(context::EPOCH_WRITE, secret),
+            read: access_key(context::EPOCH_READ, secret),
             recipients: sealed,
             earlier: earlier_sealed,
         };
@@ -166,7 +171,10 @@ impl Signed<EpochStatement> {
         let opened = Zeroizing::new(opened.ok_or(EpochError::NotForUs)?);
         let secret = <[u8; 32]>::try_from(opened.as_slice()).map_err(|_| EpochError::WrongSecret)?;
         let secret = Secret32::from_bytes(secret);
-        if epoch_id(&secret) != body.epoch {
+        // Keys of another secret would have mirrors turn away every member of this one.
+        let write = access_key(context::EPOCH_WRITE, &secret);
+        let read = access_key(context::EPOCH_READ, &secret);
+        if epoch_id(&secret) != body.epoch || body.write != write || body.read != read {
             return Err(EpochError::WrongSecret);
         }
         let mut keyring = body.open_earlier(&secret, &associated)?;
@@ -213,10 +221,13 @@ impl Grant {
     /// Opens what [`Grant::seal`] made.
     ///
     /// # Errors
-    /// When it was sealed to another key or in another context.
+    /// When it was sealed to another key or in another context, or holds no epoch: who accepted
+    /// that could not write.
     pub fn open(sealed: &SealedTo, key: &KemSecret, context: &[u8]) -> Result<Self, EpochError> {
         let plaintext = key.open(GRANT_INFO, context, sealed).map_err(|_| EpochError::NotForUs)?;
-        decode(&Zeroizing::new(plaintext)).map_err(|_: DecodeError| EpochError::Malformed)
+        let grant: Self =
+            decode(&Zeroizing::new(plaintext)).map_err(|_: DecodeError| EpochError::Malformed)?;
+        if grant.epochs.is_empty() { Err(EpochError::Malformed) } else { Ok(grant) }
     }
 
     /// A second copy, for a part of the program that must hold one.
@@ -274,10 +285,11 @@ impl Keyring {
         self.epochs.keys().filter(|id| !replaced(id)).copied().collect()
     }
 
-    /// The epoch that new records are sealed under.
+    /// The epoch that new records are sealed under; `None` when no epoch is known. Where each is
+    /// said to be replaced by another, which only a malicious keeper brings about, it is the first.
     #[must_use]
     pub fn newest(&self) -> Option<EpochId> {
-        self.heads().first().copied()
+        self.heads().first().or_else(|| self.epochs.keys().next()).copied()
     }
 
     /// The secret of an epoch.
@@ -371,6 +383,35 @@ mod tests {
             vec![phone.public().seal(SEAL_INFO, &associated, secret(99).expose(), &secret(7)).unwrap()];
         let forged = Signed::new(body, &keeper());
         assert_eq!(forged.open(&phone).unwrap_err(), EpochError::WrongSecret);
+    }
+
+    #[test]
+    fn keys_that_do_not_follow_from_the_secret_are_refused() {
+        let phone = KemSecret::from_secret(&secret(3));
+        let statement = begin(&phone, 10, &Keyring::default());
+        for swapped in [true, false] {
+            let mut body = statement.body().clone();
+            let (write, read) = (body.write, body.read);
+            if swapped { body.write = read } else { body.read = write }
+            assert_eq!(Signed::new(body, &keeper()).open(&phone).unwrap_err(), EpochError::WrongSecret);
+        }
+    }
+
+    #[test]
+    fn epochs_in_a_circle_leave_one_to_write_under() {
+        let mut keyring = Keyring::default();
+        let (first, second) = (epoch_id(&secret(10)), epoch_id(&secret(11)));
+        keyring.insert(secret(10), &[second]);
+        keyring.insert(secret(11), &[first]);
+        assert_eq!(keyring.heads(), []);
+        assert_eq!(keyring.newest(), Some(first.min(second)));
+    }
+
+    #[test]
+    fn a_grant_of_nothing_is_refused() {
+        let phone = KemSecret::from_secret(&secret(3));
+        let sealed = Keyring::default().to_grant().seal(&phone.public(), b"transcript", &secret(8)).unwrap();
+        assert_eq!(Grant::open(&sealed, &phone, b"transcript").unwrap_err(), EpochError::Malformed);
     }
 
     #[test]

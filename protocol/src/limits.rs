@@ -7,8 +7,10 @@ pub const MAX_DEVICE_NAME_CHARS: usize = 64;
 /// hundredth; the bound keeps the log's quadratic walks short.
 pub const MAX_LOG_OPERATIONS: usize = 256;
 
-/// Concurrent heads that one operation or commit may name: one per device is natural.
-pub const MAX_LOG_HEADS: usize = 64;
+/// Heads that one operation or commit may name: as many as a log has operations, and so devices.
+/// With fewer, an admin device that signs many operations side by side would stop all others, who
+/// must name them all, from ever writing again.
+pub const MAX_LOG_HEADS: usize = MAX_LOG_OPERATIONS;
 
 /// Records that one commit names: one signature covers an import's thousand rows, and a commit
 /// with all its ids stays under 64 KiB.
@@ -41,6 +43,10 @@ pub const FRAME_TARGET_LEN: usize = 1024 * 1024;
 
 /// Bytes of one session frame: the target, one record more, and their lengths.
 pub const MAX_FRAME_LEN: usize = FRAME_TARGET_LEN + MAX_RECORD_LEN + 64 * 1024;
+
+/// Bytes of a frame before the other side proved to be a device: a proof needs a third. It is what a
+/// stranger can make a node parse.
+pub const MAX_HANDSHAKE_FRAME_LEN: usize = 512;
 
 /// Epochs by which two members may recognise each other: a device that slept for half a year
 /// still shares one of the last eight.

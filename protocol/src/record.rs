@@ -25,7 +25,7 @@ use crate::{
     epoch::{EpochStatement, Keyring},
     id::{BlobId, CommitId, DeviceId, DocumentId, EpochId, OperationId, RecordId, SpaceId},
     identity::log::Operation,
-    limits::{MAX_COMMIT_RECORDS, MAX_LOG_HEADS},
+    limits::{BLOB_CHUNK_LEN, MAX_COMMIT_RECORDS, MAX_LOG_HEADS},
     signed::Signed,
 };
 
@@ -58,7 +58,7 @@ pub struct BlobChunk {
     pub blob: BlobId,
     /// Its place, from 0.
     pub index: u32,
-    /// At most [`crate::limits::BLOB_CHUNK_LEN`] bytes.
+    /// 1 to [`BLOB_CHUNK_LEN`] bytes.
     #[serde(with = "serde_bytes")]
     pub bytes: Vec<u8>,
 }
@@ -236,7 +236,9 @@ fn decode_payload(bytes: &[u8]) -> Result<Payload, OpenError> {
     if is(Tag::Change) {
         Ok(Payload::Change(decode(bytes)?))
     } else if is(Tag::BlobChunk) {
-        Ok(Payload::BlobChunk(decode(bytes)?))
+        let chunk: BlobChunk = decode(bytes)?;
+        let bounded = (1..=BLOB_CHUNK_LEN).contains(&chunk.bytes.len());
+        bounded.then_some(Payload::BlobChunk(chunk)).ok_or(OpenError::Malformed)
     } else if is(Tag::Commit) {
         let commit = Signed::<Commit>::from_bytes(bytes)?;
         commit.body().is_within_bounds().then_some(Payload::Commit(commit)).ok_or(OpenError::Malformed)
@@ -367,6 +369,18 @@ mod tests {
         assert_eq!(verdict(too_many), Err(OpenError::Malformed));
         let orphan = Commit { number: 2, ..commit };
         assert_eq!(verdict(orphan), Err(OpenError::Malformed));
+    }
+
+    #[test]
+    fn a_chunk_out_of_bounds_is_refused() {
+        let (keyring, _) = keyring(3);
+        let verdict = |len| {
+            let chunk = BlobChunk { blob: BlobId::from_bytes([2; 16]), index: 0, bytes: vec![0; len] };
+            open(&sealed(&Payload::BlobChunk(chunk)), &SPACE, &keyring).map(drop)
+        };
+        assert_eq!([verdict(1), verdict(BLOB_CHUNK_LEN)], [Ok(()), Ok(())]);
+        assert_eq!(verdict(0), Err(OpenError::Malformed));
+        assert_eq!(verdict(BLOB_CHUNK_LEN + 1), Err(OpenError::Malformed));
     }
 
     proptest! {

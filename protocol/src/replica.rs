@@ -8,6 +8,8 @@
 //!
 //! The node runs it over files, the simulator over a disk that loses what was not synced.
 
+use std::collections::HashSet;
+
 use crate::{
     crypto::{aead::NONCE_LEN, sign::SigningKey},
     id::{CommitId, DeviceId, OperationId, RecordId, SpaceId},
@@ -240,6 +242,7 @@ impl<D: Disk> Replica<D> {
     pub fn ingest(&mut self, records: &[Vec<u8>]) -> Result<Ingested, WriteError<D::Error>> {
         let mut ingested = Ingested::default();
         let mut prepared = Vec::with_capacity(records.len());
+        let mut fresh = HashSet::new();
         for record in records {
             if record.len() > MAX_RECORD_LEN {
                 ingested.unopened.push(OpenError::Malformed);
@@ -256,7 +259,7 @@ impl<D: Disk> Replica<D> {
                 ingested.commits.push((commit.body().device, commit.body().number));
             }
             let id = record_id(record);
-            if !self.state.holds(&id) {
+            if !self.state.holds(&id) && fresh.insert(id) {
                 prepared.push(((id, record.clone()), payload));
             }
         }

@@ -24,7 +24,7 @@ use crate::{
     crypto::sign::SigningKey,
     id::{DeviceId, EpochId, OperationId},
     journal::{Disk, JournalError, Location},
-    limits::{FRAME_TARGET_LEN, MAX_FRAME_LEN},
+    limits::{FRAME_TARGET_LEN, MAX_FRAME_LEN, MAX_FRONTIER_ENTRIES, MAX_HANDSHAKE_FRAME_LEN},
     replica::{Ingested, Replica, State},
 };
 
@@ -51,7 +51,7 @@ pub enum Event {
     Acknowledged,
 }
 
-/// Why a session ended. All but [`SessionError::Storage`] are the other side's doing.
+/// Why a session ended: all of it the other side's doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SessionError {
     /// Bytes that no honest peer sends, or in the wrong order.
@@ -92,6 +92,7 @@ pub struct Session {
     queue: VecDeque<Location>,
     frontier_due: bool,
     last_frontier: Option<Frontier>,
+    over: bool,
 }
 
 #[derive(Debug, Default)]
@@ -99,6 +100,12 @@ struct Given {
     operations: BTreeSet<OperationId>,
     epochs: BTreeSet<EpochId>,
     chains: BTreeMap<DeviceId, u64>,
+}
+
+impl Given {
+    fn len(&self) -> usize {
+        self.operations.len() + self.epochs.len() + self.chains.len()
+    }
 }
 
 impl Session {
@@ -115,6 +122,7 @@ impl Session {
             queue: VecDeque::new(),
             frontier_due: false,
             last_frontier: None,
+            over: false,
         };
         session.outbox.push_back(frame_of_message(&Message::Hello { nonce }));
         session
@@ -132,24 +140,31 @@ impl Session {
         self.acknowledged.as_ref()
     }
 
+    /// Whether it was ended by [`Session::refuse`].
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        self.over
+    }
+
     /// Takes a frame of the other side.
     ///
     /// # Errors
-    /// When the session is over; [`Session::refusal`] then gives the last frame to send.
+    /// When the session is over; see [`Session::refuse`].
     pub fn handle_frame(
         &mut self,
         frame: &[u8],
         state: &State,
         device: &SigningKey,
     ) -> Result<Option<Event>, SessionError> {
-        if frame.len() > MAX_FRAME_LEN {
+        let (max_len, records_allowed) = match self.peer {
+            Some(_) => (MAX_FRAME_LEN, true),
+            None => (MAX_HANDSHAKE_FRAME_LEN, false),
+        };
+        if frame.len() > max_len {
             return Err(SessionError::Malformed);
         }
         if let Some(records) = parse_frame(frame)? {
-            return match self.peer {
-                Some(_) => Ok(Some(Event::Records(records))),
-                None => Err(SessionError::Malformed),
-            };
+            return records_allowed.then_some(Some(Event::Records(records))).ok_or(SessionError::Malformed);
         }
         let message: Message = decode(frame).map_err(|error| match error {
             crate::codec::DecodeError::Newer { .. } => SessionError::Newer,
@@ -189,6 +204,11 @@ impl Session {
         for head in &frontier.chains {
             self.note_given(head.device, head.number);
         }
+        // What an honest peer holds only grows. One that tells of other things each time would fill
+        // our memory with them.
+        if self.given.len() > 2 * 3 * MAX_FRONTIER_ENTRIES {
+            return Err(SessionError::Malformed);
+        }
         self.acknowledged = Some(frontier);
         Ok(Some(Event::Acknowledged))
     }
@@ -223,7 +243,7 @@ impl Session {
         if let Some(frame) = self.outbox.pop_front() {
             return Ok(Some(frame));
         }
-        if self.peer.is_none() {
+        if self.peer.is_none() || self.over {
             return Ok(None);
         }
         if std::mem::take(&mut self.frontier_due) {
@@ -288,18 +308,19 @@ impl Session {
         }
     }
 
-    /// The last frame to send when the session ends with `error`, if the other side should know.
-    #[must_use]
-    pub fn refusal(error: SessionError) -> Option<Vec<u8>> {
+    /// Ends the session: the last frame tells the other side why, unless it said so itself. Nothing
+    /// else is sent.
+    pub fn refuse(&mut self, error: SessionError) {
         let reason = match error {
             SessionError::Malformed => Reason::Malformed,
             SessionError::Newer => Reason::Newer,
             SessionError::Unrecognised => Reason::Unrecognised,
             SessionError::BadProof => Reason::BadProof,
             SessionError::Fork { .. } => Reason::Fork,
-            SessionError::RefusedByPeer(_) => return None,
+            SessionError::RefusedByPeer(_) => return self.over = true,
         };
-        Some(frame_of_message(&Message::Refuse { reason }))
+        self.over = true;
+        self.outbox.push_back(frame_of_message(&Message::Refuse { reason }));
     }
 }
 

@@ -5,7 +5,6 @@ use std::{
     io::{self, BufRead as _, BufReader, ErrorKind, Read, Write as _},
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use serde_json::Value;
@@ -131,19 +130,6 @@ impl Pending {
         }
     }
 
-    /// Whether the answer ended, or the node hung up, within a moment.
-    pub fn has_answer(&self) -> bool {
-        let mut one = [0];
-        let peeked = self.0.set_nonblocking(true).and_then(|()| {
-            let mut buffers = [io::IoSliceMut::new(&mut one)];
-            let flags = rustix::net::RecvFlags::PEEK;
-            let (received, _) = rustix::net::recv(&self.0, &mut buffers[0][..], flags)?;
-            Ok(received)
-        });
-        drop(self.0.set_nonblocking(false));
-        !matches!(peeked, Err(error) if error.kind() == ErrorKind::WouldBlock)
-    }
-
     fn read(self) -> io::Result<Answer> {
         let mut reader = BufReader::new(self.0);
         let mut line = String::new();
@@ -231,6 +217,3 @@ impl Read for Chunks {
         Ok(read)
     }
 }
-
-/// How long a connection may take where nobody listens any more.
-pub const CONNECT_PATIENCE: Duration = Duration::from_secs(5);

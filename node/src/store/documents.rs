@@ -119,7 +119,7 @@ impl Store {
 
     /// All items that people may see, by id: neither internal documents nor undone imports.
     pub(super) fn items(&self) -> impl Iterator<Item = ItemView> {
-        self.views.values().map(|bytes| unpack(bytes)).filter(|view| !is_internal(view) && !view.undone)
+        self.views.values().filter(|packed| is_item(packed)).map(|packed| unpack(packed))
     }
 }
 
@@ -152,10 +152,17 @@ fn is_internal(view: &ItemView) -> bool {
     musette_crdt::schema::kind(&view.kind).is_some_and(|kind| kind.internal)
 }
 
+/// Encoded views begin with whether people may see them, so that counting decodes nothing.
 fn pack(view: &ItemView) -> Box<[u8]> {
-    postcard::to_allocvec(view).expect("postcard writes every view").into_boxed_slice()
+    let head = vec![u8::from(!is_internal(view) && !view.undone)];
+    postcard::to_extend(view, head).expect("postcard writes every view").into_boxed_slice()
 }
 
-fn unpack(bytes: &[u8]) -> ItemView {
-    postcard::from_bytes(bytes).expect("written by this program, sealed with a checksum")
+fn unpack(packed: &[u8]) -> ItemView {
+    postcard::from_bytes(&packed[1..]).expect("written by this version, sealed with a checksum")
+}
+
+/// Whether a packed view is an item: neither an internal document nor an undone import.
+pub(super) fn is_item(packed: &[u8]) -> bool {
+    packed.first() == Some(&1)
 }

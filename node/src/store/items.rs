@@ -18,7 +18,7 @@ use musette_protocol::{
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-use super::Store;
+use super::{Store, documents::is_item};
 use crate::{
     clock, entropy,
     error::{Error, Result},
@@ -80,7 +80,15 @@ impl Store {
         if prefix.chars().count() < MIN_PREFIX_CHARS {
             return Err(Error::new("id-too-short").with("id", &prefix).with("min", MIN_PREFIX_CHARS));
         }
-        let mut found = self.items().map(|view| view.id).filter(|id| id.to_string().starts_with(&prefix));
+        // Ids sort as their text does: the matches are neighbours, from the smallest possible one on.
+        let smallest = format!("{prefix:a<26}").parse::<DocumentId>();
+        let from = smallest.map_err(|_| Error::new("not-found").with("id", &prefix))?;
+        let mut found = self
+            .views
+            .range(from..)
+            .take_while(|(id, _)| id.to_string().starts_with(&prefix))
+            .filter(|(_, packed)| is_item(packed))
+            .map(|(id, _)| *id);
         match (found.next(), found.next()) {
             (Some(id), None) => Ok(id),
             (None, _) => Err(Error::new("not-found").with("id", prefix)),
@@ -217,7 +225,7 @@ impl Store {
 
     /// How many items there are.
     pub(crate) fn item_count(&self) -> usize {
-        self.items().count()
+        self.views.values().filter(|packed| is_item(packed)).count()
     }
 }
 

@@ -42,6 +42,12 @@ impl KemPublic {
         &self.0
     }
 
+    /// Whether nothing can be sealed to this key: it leads to a shared secret of zero, or is no key.
+    #[must_use]
+    pub fn is_weak(&self) -> bool {
+        self.seal(b"", b"", b"", &Secret32::from_bytes([1; 32])).is_err()
+    }
+
     /// Seals `plaintext` to this key. `entropy` was drawn for this call; `info` names the purpose.
     ///
     /// # Errors
@@ -120,6 +126,9 @@ mod tests {
 
     #[test]
     fn a_key_of_small_order_is_refused() {
-        assert!(KemPublic::from_bytes([0; 32]).seal(b"", b"", b"x", &Secret32::from_bytes([3; 32])).is_err());
+        let weak = KemPublic::from_bytes([0; 32]);
+        assert!(weak.seal(b"", b"", b"x", &Secret32::from_bytes([3; 32])).is_err());
+        assert!(weak.is_weak());
+        assert!(!KemSecret::from_secret(&Secret32::from_bytes([1; 32])).public().is_weak());
     }
 }

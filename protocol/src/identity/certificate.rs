@@ -49,11 +49,36 @@ impl Certificate {
         VerifyingKey::from_bytes(*self.device.as_bytes()).verify(&encode(self), signature)
     }
 
-    /// Whether the name is one that lists can show: 1 to 64 characters, none of them a control
-    /// character (a name with a line break or an escape sequence could rewrite a terminal).
+    /// Whether the name is one that lists can show: 1 to 64 characters, not all of them white space,
+    /// none that could rewrite a terminal (a line break, an escape sequence) or turn the text around
+    /// it (a joining device names itself, and the question "let it in?" shows that name).
     #[must_use]
     pub fn is_name_valid(name: &str) -> bool {
         let chars = name.chars().count();
-        (1..=MAX_DEVICE_NAME_CHARS).contains(&chars) && !name.chars().any(char::is_control)
+        (1..=MAX_DEVICE_NAME_CHARS).contains(&chars)
+            && !name.trim().is_empty()
+            && !name.chars().any(|char| char.is_control() || is_layout(char))
+    }
+}
+
+/// Line and paragraph separators; embeddings, overrides and isolates of text direction.
+const fn is_layout(char: char) -> bool {
+    matches!(char, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_lists_cannot_show_are_refused() {
+        let long = "é".repeat(64);
+        for good in ["phone", "téléphone de Zoé", "הטלפון", "👩\u{200d}💻", &long] {
+            assert!(Certificate::is_name_valid(good), "{good:?}");
+        }
+        let longer = "é".repeat(65);
+        for bad in ["", " \u{a0} ", "a\nb", "\u{1b}[2J", "a\u{2028}b", "\u{202e}enohp", "a\u{2066}b", &longer] {
+            assert!(!Certificate::is_name_valid(bad), "{bad:?}");
+        }
     }
 }

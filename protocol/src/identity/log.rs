@@ -82,8 +82,8 @@ pub enum LogError {
     /// Its author had no right to it, at the place in the log where it stands.
     #[error("its author has no right to it")]
     NotEntitled,
-    /// A name, list or log beyond its bound.
-    #[error("it is beyond a limit, or not in order")]
+    /// A name, list or log beyond its bound, or a key that nothing can be sealed to.
+    #[error("it is beyond a limit, not in order, or holds an unusable key")]
     Malformed,
 }
 
@@ -92,7 +92,7 @@ pub enum LogError {
 pub struct Device {
     /// What it was certified as.
     pub certificate: Certificate,
-    /// Whether authentication words were compared.
+    /// Whether authentication words were compared, on a device of which the same holds.
     pub verified: bool,
     /// The operation that enrolled it.
     pub enrolment: OperationId,
@@ -176,7 +176,8 @@ impl DeviceLog {
                 if certificate.person != self.person {
                     return Err(LogError::OtherPerson);
                 }
-                if !Certificate::is_name_valid(&certificate.name) {
+                // An epoch is sealed to every device: one that nobody can seal to would stop them all.
+                if !Certificate::is_name_valid(&certificate.name) || certificate.kem.is_weak() {
                     return Err(LogError::Malformed);
                 }
                 certificate.verify_countersignature(device_signature).map_err(|_| LogError::BadSignature)
@@ -234,19 +235,48 @@ impl DeviceLog {
         let past = self.past_of(heads);
         let mut devices = BTreeMap::new();
         for id in &past {
-            if let Action::Enrol { certificate, verified, .. } = &self.operations[id].body().action {
-                let device = Device { certificate: certificate.clone(), verified: *verified, enrolment: *id };
+            if let Action::Enrol { certificate, .. } = &self.operations[id].body().action {
+                let device = Device { certificate: certificate.clone(), verified: false, enrolment: *id };
                 devices.entry(certificate.device).or_insert(device);
             }
         }
-        for id in &past {
-            if let Action::Vouch { device } = &self.operations[id].body().action
-                && let Some(device) = devices.get_mut(device)
-            {
-                device.verified = true;
-            }
-        }
+        self.mark_verified(&past, &mut devices);
         devices
+    }
+
+    /// A device is verified if a verified device, or the root, says so. A device that slipped in
+    /// unverified can therefore neither vouch for itself nor through another that it enrolled.
+    fn mark_verified(&self, past: &BTreeSet<OperationId>, devices: &mut BTreeMap<DeviceId, Device>) {
+        let claims: Vec<(Author, DeviceId)> = past.iter().filter_map(|id| self.claim(id)).collect();
+        let mut verified = BTreeSet::new();
+        loop {
+            let known = |author| match author {
+                Author::Root => true,
+                Author::Device(device) => verified.contains(&device),
+            };
+            let more: Vec<DeviceId> = claims
+                .iter()
+                .filter(|(author, device)| known(*author) && !verified.contains(device))
+                .map(|(_, device)| *device)
+                .collect();
+            if more.is_empty() {
+                break;
+            }
+            verified.extend(more);
+        }
+        for (id, device) in devices {
+            device.verified = verified.contains(id);
+        }
+    }
+
+    /// Who says of which device that its words were compared.
+    fn claim(&self, id: &OperationId) -> Option<(Author, DeviceId)> {
+        let operation = self.operations[id].body();
+        match &operation.action {
+            Action::Enrol { certificate, verified: true, .. } => Some((operation.author, certificate.device)),
+            Action::Enrol { .. } => None,
+            Action::Vouch { device } => Some((operation.author, *device)),
+        }
     }
 
     /// Whether a device may write, judged by somebody who had seen just these heads; `None` when
@@ -348,6 +378,59 @@ mod tests {
         let action = Action::Enrol { certificate, device_signature, verified: true };
         let forged = log.sign(Author::Root, action, recovery.root());
         assert_eq!(log.apply(forged), Err(LogError::BadSignature));
+    }
+
+    #[test]
+    fn a_device_that_nothing_can_be_sealed_to_is_refused() {
+        let Bag { recovery, mut log } = bag();
+        let Action::Enrol { mut certificate, .. } = enrol(&log, 1, true) else { unreachable!() };
+        certificate.kem = crate::crypto::kem::KemPublic::from_bytes([0; 32]);
+        let device_signature = certificate.countersign(&key(1));
+        let action = Action::Enrol { certificate, device_signature, verified: true };
+        let weak = log.sign(Author::Root, action, recovery.root());
+        assert_eq!(log.apply(weak), Err(LogError::Malformed));
+    }
+
+    #[test]
+    fn an_unverified_device_verifies_nobody() {
+        let Bag { recovery, mut log } = bag();
+        let mut apply = |author, action, key: &SigningKey| {
+            let operation = log.sign(author, action, key);
+            log.apply(operation).unwrap();
+            log.devices().values().map(|device| device.verified).filter(|verified| *verified).count()
+        };
+        let blank = bag().log;
+        assert_eq!(apply(Author::Root, enrol(&blank, 1, true), recovery.root()), 1);
+        let Action::Enrol { certificate, device_signature, .. } = enrol(&blank, 2, true) else { unreachable!() };
+        let unverified = Action::Enrol { certificate, device_signature, verified: false };
+        assert_eq!(apply(Author::Device(device(1)), unverified, &key(1)), 1);
+        let vouch = |byte| Action::Vouch { device: device(byte) };
+        assert_eq!(apply(Author::Device(device(2)), vouch(2), &key(2)), 1, "for itself");
+        assert_eq!(apply(Author::Device(device(2)), enrol(&blank, 3, true), &key(2)), 1, "its accomplice");
+        assert_eq!(apply(Author::Device(device(3)), vouch(2), &key(3)), 1, "by its accomplice");
+        assert_eq!(apply(Author::Device(device(1)), vouch(2), &key(1)), 3, "and whom it vouched for");
+    }
+
+    #[test]
+    fn an_admin_cannot_leave_more_heads_than_an_operation_may_name() {
+        let Bag { recovery, mut log } = bag();
+        let first = log.sign(Author::Root, enrol(&log, 1, true), recovery.root());
+        log.apply(first).unwrap();
+        // Side by side: each has seen the first alone.
+        let alone = log.clone();
+        for number in 0..MAX_LOG_OPERATIONS - 2 {
+            let Action::Enrol { mut certificate, .. } = enrol(&alone, 2, false) else { unreachable!() };
+            certificate.name = format!("device {number}");
+            let device_signature = certificate.countersign(&key(2));
+            let action = Action::Enrol { certificate, device_signature, verified: false };
+            log.apply(alone.sign(Author::Device(device(1)), action, &key(1))).unwrap();
+        }
+        assert_eq!(log.heads().len(), MAX_LOG_OPERATIONS - 2);
+        let next = log.sign(Author::Device(device(1)), enrol(&log, 3, false), &key(1));
+        log.apply(next).unwrap();
+        assert_eq!(log.heads().len(), 1);
+        let over = log.sign(Author::Device(device(1)), enrol(&log, 4, false), &key(1));
+        assert_eq!(log.apply(over), Err(LogError::Malformed));
     }
 
     #[test]

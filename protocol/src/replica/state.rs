@@ -1,22 +1,24 @@
 //! Which records are held, and which of them count.
 //!
 //! A commit *counts* once its device is entitled at the log heads it names, the commit before it
-//! and all commits it had seen count, and every record it names is held. So what counts is closed
+//! and all commits it had seen count, and every record it names is held and is a change or a chunk
+//! (nothing else travels because a commit names it: one that did would count on the device that
+//! happens to hold it and wait for ever on the next). So what counts is closed
 //! under "had seen": a frontier of one number per device describes it, and documents receive
 //! changes after those they build on.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::{
     crypto::sign::VerifyingKey,
-    epoch::{EpochError, Keyring},
+    epoch::{EpochError, EpochStatement, Keyring},
     id::{BlobId, CommitId, DeviceId, DocumentId, EpochId, OperationId, RecordId, SpaceId},
     identity::{
         log::{DeviceLog, LogError, Operation},
         person::Inception,
     },
     journal::Location,
-    limits::{MAX_LOG_OPERATIONS, MAX_PENDING_COMMITS, MAX_STAGED_BYTES},
+    limits::{MAX_FRONTIER_ENTRIES, MAX_LOG_OPERATIONS, MAX_PENDING_COMMITS, MAX_STAGED_BYTES},
     record::{Change, Commit, Payload},
     signed::Signed,
 };
@@ -139,6 +141,8 @@ pub struct State {
     keyring: Keyring,
     held: HashMap<RecordId, Location>,
     subjects: HashMap<RecordId, Subject>,
+    /// Records held that no commit may name: commits, log operations, epochs.
+    statements: HashSet<RecordId>,
     chains: BTreeMap<DeviceId, Vec<Entry>>,
     places: HashMap<CommitId, (DeviceId, u64)>,
     operations: BTreeMap<OperationId, Location>,
@@ -161,6 +165,7 @@ impl State {
             keyring,
             held: HashMap::new(),
             subjects: HashMap::new(),
+            statements: HashSet::new(),
             chains: BTreeMap::new(),
             places: HashMap::new(),
             operations: BTreeMap::new(),
@@ -262,6 +267,7 @@ impl State {
     /// When they do not: the index is ours.
     pub fn restore(&mut self, counted: &Counted) {
         self.held.insert(counted.record, counted.location);
+        self.statements.insert(counted.record);
         for item in &counted.items {
             self.held.insert(item.record, item.location);
         }
@@ -275,6 +281,9 @@ impl State {
             return effects;
         }
         self.uncounted.insert(id, location);
+        if !matches!(payload, Payload::Change(_) | Payload::BlobChunk(_)) {
+            self.statements.insert(id);
+        }
         match payload {
             Payload::Change(change) => {
                 self.subjects.insert(id, Subject::Document(change.document));
@@ -287,7 +296,7 @@ impl State {
             }
             Payload::Commit(signed) => self.insert_commit(id, location, signed, &mut effects),
             Payload::Operation(signed) => self.insert_operation(location, signed, &mut effects),
-            Payload::Epoch(statement) => match statement.check(&self.space, &self.recovery.recovery_keeper) {
+            Payload::Epoch(statement) => match self.check_epoch(&statement) {
                 Ok(()) => {
                     self.epochs.insert(statement.body().epoch, location);
                     effects.membership_changed = true;
@@ -296,6 +305,13 @@ impl State {
             },
         }
         effects
+    }
+
+    fn check_epoch(&self, statement: &Signed<EpochStatement>) -> Result<(), EpochError> {
+        statement.check(&self.space, &self.recovery.recovery_keeper)?;
+        // One more could not be listed in a frontier, and no session would get past that.
+        let listed = self.epochs.len() < MAX_FRONTIER_ENTRIES || self.epochs.contains_key(&statement.body().epoch);
+        listed.then_some(()).ok_or(EpochError::Malformed)
     }
 
     fn stage(&mut self, id: RecordId, change: Change) {
@@ -386,7 +402,11 @@ impl State {
         if commit.seen.iter().any(|seen| !self.places.contains_key(seen)) {
             return None;
         }
-        if !commit.records.iter().chain(&commit.chunks).all(|record| self.held.contains_key(record)) {
+        let mut named = commit.records.iter().chain(&commit.chunks);
+        if named.clone().any(|record| self.statements.contains(record)) {
+            return Some(Err(Refusal::Commit));
+        }
+        if !named.all(|record| self.held.contains_key(record)) {
             return None;
         }
         let entitled = self.log.is_entitled_at(&commit.log_heads, &commit.device)?;

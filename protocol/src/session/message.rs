@@ -81,9 +81,12 @@ pub fn frame_of_records(records: &[Vec<u8>]) -> Vec<u8> {
 /// The records of a frame of records; `None` when it is a message.
 ///
 /// # Errors
-/// When lengths do not add up, or pass the bound of a record.
+/// When lengths do not add up, or pass the bound of a record, or there is no record.
 pub fn parse_frame(frame: &[u8]) -> Result<Option<Vec<Vec<u8>>>, SessionError> {
     let Some((&RECORDS, mut rest)) = frame.split_first() else { return Ok(None) };
+    if rest.is_empty() {
+        return Err(SessionError::Malformed);
+    }
     let mut records = Vec::new();
     while !rest.is_empty() {
         let (length, tail) = rest.split_at_checked(4).ok_or(SessionError::Malformed)?;

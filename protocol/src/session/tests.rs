@@ -221,11 +221,68 @@ fn who_knows_the_epoch_but_no_enrolled_key_is_sent_nothing() {
 }
 
 #[test]
+fn who_is_refused_is_told_why_and_sent_nothing_more() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    let mut sessions = open_sessions([[5; 32]; 2]);
+    run(&mut laptop, &mut phone, &mut sessions).unwrap();
+    laptop.write("private");
+    sessions[0].refuse(SessionError::Malformed);
+    assert!(sessions[0].is_over());
+    let last = sessions[0].poll_frame(&mut laptop.replica).unwrap().unwrap();
+    let told = sessions[1].handle_frame(&last, phone.replica.state(), &phone.key);
+    assert_eq!(told, Err(SessionError::RefusedByPeer(Reason::Malformed)));
+    assert_eq!(sessions[0].poll_frame(&mut laptop.replica), Ok(None));
+}
+
+#[test]
 fn records_before_the_proof_are_refused() {
     let (laptop, _) = laptop_and_phone();
     let mut session = Session::new(Role::Dialer, [5; 32], [11; 32]);
     let frame = frame_of_records(&[vec![1; 300]]);
     assert_eq!(session.handle_frame(&frame, laptop.replica.state(), &laptop.key), Err(SessionError::Malformed));
+}
+
+#[test]
+fn frames_out_of_bounds_are_refused() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    let mut stranger = Session::new(Role::Dialer, [5; 32], [11; 32]);
+    let mut marks = frame_of_message(&Message::Marks { marks: vec![[1; 16]; 8] });
+    assert!(marks.len() <= MAX_HANDSHAKE_FRAME_LEN);
+    marks.resize(MAX_HANDSHAKE_FRAME_LEN + 1, 0);
+    let state = laptop.replica.state();
+    assert_eq!(stranger.handle_frame(&marks, state, &laptop.key), Err(SessionError::Malformed));
+
+    let mut sessions = open_sessions([[5; 32]; 2]);
+    run(&mut laptop, &mut phone, &mut sessions).unwrap();
+    for frame in [vec![0xff], frame_of_records(&[vec![]]), vec![10; MAX_FRAME_LEN + 1]] {
+        let refused = sessions[0].handle_frame(&frame, laptop.replica.state(), &laptop.key);
+        assert_eq!(refused, Err(SessionError::Malformed));
+    }
+}
+
+#[test]
+fn frontiers_that_differ_each_time_end_the_session() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    let mut sessions = open_sessions([[5; 32]; 2]);
+    run(&mut laptop, &mut phone, &mut sessions).unwrap();
+    let mut told = |byte: u8| {
+        let epoch = |n: u8| EpochId::from_bytes([[byte, n].as_slice(), &[0; 30]].concat().try_into().unwrap());
+        let epochs = (0..=255).map(epoch).collect();
+        let frame = frame_of_message(&Message::Frontier(Frontier { epochs, ..phone.frontier() }));
+        sessions[0].handle_frame(&frame, laptop.replica.state(), &laptop.key)
+    };
+    assert_eq!(told(0), Ok(Some(Event::Acknowledged)));
+    let refused = (1..=255).map(&mut told).find(Result::is_err);
+    assert_eq!(refused, Some(Err(SessionError::Malformed)));
+}
+
+#[test]
+fn a_record_sent_twice_in_one_frame_is_stored_once() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    let record = laptop.replica.state().locations()[0];
+    let record = laptop.replica.read(record).unwrap();
+    let ingested = phone.replica.ingest(&[record.clone(), record]).unwrap();
+    assert_eq!(ingested.new_records, 1);
 }
 
 #[test]
