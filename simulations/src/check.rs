@@ -1,0 +1,61 @@
+//! What must hold. One file for each invariant; DESIGN section 15 numbers them.
+
+use crate::tally::names;
+
+pub mod authenticity;
+pub mod convergence;
+pub mod durability;
+pub mod sending;
+pub mod termination;
+
+names! {
+    /// What is checked.
+    Check {
+        /// Devices with the same frontier show the same, at any time.
+        Agreement => "same frontier, same views",
+        /// In the end all devices hold and show the same.
+        Convergence => "all converged",
+        /// A second sync transfers no record.
+        SecondSync => "second sync found nothing",
+        /// What was acknowledged is there after a crash, and everywhere in the end.
+        Durability => "acknowledged is kept",
+        /// What was ever sent is there after a crash.
+        SentIsKept => "sent is kept",
+        /// Nothing is sent that is not durable.
+        Sending => "sent was durable",
+        /// Nothing counts that no entitled commit names.
+        Authenticity => "counted was committed",
+        /// Who is no device of the person changes nothing and is given nothing.
+        Intrusion => "intruder changed nothing",
+        /// No exchange goes on without progress.
+        Termination => "exchange made progress",
+        /// Devices of one person never refuse each other.
+        Courtesy => "frame accepted",
+    }
+}
+
+/// Something did not hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {what}", check.name())]
+pub struct Violation {
+    /// What was checked.
+    pub check: Check,
+    /// What was found.
+    pub what: String,
+}
+
+impl Violation {
+    /// A finding.
+    #[must_use]
+    pub fn new(check: Check, what: impl Into<String>) -> Self {
+        Self { check, what: what.into() }
+    }
+}
+
+/// Fails with a finding unless something holds.
+///
+/// # Errors
+/// When it does not hold.
+pub fn ensure(holds: bool, check: Check, what: impl FnOnce() -> String) -> Result<(), Violation> {
+    if holds { Ok(()) } else { Err(Violation::new(check, what())) }
+}

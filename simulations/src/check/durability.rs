@@ -1,0 +1,88 @@
+//! Invariant 2: what was acknowledged survives a crash or a power cut; and so does what was sent,
+//! or a device would write a second history under the numbers that its peers know already.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use musette_protocol::{
+    id::{CommitId, DeviceId, DocumentId, RecordId},
+    replica::{Counted, State},
+    session::Frontier,
+};
+
+use super::{Check, Violation, ensure};
+
+/// A write that a person was told is safe.
+#[derive(Debug, Clone)]
+pub struct Acknowledged {
+    /// Who wrote.
+    pub device: DeviceId,
+    /// The commit's place in the chain.
+    pub number: u64,
+    /// Its name.
+    pub commit: CommitId,
+    /// The records it named.
+    pub records: Vec<RecordId>,
+    /// The words written, and into which document.
+    pub markers: Vec<(DocumentId, String)>,
+}
+
+impl Acknowledged {
+    /// What is to be acknowledged once it is durable.
+    #[must_use]
+    pub fn of(counted: &Counted, markers: Vec<(DocumentId, String)>) -> Self {
+        Self {
+            device: counted.device,
+            number: counted.number,
+            commit: counted.commit,
+            records: counted.items.iter().map(|item| item.record).chain([counted.record]).collect(),
+            markers,
+        }
+    }
+
+    /// Checks that it is held and counts.
+    ///
+    /// # Errors
+    /// When it was lost.
+    pub fn check(&self, state: &State) -> Result<(), Violation> {
+        let held = self.records.iter().all(|record| state.holds(record));
+        let counts = state.head(&self.device).0 >= self.number;
+        ensure(held && counts, Check::Durability, || {
+            format!("{:?}, acknowledged as number {}, is lost", self.commit, self.number)
+        })
+    }
+}
+
+/// What a device told others.
+#[derive(Debug, Default)]
+pub struct Told {
+    records: BTreeSet<RecordId>,
+    heads: BTreeMap<DeviceId, (u64, CommitId)>,
+}
+
+impl Told {
+    /// Notes a record that was sent.
+    pub fn note_record(&mut self, record: RecordId) {
+        self.records.insert(record);
+    }
+
+    /// Notes a frontier that was sent.
+    pub fn note_frontier(&mut self, frontier: &Frontier) {
+        for head in &frontier.chains {
+            self.heads.insert(head.device, (head.number, head.commit));
+        }
+    }
+
+    /// Checks that a device still has all that it told others.
+    ///
+    /// # Errors
+    /// When something is lost, or counts under another name.
+    pub fn check(&self, state: &State) -> Result<(), Violation> {
+        let lost = self.records.iter().find(|record| !state.holds(record));
+        ensure(lost.is_none(), Check::SentIsKept, || format!("{lost:?} was sent and then lost"))?;
+        let changed = self.heads.iter().find(|(device, (number, commit))| {
+            let (now, name) = state.head(device);
+            now < *number || (now == *number && name != Some(*commit))
+        });
+        ensure(changed.is_none(), Check::SentIsKept, || format!("{changed:?} was told and then lost"))
+    }
+}

@@ -1,0 +1,82 @@
+//! Invariant 2, seen from the wire: nothing leaves before its fsync.
+//!
+//! The account here does not ask the journal what it takes for durable: it counts what was held
+//! when the last sync returned.
+
+use std::collections::BTreeSet;
+
+use musette_protocol::{
+    codec::decode,
+    id::RecordId,
+    record::record_id,
+    session::{
+        Frontier,
+        message::{Message, parse_frame},
+    },
+};
+
+use super::{Check, Violation, durability::Told, ensure};
+
+/// What a device holds durably.
+#[derive(Debug, Default)]
+pub struct Durable {
+    records: BTreeSet<RecordId>,
+    frontier: Option<Frontier>,
+}
+
+/// What a frame is about.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// These records.
+    Records(Vec<RecordId>),
+    /// A frontier.
+    Frontier(Frontier),
+    /// A step of the handshake, or a refusal.
+    Other,
+}
+
+impl Frame {
+    /// Reads a frame that a session of ours made.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn read(bytes: &[u8]) -> Result<Self, Violation> {
+        let unreadable = || Violation::new(Check::Courtesy, "a session made a frame that cannot be read");
+        if let Some(records) = parse_frame(bytes).map_err(|_| unreadable())? {
+            return Ok(Self::Records(records.iter().map(|record| record_id(record)).collect()));
+        }
+        Ok(match decode(bytes).map_err(|_| unreadable())? {
+            Message::Frontier(frontier) => Self::Frontier(frontier),
+            _ => Self::Other,
+        })
+    }
+}
+
+impl Durable {
+    /// A sync returned: these are held, and this counts.
+    pub fn note_sync(&mut self, held: impl IntoIterator<Item = RecordId>, frontier: Frontier) {
+        self.records.extend(held);
+        self.frontier = Some(frontier);
+    }
+
+    /// Checks a frame that is about to leave, and notes what it tells.
+    ///
+    /// # Errors
+    /// When it holds or claims something that a power cut could still take.
+    pub fn check(&self, frame: &Frame, told: &mut Told) -> Result<(), Violation> {
+        match frame {
+            Frame::Records(records) => {
+                let early = records.iter().find(|record| !self.records.contains(*record));
+                ensure(early.is_none(), Check::Sending, || format!("{early:?} left before its fsync"))?;
+                records.iter().for_each(|record| told.note_record(*record));
+            }
+            Frame::Frontier(frontier) => {
+                let durable = self.frontier.as_ref() == Some(frontier);
+                ensure(durable, Check::Sending, || "a frontier claims what is not durable".to_owned())?;
+                told.note_frontier(frontier);
+            }
+            Frame::Other => {}
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,132 @@
+//! How often what happened: a check that never ran proves nothing.
+
+use std::collections::BTreeMap;
+
+use crate::check::Check;
+
+macro_rules! names {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident => $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum $name { $($(#[$variant_doc])* $variant,)* }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// Its name, for people.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+        }
+    };
+}
+pub(crate) use names;
+
+names! {
+    /// What went wrong, counted where it had an effect rather than where it was drawn.
+    Fault {
+        /// A frame took far longer than its link usually needs.
+        Delay => "frame delayed",
+        /// A connection broke.
+        ConnectionLost => "connection lost",
+        /// Frames were on their way when a connection broke.
+        FramesLost => "frames lost with it",
+        /// The network fell into two parts.
+        Partition => "network partition",
+        /// The power of a device failed.
+        PowerCut => "power cut",
+        /// A power cut took records that were not synced yet.
+        UnsyncedLost => "unsynced records lost",
+        /// A journal ended in a torn frame when it was opened again.
+        TornTail => "torn tail cut off",
+        /// A process died; the system kept what it had written.
+        Kill => "process killed",
+        /// A journal was opened again from an index that is behind it.
+        StaleIndex => "stale index",
+        /// A disk had no room for a write of its person.
+        WriteRefused => "write refused, disk full",
+        /// A disk had no room for what a peer sent.
+        IngestRefused => "peer refused, disk full",
+        /// A disk could not sync, and the device stopped.
+        SyncFailed => "fsync failed",
+        /// Somebody without any key called.
+        Stranger => "stranger called",
+        /// Somebody who stole the epoch's secret called, with forged records.
+        Thief => "thief of an epoch called",
+    }
+}
+
+/// What happened in one run, or in many.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    faults: BTreeMap<Fault, u64>,
+    checks: BTreeMap<Check, u64>,
+    /// Frames sent between the person's devices.
+    pub frames: u64,
+    /// Commits written.
+    pub commits: u64,
+    /// Documents that every device showed in the end.
+    pub documents: u64,
+    /// Fields in conflict that every device showed in the end.
+    pub conflicts: u64,
+}
+
+impl Tally {
+    /// Counts a fault.
+    pub fn fault(&mut self, fault: Fault) {
+        *self.faults.entry(fault).or_default() += 1;
+    }
+
+    /// Counts a check that was made and held.
+    pub fn check(&mut self, check: Check) {
+        *self.checks.entry(check).or_default() += 1;
+    }
+
+    /// How often a fault occurred.
+    #[must_use]
+    pub fn faults(&self, fault: Fault) -> u64 {
+        self.faults.get(&fault).copied().unwrap_or(0)
+    }
+
+    /// How often a check was made.
+    #[must_use]
+    pub fn checks(&self, check: Check) -> u64 {
+        self.checks.get(&check).copied().unwrap_or(0)
+    }
+
+    /// Adds another run's.
+    pub fn add(&mut self, other: &Self) {
+        other.faults.iter().for_each(|(fault, count)| *self.faults.entry(*fault).or_default() += count);
+        other.checks.iter().for_each(|(check, count)| *self.checks.entry(*check).or_default() += count);
+        self.frames += other.frames;
+        self.commits += other.commits;
+        self.documents += other.documents;
+        self.conflicts += other.conflicts;
+    }
+
+    /// The names of the faults and checks that never occurred.
+    #[must_use]
+    pub fn missing(&self) -> Vec<&'static str> {
+        let faults = Fault::ALL.iter().filter(|fault| self.faults(**fault) == 0).map(|fault| fault.name());
+        let checks = Check::ALL.iter().filter(|check| self.checks(**check) == 0).map(|check| check.name());
+        faults.chain(checks).collect()
+    }
+
+    /// The table that people read, one line each.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let row = |name: &str, count: u64| format!("  {name:<32}{count:>12}");
+        let mut lines = vec!["faults".to_owned()];
+        lines.extend(Fault::ALL.iter().map(|fault| row(fault.name(), self.faults(*fault))));
+        lines.push("checks that held".to_owned());
+        lines.extend(Check::ALL.iter().map(|check| row(check.name(), self.checks(*check))));
+        lines.push("work".to_owned());
+        lines.push(row("frames", self.frames));
+        lines.push(row("commits", self.commits));
+        lines.push(row("documents", self.documents));
+        lines.push(row("fields in conflict", self.conflicts));
+        lines
+    }
+}
