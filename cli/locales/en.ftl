@@ -603,3 +603,5 @@ help-musette-timeline--kind = Only this kind
 help-musette-doctor = Check that everything is in order
 help-musette-doctor--rebuild = Rebuild the index from the journal
 help-musette-events = Follow what changes, one JSON line each, for programs
+
+panic = musette: this is a mistake of ours, at { $place }. Nothing that was said to be saved is lost. Please report it.

@@ -631,3 +631,5 @@ help-musette-timeline--kind = Seulement cette sorte
 help-musette-doctor = Vérifier que tout est en ordre
 help-musette-doctor--rebuild = Refaire l’index à partir du journal
 help-musette-events = Suivre ce qui change, une ligne JSON à la fois, pour les programmes
+
+panic = musette : c’est une erreur de notre part, à { $place }. Rien de ce qui était annoncé comme enregistré n’est perdu. Merci de la signaler.

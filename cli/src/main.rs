@@ -23,6 +23,7 @@ mod item;
 mod locale;
 mod logs;
 mod output;
+mod panics;
 mod prompt;
 mod text;
 mod timeline_drawing;
@@ -39,6 +40,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
     locale::choose(locale::Language::from_surroundings(&arguments));
+    panics::install();
     let output = Output::new(&arguments);
     let result = if cfg!(windows) {
         Err(Failure::new("unsupported-platform"))

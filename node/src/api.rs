@@ -113,9 +113,8 @@ async fn status(State(context): State<Context>) -> Answer {
         .as_ref()
         .map(|(endpoint, _)| endpoint.listen_addresses().iter().map(ToString::to_string).collect());
     let running = listen.is_some();
-    let work = move |store: &mut crate::store::Store| {
-        Ok(store.status_json(running, &listen.unwrap_or_default()))
-    };
+    let work =
+        move |store: &mut crate::store::Store| Ok(store.status_json(running, &listen.unwrap_or_default()));
     context.driver.run(work).await.map(AxumJson)
 }
 
@@ -288,7 +287,8 @@ async fn recovery_check(State(context): State<Context>, body: axum::body::Bytes)
     let RecoveryAnswers { answers } = parse(&body)?;
     let work = move |store: &mut crate::store::Store| {
         let entropy = store.keys().recovery.as_ref().ok_or_else(|| Error::new("recovery-not-held"))?;
-        let positions: std::collections::BTreeSet<usize> = answers.iter().map(|answer| answer.position).collect();
+        let positions: std::collections::BTreeSet<usize> =
+            answers.iter().map(|answer| answer.position).collect();
         if positions.len() < RECOVERY_ANSWERS {
             let detail = "at least three different positions";
             return Err(Error::new("bad-request").with("detail", detail));

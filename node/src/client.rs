@@ -1,5 +1,7 @@
 //! One way to the local API, be it a running node's socket or handlers in this process.
 
+use std::time::{Duration, Instant};
+
 use axum::{Router, body::Body, http::Request, response::Response};
 use http_body_util::BodyExt as _;
 use hyper_util::rt::TokioIo;
@@ -15,6 +17,10 @@ use crate::{
     home::Home,
     store::{Repair, Store},
 };
+
+/// How long to wait for another command to end, and how often to look.
+const LOCK_WAIT: Duration = Duration::from_secs(3);
+const LOCK_POLL: Duration = Duration::from_millis(20);
 
 /// An open way to one home's API.
 pub struct Client(Way);
@@ -56,11 +62,28 @@ impl Client {
         Self::open_with(home, passphrase, Repair::Rebuild).await
     }
 
+    /// Another command may hold the home for a moment, and a node that starts is reached by its
+    /// socket a moment later: worth a short wait before saying that the home is in use.
     async fn open_with(home: &Home, passphrase: Option<Zeroizing<String>>, repair: Repair) -> Result<Self> {
-        let home = home.clone();
-        let open = move || Store::open(&home, passphrase.as_deref().map(String::as_str), repair);
-        let store = tokio::task::spawn_blocking(open).await.map_err(|_| Error::new("internal"))??;
-        Ok(Self::in_process(Driver::start(store)))
+        let passphrase = std::sync::Arc::new(passphrase);
+        let deadline = Instant::now() + LOCK_WAIT;
+        loop {
+            let (home_there, secret) = (home.clone(), passphrase.clone());
+            let open =
+                move || Store::open(&home_there, secret.as_ref().as_deref().map(String::as_str), repair);
+            match tokio::task::spawn_blocking(open).await.map_err(|_| Error::new("internal"))? {
+                Ok(store) => return Ok(Self::in_process(Driver::start(store))),
+                Err(error) if error.code() == "home-in-use" && Instant::now() < deadline => {
+                    if repair == Repair::No
+                        && let Some(client) = Self::connect(home).await?
+                    {
+                        return Ok(client);
+                    }
+                    tokio::time::sleep(LOCK_POLL).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     pub(crate) fn in_process(driver: Driver) -> Self {
@@ -121,7 +144,11 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::call`]; an answer that ends early is an error too.
-    pub async fn bytes(&self, path: &str, on_bytes: &mut (dyn FnMut(&[u8]) -> std::io::Result<()> + Send)) -> Result<u64> {
+    pub async fn bytes(
+        &self,
+        path: &str,
+        on_bytes: &mut (dyn FnMut(&[u8]) -> std::io::Result<()> + Send),
+    ) -> Result<u64> {
         let response = self.send("GET", path, None).await?;
         if !response.status().is_success() {
             let bytes = response.into_body().collect().await.map_err(|_| gone())?.to_bytes();

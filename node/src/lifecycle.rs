@@ -110,7 +110,11 @@ pub fn create(home: &Home, person_name: &str, device_name: &str, vault: &VaultCh
 }
 
 fn check_name(name: &str) -> Result<()> {
-    if Certificate::is_name_valid(name) { Ok(()) } else { Err(Error::new("bad-name").with("name", name.escape_debug())) }
+    if Certificate::is_name_valid(name) {
+        Ok(())
+    } else {
+        Err(Error::new("bad-name").with("name", name.escape_debug()))
+    }
 }
 
 /// Makes and locks a home that holds no Musette yet.
@@ -170,7 +174,11 @@ pub struct RunningNode {
 ///
 /// # Errors
 /// When the home cannot be opened, an address cannot be bound, or the socket cannot be made.
-pub async fn start(home: &Home, passphrase: Option<Zeroizing<String>>, options: NodeOptions) -> Result<RunningNode> {
+pub async fn start(
+    home: &Home,
+    passphrase: Option<Zeroizing<String>>,
+    options: NodeOptions,
+) -> Result<RunningNode> {
     let opened = home.clone();
     let open = move || Store::open(&opened, passphrase.as_deref().map(String::as_str), Repair::No);
     let store = tokio::task::spawn_blocking(open).await.map_err(|_| Error::new("internal"))??;
@@ -221,13 +229,15 @@ async fn listen(home: &Home, mut config: Config, asked: &[String], discovery: bo
     let started = match Endpoint::start(EndpointConfig { listen: kept.clone(), discovery }).await {
         // Another program took the port meanwhile: any port will do, unless the person named it.
         Err(error) if error.code() == "port-in-use" && (asked.is_empty() || kept != wanted) => {
-            let listen = if asked.is_empty() { wanted.iter().map(any_port).collect() } else { wanted.clone() };
+            let listen =
+                if asked.is_empty() { wanted.iter().map(any_port).collect() } else { wanted.clone() };
             Endpoint::start(EndpointConfig { listen, discovery }).await?
         }
         started => started?,
     };
     let bound = started.0.listen_addresses();
-    let listen: Vec<String> = wanted.iter().map(|address| with_bound_port(address, &bound).to_string()).collect();
+    let listen: Vec<String> =
+        wanted.iter().map(|address| with_bound_port(address, &bound).to_string()).collect();
     if config.listen != listen {
         config.listen = listen;
         config.save(home)?;
@@ -236,7 +246,8 @@ async fn listen(home: &Home, mut config: Config, asked: &[String], discovery: bo
 }
 
 fn parse_addresses(texts: &[String]) -> Result<Vec<Multiaddr>> {
-    let parse = |text: &String| text.parse().map_err(|_| Error::new("bad-listen-address").with("address", text));
+    let parse =
+        |text: &String| text.parse().map_err(|_| Error::new("bad-listen-address").with("address", text));
     texts.iter().map(parse).collect()
 }
 
@@ -449,7 +460,8 @@ async fn enrol(
     addresses: &[Multiaddr],
     on_event: &mut (dyn FnMut(JoinEvent) + Send),
 ) -> Result<DeviceId> {
-    let (endpoint, _events) = Endpoint::start(EndpointConfig { listen: Vec::new(), discovery: false }).await?;
+    let (endpoint, _events) =
+        Endpoint::start(EndpointConfig { listen: Vec::new(), discovery: false }).await?;
     let joined = enrol_over(&endpoint, home, options, ticket, addresses, on_event).await;
     endpoint.stop().await;
     joined
@@ -496,7 +508,11 @@ struct Joining<'a> {
 }
 
 impl Joining<'_> {
-    async fn run(mut self, stream: &mut Framed, on_event: &mut (dyn FnMut(JoinEvent) + Send)) -> Result<DeviceId> {
+    async fn run(
+        mut self,
+        stream: &mut Framed,
+        on_event: &mut (dyn FnMut(JoinEvent) + Send),
+    ) -> Result<DeviceId> {
         let mut outputs = self.machine.start();
         loop {
             for output in std::mem::take(&mut outputs) {
@@ -531,7 +547,12 @@ impl Joining<'_> {
     }
 
     /// The device log must hold, and this device must be in it as it signed.
-    fn check(&mut self, welcome: &Welcome, inception: &[u8], certificate: &Certificate) -> Result<Vec<Signed<Operation>>> {
+    fn check(
+        &mut self,
+        welcome: &Welcome,
+        inception: &[u8],
+        certificate: &Certificate,
+    ) -> Result<Vec<Signed<Operation>>> {
         let broken = || Error::new("pairing-broken");
         let inception = Signed::<Inception>::from_bytes(inception).map_err(|_| broken())?;
         let person = inception.person().map_err(|_| broken())?;
@@ -576,7 +597,9 @@ impl Joining<'_> {
         };
         let lock = empty_home(self.home)?;
         begin_home(self.home, lock, keys, &self.options.vault, |store| {
-            operations.into_iter().try_for_each(|operation| store.write_statement(Payload::Operation(operation)))
+            operations
+                .into_iter()
+                .try_for_each(|operation| store.write_statement(Payload::Operation(operation)))
         })
     }
 }

@@ -146,13 +146,23 @@ impl Pairing {
     pub(crate) async fn invite(&self, network: &Network, peer: PeerId, stream: Framed) {
         let channel = Channel { joiner: peer.to_bytes(), inviter: network.endpoint.peer_id().to_bytes() };
         let statement = network.driver.run(|store| {
-            Ok(InviterStatement { inception: store.keys().inception.clone(), device: store.device(), admin: true })
+            Ok(InviterStatement {
+                inception: store.keys().inception.clone(),
+                device: store.device(),
+                admin: true,
+            })
         });
         let Ok(statement) = statement.await else { return };
         let Ok(machine) = Inviter::new(channel, statement, &entropy::secret(), clock::now()) else { return };
         let (sender, typed) = mpsc::channel(1);
-        let letting_in =
-            LettingIn { pairing: self.clone(), network: network.clone(), machine, stream, sender, name: None };
+        let letting_in = LettingIn {
+            pairing: self.clone(),
+            network: network.clone(),
+            machine,
+            stream,
+            sender,
+            name: None,
+        };
         letting_in.run(typed).await;
     }
 }
@@ -320,7 +330,8 @@ pub(crate) fn vouch(store: &mut Store, typed: &str) -> Result<DeviceId> {
 
 /// Reads a ticket, and says at once when it cannot be used any more.
 pub(crate) fn parse_ticket(text: &str, now: Timestamp) -> Result<Ticket> {
-    let ticket: Ticket = text.parse().map_err(|error: musette_protocol::pairing::TicketError| Error::new(error.code()))?;
+    let ticket: Ticket =
+        text.parse().map_err(|error: musette_protocol::pairing::TicketError| Error::new(error.code()))?;
     ticket.check_time(now).map_err(|error| Error::new(error.code()))?;
     Ok(ticket)
 }

@@ -28,13 +28,7 @@ use musette_protocol::{
     signed::Signed,
 };
 
-use self::{
-    files::FileDisk,
-    imports::Batches,
-    index::Index,
-    keys::Keys,
-    vault::Vault,
-};
+use self::{files::FileDisk, imports::Batches, index::Index, keys::Keys, vault::Vault};
 use crate::{
     config::Config,
     entropy,
@@ -53,7 +47,7 @@ pub(crate) mod keys;
 pub(crate) mod replace;
 pub(crate) mod settings;
 pub(crate) mod status;
-pub mod vault;
+pub(crate) mod vault;
 
 /// Documents kept loaded. One costs about 19 KB; this many serve a person who edits.
 const LOADED_DOCUMENTS: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
@@ -291,10 +285,8 @@ impl Store {
     /// # Errors
     /// When the disk refuses.
     pub(crate) fn write_statement(&mut self, payload: Payload) -> Result<()> {
-        let effects = self
-            .replica
-            .write_statement(payload, &mut entropy::bytes::<NONCE_LEN>)
-            .map_err(write_error)?;
+        let effects =
+            self.replica.write_statement(payload, &mut entropy::bytes::<NONCE_LEN>).map_err(write_error)?;
         self.unsynced = true;
         self.apply(effects, Vec::new());
         Ok(())
@@ -446,7 +438,11 @@ fn inception_of(keys: &Keys) -> Result<Signed<Inception>> {
 }
 
 /// Opens the index; one that cannot be used is set aside, and the person is told.
-fn open_index(home: &Home, keys: &Keys, notices: &mut Vec<Notice>) -> Result<(Option<Index>, Option<index::Loaded>)> {
+fn open_index(
+    home: &Home,
+    keys: &Keys,
+    notices: &mut Vec<Notice>,
+) -> Result<(Option<Index>, Option<index::Loaded>)> {
     let dir = home.index_dir();
     let opened = Index::open(&dir, &keys.index).and_then(|index| Ok((index.load()?, index)));
     match opened {
@@ -472,17 +468,20 @@ fn open_journal(
     let opening = Opening { from: position, known_durable: position, ..Opening::new(keys.journal) };
     let mut effects = Effects::default();
     let (space, keyring) = (*state.space(), keys.epochs.duplicate().into_parts().0);
-    let (journal, recovery) = Journal::open(disk, &opening, &mut |record, location, bytes| {
-        match open(bytes, &space, &keyring) {
+    let (journal, recovery) =
+        Journal::open(disk, &opening, &mut |record, location, bytes| match open(bytes, &space, &keyring) {
             Ok(payload) => effects.extend(state.insert(record, location, payload)),
             Err(error) => tracing::warn!(%error, record = record.short(), "a record no longer opens"),
-        }
-    })
-    .map_err(journal_error)?;
+        })
+        .map_err(journal_error)?;
     if recovery.torn_bytes > 0 {
         let args = BTreeMap::from([("bytes", recovery.torn_bytes.to_string())]);
         notices.push(Notice { code: "torn-tail", args });
-        tracing::info!(bytes = recovery.torn_bytes, records = recovery.torn_records, "a torn tail was repaired");
+        tracing::info!(
+            bytes = recovery.torn_bytes,
+            records = recovery.torn_records,
+            "a torn tail was repaired"
+        );
     }
     Ok((journal, effects))
 }
@@ -494,7 +493,9 @@ fn journal_error(error: JournalError<io::Error>) -> Error {
         JournalError::Damaged { segment, offset } => {
             Error::new("journal-damaged").with("segment", segment).with("offset", offset)
         }
-        JournalError::Foreign { segment } => Error::new("journal-damaged").with("segment", segment).with("offset", 0),
+        JournalError::Foreign { segment } => {
+            Error::new("journal-damaged").with("segment", segment).with("offset", 0)
+        }
         JournalError::Newer { found, known, .. } => {
             Error::new("home-newer").with("found", found).with("known", known)
         }

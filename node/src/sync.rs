@@ -153,9 +153,11 @@ impl Network {
                 }
                 continue;
             }
-            let addresses = self.driver.run(move |store| Ok(store.keys().addresses.get(&device).cloned())).await;
+            let addresses =
+                self.driver.run(move |store| Ok(store.keys().addresses.get(&device).cloned())).await;
             let Ok(addresses) = addresses else { return };
-            let addresses = addresses.unwrap_or_default().iter().filter_map(|text| text.parse().ok()).collect();
+            let addresses =
+                addresses.unwrap_or_default().iter().filter_map(|text| text.parse().ok()).collect();
             if let Err(error) = self.dial(addresses).await {
                 let code = error.code().to_owned();
                 let noted = self.driver.run(move |store| {
@@ -336,7 +338,8 @@ impl Conversation {
         if matches!(error, SessionError::Unrecognised | SessionError::RefusedByPeer(_)) {
             self.network.note_stranger(self.peer);
         }
-        let device = self.established.lock().unwrap_or_else(PoisonError::into_inner).map(|(device, _)| device);
+        let device =
+            self.established.lock().unwrap_or_else(PoisonError::into_inner).map(|(device, _)| device);
         if let Some(device) = device {
             let noted = self.network.driver.run(move |store| {
                 store.note_unreachable(device, code.to_owned());
@@ -381,7 +384,7 @@ impl Conversation {
                 continue;
             }
             if self.session().is_over() {
-                return Err(Error::new("session-ended"));
+                return Err(Error::new("session-refused"));
             }
             tokio::select! {
                 () = self.progress.notified() => {}
@@ -411,7 +414,8 @@ fn binding(role: Role, own: PeerId, peer: PeerId) -> [u8; 32] {
 
 /// The transport key of an endpoint is new at each start: an address outlives it.
 fn without_peer(address: &Multiaddr) -> String {
-    let is_peer = |part: &libp2p::multiaddr::Protocol<'_>| matches!(part, libp2p::multiaddr::Protocol::P2p(_));
+    let is_peer =
+        |part: &libp2p::multiaddr::Protocol<'_>| matches!(part, libp2p::multiaddr::Protocol::P2p(_));
     address.iter().filter(|part| !is_peer(part)).collect::<Multiaddr>().to_string()
 }
 
@@ -420,4 +424,3 @@ fn jittered(pause: Duration) -> Duration {
     let share = u32::from(entropy::bytes::<1>()[0]);
     pause / 2 + pause / 2 * share / 255
 }
-

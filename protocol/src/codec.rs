@@ -125,6 +125,9 @@ pub fn decode<T: Encoded>(bytes: &[u8]) -> Result<T, DecodeError> {
 }
 
 #[cfg(test)]
+mod vectors;
+
+#[cfg(test)]
 mod tests {
     use serde::Deserialize;
 

@@ -312,6 +312,9 @@ impl Keyring {
 }
 
 #[cfg(test)]
+mod vectors;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -392,7 +395,11 @@ mod tests {
         for swapped in [true, false] {
             let mut body = statement.body().clone();
             let (write, read) = (body.write, body.read);
-            if swapped { body.write = read } else { body.read = write }
+            if swapped {
+                body.write = read
+            } else {
+                body.read = write
+            }
             assert_eq!(Signed::new(body, &keeper()).open(&phone).unwrap_err(), EpochError::WrongSecret);
         }
     }

@@ -13,3 +13,6 @@
 pub mod certificate;
 pub mod log;
 pub mod person;
+
+#[cfg(test)]
+mod vectors;

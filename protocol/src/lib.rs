@@ -16,4 +16,6 @@ pub mod record;
 pub mod replica;
 pub mod session;
 pub mod signed;
+#[cfg(test)]
+mod testkit;
 pub mod time;

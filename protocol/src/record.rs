@@ -173,7 +173,13 @@ pub fn epoch_record(statement: &Signed<EpochStatement>) -> Vec<u8> {
 /// # Panics
 /// When the keyring does not hold `epoch`, or the payload is an epoch: both are our bugs.
 #[must_use]
-pub fn seal(payload: &Payload, space: &SpaceId, epoch: &EpochId, keyring: &Keyring, nonce: &[u8; NONCE_LEN]) -> Vec<u8> {
+pub fn seal(
+    payload: &Payload,
+    space: &SpaceId,
+    epoch: &EpochId,
+    keyring: &Keyring,
+    nonce: &[u8; NONCE_LEN],
+) -> Vec<u8> {
     let secret = keyring.secret(epoch).expect("sealed under an epoch of the keyring");
     let key = derive(context::RECORD_KEY, &[space.as_bytes(), epoch.as_bytes(), secret.expose()]);
     let mut record = Vec::with_capacity(HEADER_LEN);
@@ -279,6 +285,9 @@ fn unpad(plaintext: &[u8]) -> Option<&[u8]> {
 }
 
 #[cfg(test)]
+mod vectors;
+
+#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
@@ -327,7 +336,8 @@ mod tests {
 
     #[test]
     fn sizes_fall_in_buckets() {
-        let sizes: Vec<usize> = [0, 1, 100, 200].iter().map(|n| sealed(&change(&vec![0; *n])).len()).collect();
+        let sizes: Vec<usize> =
+            [0, 1, 100, 200].iter().map(|n| sealed(&change(&vec![0; *n])).len()).collect();
         assert!(sizes.iter().all(|size| *size == sizes[0]), "small changes look alike: {sizes:?}");
         for len in [256, 257, 1000, 70_000, 300_000] {
             let padded = bucket(len);
@@ -362,7 +372,8 @@ mod tests {
             chunks: vec![],
         };
         let (keyring, _) = keyring(3);
-        let verdict = |commit: Commit| open(&sealed(&Payload::Commit(Signed::new(commit, &key))), &SPACE, &keyring);
+        let verdict =
+            |commit: Commit| open(&sealed(&Payload::Commit(Signed::new(commit, &key))), &SPACE, &keyring);
         assert!(verdict(commit.clone()).is_ok());
         let mut too_many = commit.clone();
         too_many.chunks.push(RecordId::from_bytes([0; 32]));

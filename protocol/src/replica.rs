@@ -132,7 +132,10 @@ impl<D: Disk> Replica<D> {
     ///
     /// # Errors
     /// When the disk fails or the record does not open.
-    pub fn read_payload(&mut self, location: Location) -> Result<Result<Payload, OpenError>, JournalError<D::Error>> {
+    pub fn read_payload(
+        &mut self,
+        location: Location,
+    ) -> Result<Result<Payload, OpenError>, JournalError<D::Error>> {
         let record = self.read(location)?;
         Ok(open(&record, self.state.space(), self.state.keyring()))
     }

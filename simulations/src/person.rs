@@ -41,9 +41,8 @@ impl Person {
         let epoch = dice.secret();
         let recipients = [inception.body().recovery_kem];
         let earlier = Keyring::default();
-        let statement =
-            EpochStatement::begin(space, &keeper, &epoch, &recipients, &earlier, &dice.secret())
-                .expect("a fresh key can be sealed to");
+        let statement = EpochStatement::begin(space, &keeper, &epoch, &recipients, &earlier, &dice.secret())
+            .expect("a fresh key can be sealed to");
         Self { recovery, inception: inception.body().clone(), id, space, epoch, statement }
     }
 
@@ -76,7 +75,12 @@ impl Person {
 
     /// The enrolment of a device by another one, or of the first by the root.
     #[must_use]
-    pub fn enrol(&self, log: &DeviceLog, sponsor: Option<&SigningKey>, key: &SigningKey) -> Signed<Operation> {
+    pub fn enrol(
+        &self,
+        log: &DeviceLog,
+        sponsor: Option<&SigningKey>,
+        key: &SigningKey,
+    ) -> Signed<Operation> {
         let certificate = self.certificate(key);
         let device_signature = certificate.countersign(key);
         let action = Action::Enrol { certificate, device_signature, verified: true };

@@ -3,4 +3,17 @@
 // Stories are test code.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
+mod canary;
+mod crash;
+mod damage;
 mod demo;
+mod discovery;
+mod french;
+mod full_disk;
+mod homes;
+mod idempotent;
+mod index;
+mod pairing;
+mod strange_files;
+mod trace;
+mod two_devices;

@@ -189,7 +189,11 @@ impl Chunks {
     fn line(&mut self) -> io::Result<String> {
         let mut line = String::new();
         self.reader.read_line(&mut line)?;
-        if line.ends_with('\n') { Ok(line.trim_end().to_owned()) } else { Err(ErrorKind::UnexpectedEof.into()) }
+        if line.ends_with('\n') {
+            Ok(line.trim_end().to_owned())
+        } else {
+            Err(ErrorKind::UnexpectedEof.into())
+        }
     }
 }
 

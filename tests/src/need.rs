@@ -26,7 +26,10 @@ fn met(word: &str, missing: Option<String>) -> bool {
 /// Root, namespaces, and these programs.
 pub fn privileges(tools: &[&str]) -> bool {
     let missing = tools.iter().find(|tool| !is_there(tool)).map(|tool| format!("{tool} is not installed"));
-    met(PRIVILEGES, missing.or_else(|| (!can_make_namespaces()).then(|| "not allowed to make namespaces".to_owned())))
+    met(
+        PRIVILEGES,
+        missing.or_else(|| (!can_make_namespaces()).then(|| "not allowed to make namespaces".to_owned())),
+    )
 }
 
 /// The folder of real exports.

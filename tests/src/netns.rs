@@ -49,7 +49,9 @@ impl Cable {
         let [one, other] = &cable.ends;
         ip(&["netns", "add", one]);
         ip(&["netns", "add", other]);
-        ip(&["link", "add", INTERFACE, "netns", one, "type", "veth", "peer", "name", INTERFACE, "netns", other]);
+        ip(&[
+            "link", "add", INTERFACE, "netns", one, "type", "veth", "peer", "name", INTERFACE, "netns", other,
+        ]);
         for (end, address) in cable.ends.iter().zip(&cable.addresses) {
             ip(&["-n", end, "link", "set", "lo", "up"]);
             ip(&["-n", end, "address", "add", &format!("{address}/24"), "dev", INTERFACE]);

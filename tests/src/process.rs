@@ -114,7 +114,7 @@ impl Process {
     pub fn terminate(&self) {
         let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).unwrap();
         // It may have ended by itself; its status tells.
-        drop(kill_process(id, Signal::TERM));
+        let _ = kill_process(id, Signal::TERM);
     }
 
     /// `kill -9`, and waits until it is gone.

@@ -124,14 +124,18 @@ impl Drop for World {
             let lines: Vec<_> = text.lines().collect();
             if !lines.is_empty() {
                 eprintln!("--- {}", log.display());
-                lines.iter().skip(lines.len().saturating_sub(LAST_LINES)).for_each(|line| eprintln!("{line}"));
+                lines
+                    .iter()
+                    .skip(lines.len().saturating_sub(LAST_LINES))
+                    .for_each(|line| eprintln!("{line}"));
             }
         }
     }
 }
 
 fn logs(world: &Path) -> Vec<PathBuf> {
-    let folders = fs::read_dir(world).into_iter().flatten().flatten().map(|device| device.path().join("logs"));
+    let folders =
+        fs::read_dir(world).into_iter().flatten().flatten().map(|device| device.path().join("logs"));
     let files = folders.flat_map(|logs| fs::read_dir(logs).into_iter().flatten().flatten());
     let mut logs: Vec<PathBuf> = files.map(|log| log.path()).collect();
     logs.sort();
@@ -222,7 +226,8 @@ impl Device {
     /// A file for the stderr of a command.
     pub fn new_log(&self, args: &[&str]) -> PathBuf {
         let number = self.runs.fetch_add(1, Ordering::Relaxed);
-        let word = args.iter().find(|arg| !arg.starts_with('-')).unwrap_or(&"musette");
+        let is_word = |arg: &&&str| !arg.starts_with('-') && !arg.contains('/');
+        let word = args.iter().find(is_word).unwrap_or(&"musette");
         self.root.join("logs").join(format!("{number:04}-{word}.log"))
     }
 

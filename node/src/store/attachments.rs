@@ -28,7 +28,12 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be read or is too large, or the disk refuses.
-    pub(crate) fn attach(&mut self, id: DocumentId, path: &Path, progress: &mut dyn FnMut(Json)) -> Result<Json> {
+    pub(crate) fn attach(
+        &mut self,
+        id: DocumentId,
+        path: &Path,
+        progress: &mut dyn FnMut(Json),
+    ) -> Result<Json> {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         let unreadable = |error: &std::io::Error| {
             Error::new("file-unreadable").with("file", &name).with("reason", error.kind())
@@ -57,7 +62,9 @@ impl Store {
                 index += 1;
             }
             if size > MAX_ATTACHMENT_BYTES {
-                return Err(Error::new("file-too-large").with("file", &name).with("limit", MAX_ATTACHMENT_BYTES));
+                return Err(Error::new("file-too-large")
+                    .with("file", &name)
+                    .with("limit", MAX_ATTACHMENT_BYTES));
             }
             if !writes.is_empty() && (last || writes.len() >= CHUNKS_AT_ONCE) {
                 self.write(std::mem::take(&mut writes), Vec::new())?;
@@ -69,7 +76,8 @@ impl Store {
             }
         }
         let media_type = media_type_of(&name).to_owned();
-        let attachment = Attachment { id: blob, name, media_type, size, digest: *hasher.finalize().as_bytes() };
+        let attachment =
+            Attachment { id: blob, name, media_type, size, digest: *hasher.finalize().as_bytes() };
         self.note_attachment(id, &attachment)?;
         self.item(id)
     }
@@ -88,11 +96,9 @@ impl Store {
     /// When the item has no such attachment.
     pub(crate) fn find_attachment(&self, id: DocumentId, wanted: &str) -> Result<Attachment> {
         let view = self.view(id).ok_or_else(|| Error::new("not-found").with("id", id))?;
-        let found = view
-            .attachments
-            .iter()
-            .find(|attachment| attachment.name == wanted)
-            .or_else(|| view.attachments.iter().find(|attachment| attachment.id.to_string().starts_with(wanted)));
+        let found = view.attachments.iter().find(|attachment| attachment.name == wanted).or_else(|| {
+            view.attachments.iter().find(|attachment| attachment.id.to_string().starts_with(wanted))
+        });
         found.cloned().ok_or_else(|| Error::new("attachment-not-found").with("name", wanted))
     }
 

@@ -20,11 +20,7 @@ use super::{
     replace::{sync_dir, told},
     write_error,
 };
-use crate::{
-    entropy,
-    error::Result,
-    home::Home,
-};
+use crate::{entropy, error::Result, home::Home};
 
 /// Bytes of records that are copied at once.
 const COPY_BYTES: usize = 1024 * 1024;

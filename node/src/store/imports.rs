@@ -88,7 +88,8 @@ impl Batches {
         let mut batch = Batch { undone: document.get_bytes(UNDONE).is_some(), ..Batch::default() };
         for key in document.keys() {
             if let Some(name) = key.strip_prefix("run/")
-                && let Some(run) = document.get_bytes(&key).and_then(|bytes| postcard::from_bytes(&bytes).ok())
+                && let Some(run) =
+                    document.get_bytes(&key).and_then(|bytes| postcard::from_bytes(&bytes).ok())
             {
                 batch.runs.insert(name.to_owned(), (run, Vec::new()));
             }
@@ -222,9 +223,11 @@ impl Store {
         let digests: Vec<[u8; 32]> = sources.iter().map(|source| source.digest).collect();
         let batch = batch_id(&salt, &digests);
         let device = self.device().short();
-        let earlier = self.batches.by_id.get(&batch).map_or(0, |batch| {
-            batch.runs.keys().filter(|key| key.starts_with(&device)).count()
-        });
+        let earlier = self
+            .batches
+            .by_id
+            .get(&batch)
+            .map_or(0, |batch| batch.runs.keys().filter(|key| key.starts_with(&device)).count());
         let mut importer = Importer {
             salt,
             dry_run: request.dry_run,
@@ -248,7 +251,8 @@ impl Store {
 
     /// All batches, newest first.
     pub(crate) fn import_list(&self) -> Json {
-        let mut batches: Vec<_> = self.batches.by_id.iter().filter(|(_, batch)| !batch.runs.is_empty()).collect();
+        let mut batches: Vec<_> =
+            self.batches.by_id.iter().filter(|(_, batch)| !batch.runs.is_empty()).collect();
         let first = |batch: &Batch| batch.runs.values().map(|(run, _)| run.on).min().unwrap_or_default();
         batches.sort_by_key(|(id, batch)| (std::cmp::Reverse(first(batch)), **id));
         let devices = self.state().log().devices();
@@ -261,7 +265,10 @@ impl Store {
             let files: BTreeSet<&String> = batch.runs.values().flat_map(|(run, _)| &run.files).collect();
             let count = |brought: fn(&Brought) -> bool| {
                 let rows = batch.runs.values().flat_map(|(_, rows)| rows);
-                rows.filter(|row| brought(&row.brought)).map(|row| row.document).collect::<BTreeSet<_>>().len()
+                rows.filter(|row| brought(&row.brought))
+                    .map(|row| row.document)
+                    .collect::<BTreeSet<_>>()
+                    .len()
             };
             json!({
                 "id": id.to_string(),
@@ -394,7 +401,8 @@ impl Importer<'_> {
             self.update(id, row)?
         };
         let Some(brought) = brought else { return Ok(()) };
-        *self.report.by_kind.entry(row.kind.name).or_default() += u64::from(!matches!(brought, Brought::Changed(_)));
+        *self.report.by_kind.entry(row.kind.name).or_default() +=
+            u64::from(!matches!(brought, Brought::Changed(_)));
         if self.dry_run {
             return Ok(());
         }
@@ -471,7 +479,12 @@ impl Importer<'_> {
         Ok(brought)
     }
 
-    fn refuse(&mut self, row: &ImportedRow, code: &str, args: Vec<(&'static str, String)>) -> Option<Brought> {
+    fn refuse(
+        &mut self,
+        row: &ImportedRow,
+        code: &str,
+        args: Vec<(&'static str, String)>,
+    ) -> Option<Brought> {
         self.report.count(&row.file, |tally| tally.failed += 1);
         let args: BTreeMap<_, _> = args.into_iter().collect();
         self.report.tell(json!({
@@ -485,7 +498,8 @@ impl Importer<'_> {
         if self.dry_run || self.at_hand.is_empty() {
             return Ok(());
         }
-        let mut documents: Vec<(DocumentId, Document)> = std::mem::take(&mut self.at_hand).into_iter().collect();
+        let mut documents: Vec<(DocumentId, Document)> =
+            std::mem::take(&mut self.at_hand).into_iter().collect();
         if !self.rows.is_empty() {
             documents.push((self.batch, self.batch_document()?));
         }
@@ -497,11 +511,16 @@ impl Importer<'_> {
             self.store.take_document(self.batch)?
         } else {
             let kind = kind("import-batch").expect("a kind of this program");
-            Document::create(kind, &[], self.run.on, &self.run.device, entropy::bytes()).map_err(document_error)?
+            Document::create(kind, &[], self.run.on, &self.run.device, entropy::bytes())
+                .map_err(document_error)?
         };
         let rows = postcard::to_allocvec(&std::mem::take(&mut self.rows)).expect("postcard writes rows");
         let run = postcard::to_allocvec(&self.run).expect("postcard writes a run");
-        self.store.set_data(&mut document, &format!("rows/{}/{:05}", self.run_key, self.parts), Some(&rows))?;
+        self.store.set_data(
+            &mut document,
+            &format!("rows/{}/{:05}", self.run_key, self.parts),
+            Some(&rows),
+        )?;
         self.store.set_data(&mut document, &format!("run/{}", self.run_key), Some(&run))?;
         if self.parts == 0 && document.get_bytes(UNDONE).is_some() {
             self.store.set_data(&mut document, UNDONE, None)?;
@@ -548,10 +567,11 @@ impl Source {
         }
         let mut file = std::io::BufReader::with_capacity(256 * 1024, file);
         let format = match format {
-            Some(asked) => Format::parse(asked).ok_or_else(|| Error::new("unknown-format").with("file", asked))?,
-            None => {
-                Format::detect(&name, &mut file).ok_or_else(|| Error::new("unknown-format").with("file", &name))?
+            Some(asked) => {
+                Format::parse(asked).ok_or_else(|| Error::new("unknown-format").with("file", asked))?
             }
+            None => Format::detect(&name, &mut file)
+                .ok_or_else(|| Error::new("unknown-format").with("file", &name))?,
         };
         let digest = digest_of(&mut file).map_err(|error| unreadable(&error))?;
         Ok(Self { file, name, format, digest })

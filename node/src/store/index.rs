@@ -44,7 +44,7 @@ const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 /// Something in the index is not as it was written, or sled failed. The remedy is always the same.
 #[derive(Debug, thiserror::Error)]
 #[error("the index cannot be used: {0}")]
-pub struct IndexError(String);
+pub(super) struct IndexError(String);
 
 impl From<sled::Error> for IndexError {
     fn from(error: sled::Error) -> Self {
@@ -53,13 +53,13 @@ impl From<sled::Error> for IndexError {
 }
 
 /// An open index.
-pub struct Index {
+pub(super) struct Index {
     db: sled::Db,
     key: Secret32,
 }
 
 /// All that an index holds.
-pub struct Loaded {
+pub(super) struct Loaded {
     /// The journal position that it reflects.
     pub position: Position,
     /// Counted commits, each chain in order.
@@ -73,7 +73,7 @@ pub struct Loaded {
 }
 
 /// What changed since the index was last written.
-pub struct Changed<'a> {
+pub(super) struct Changed<'a> {
     /// Commits that count since.
     pub counted: &'a [Counted],
     /// All records that no commit names.
@@ -83,6 +83,9 @@ pub struct Changed<'a> {
     /// What is known of other devices: opaque here.
     pub peers: &'a [u8],
 }
+
+/// A key without prefix and part, and its value with all parts joined.
+type NamedValue = (Vec<u8>, Vec<u8>);
 
 #[derive(Serialize, Deserialize)]
 struct CountedRow {
@@ -104,7 +107,7 @@ impl Index {
     ///
     /// # Errors
     /// When sled cannot open it; set it aside then with [`Index::set_aside`].
-    pub fn open(dir: &Path, secret: &Secret32) -> Result<Self, IndexError> {
+    pub(super) fn open(dir: &Path, secret: &Secret32) -> Result<Self, IndexError> {
         let config = sled::Config::new().path(dir).cache_capacity(CACHE_BYTES).flush_every_ms(None);
         let db = quietly(|| config.open())??;
         Ok(Self { db, key: derive(context::INDEX, &[secret.expose()]) })
@@ -114,7 +117,7 @@ impl Index {
     ///
     /// # Errors
     /// When it cannot be moved.
-    pub fn set_aside(dir: &Path) -> std::io::Result<PathBuf> {
+    pub(super) fn set_aside(dir: &Path) -> std::io::Result<PathBuf> {
         let aside = dir.with_extension("broken");
         if aside.exists() {
             std::fs::remove_dir_all(&aside)?;
@@ -127,7 +130,7 @@ impl Index {
     ///
     /// # Errors
     /// When a value does not open or does not make sense.
-    pub fn load(&self) -> Result<Option<Loaded>, IndexError> {
+    pub(super) fn load(&self) -> Result<Option<Loaded>, IndexError> {
         quietly(|| self.load_all())?
     }
 
@@ -156,14 +159,16 @@ impl Index {
     }
 
     /// Values under a prefix, their parts joined; the prefix and the part number are cut off the key.
-    fn joined(&self, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, IndexError> {
-        let mut joined: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+    fn joined(&self, prefix: &[u8]) -> Result<Vec<NamedValue>, IndexError> {
+        let mut joined: Vec<NamedValue> = Vec::new();
         for entry in self.db.scan_prefix(prefix) {
             let (key, sealed) = entry?;
             let plaintext = self.open_value(&key, &sealed)?;
             let (name, part) = key[prefix.len()..].split_last_chunk::<4>().ok_or_else(nonsense)?;
             match joined.last_mut() {
-                Some((last, bytes)) if last == name && u32::from_be_bytes(*part) > 0 => bytes.extend(plaintext),
+                Some((last, bytes)) if last == name && u32::from_be_bytes(*part) > 0 => {
+                    bytes.extend(plaintext)
+                }
                 _ if u32::from_be_bytes(*part) == 0 => joined.push((name.to_vec(), plaintext)),
                 _ => return Err(nonsense()),
             }
@@ -175,7 +180,7 @@ impl Index {
     ///
     /// # Errors
     /// When sled fails; the index then reflects an earlier position.
-    pub fn save(&self, position: Position, changed: &Changed<'_>) -> Result<(), IndexError> {
+    pub(super) fn save(&self, position: Position, changed: &Changed<'_>) -> Result<(), IndexError> {
         let mut batch = sled::Batch::default();
         for commit in changed.counted {
             let number = commit.number.to_be_bytes();
@@ -193,7 +198,13 @@ impl Index {
     }
 
     /// Puts a value in as many parts as it needs, and removes parts of a longer value before it.
-    fn put(&self, batch: &mut sled::Batch, prefix: &[u8], name: &[u8], value: &[u8]) -> Result<(), IndexError> {
+    fn put(
+        &self,
+        batch: &mut sled::Batch,
+        prefix: &[u8],
+        name: &[u8],
+        value: &[u8],
+    ) -> Result<(), IndexError> {
         let key = |part: u32| [prefix, name, part.to_be_bytes().as_slice()].concat();
         let parts: Vec<&[u8]> = if value.is_empty() { vec![value] } else { value.chunks(PART_LEN).collect() };
         let mut part = 0;
@@ -210,7 +221,7 @@ impl Index {
     }
 
     /// Asks sled to write to disk. What it keeps is rebuilt if it does not.
-    pub fn flush(&self) {
+    pub(super) fn flush(&self) {
         if let Ok(Err(error)) = quietly(|| self.db.flush()) {
             tracing::warn!(%error, "the index was not flushed");
         }

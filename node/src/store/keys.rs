@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 /// The secrets and the private notes of one device.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Keys {
+pub(crate) struct Keys {
     /// The signed inception statement that names the person.
     pub inception: Vec<u8>,
     /// The self space.
@@ -49,13 +49,13 @@ impl Encoded for Keys {
 impl Keys {
     /// The device's signing key.
     #[must_use]
-    pub fn device_key(&self) -> SigningKey {
+    pub(crate) fn device_key(&self) -> SigningKey {
         SigningKey::from_secret(&self.device)
     }
 
     /// The device's id.
     #[must_use]
-    pub fn device_id(&self) -> DeviceId {
+    pub(crate) fn device_id(&self) -> DeviceId {
         DeviceId::from_bytes(*self.device_key().verifying_key().as_bytes())
     }
 }

@@ -251,7 +251,11 @@ impl Store {
                 Err(_) => unreadable += 1,
             }
         }
-        check("views-current", unreadable == 0, json!({ "documents": self.records.len(), "bad": unreadable }));
+        check(
+            "views-current",
+            unreadable == 0,
+            json!({ "documents": self.records.len(), "bad": unreadable }),
+        );
         check("index-open", self.index.is_some(), json!({}));
         json!({ "checks": checks })
     }

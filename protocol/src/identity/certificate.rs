@@ -77,7 +77,8 @@ mod tests {
             assert!(Certificate::is_name_valid(good), "{good:?}");
         }
         let longer = "é".repeat(65);
-        for bad in ["", " \u{a0} ", "a\nb", "\u{1b}[2J", "a\u{2028}b", "\u{202e}enohp", "a\u{2066}b", &longer] {
+        for bad in ["", " \u{a0} ", "a\nb", "\u{1b}[2J", "a\u{2028}b", "\u{202e}enohp", "a\u{2066}b", &longer]
+        {
             assert!(!Certificate::is_name_valid(bad), "{bad:?}");
         }
     }

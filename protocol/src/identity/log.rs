@@ -309,6 +309,7 @@ mod tests {
     use crate::{
         crypto::{kem::KemSecret, secret::Secret32},
         identity::person::Recovery,
+        testkit::{device, key},
     };
 
     struct Bag {
@@ -321,14 +322,6 @@ mod tests {
         let inception = recovery.incept();
         let log = DeviceLog::new(inception.person().unwrap(), inception.body());
         Bag { recovery, log }
-    }
-
-    fn key(byte: u8) -> SigningKey {
-        SigningKey::from_secret(&Secret32::from_bytes([byte; 32]))
-    }
-
-    fn device(byte: u8) -> DeviceId {
-        DeviceId::from_bytes(*key(byte).verifying_key().as_bytes())
     }
 
     fn enrol(log: &DeviceLog, byte: u8, admin: bool) -> Action {
@@ -401,7 +394,9 @@ mod tests {
         };
         let blank = bag().log;
         assert_eq!(apply(Author::Root, enrol(&blank, 1, true), recovery.root()), 1);
-        let Action::Enrol { certificate, device_signature, .. } = enrol(&blank, 2, true) else { unreachable!() };
+        let Action::Enrol { certificate, device_signature, .. } = enrol(&blank, 2, true) else {
+            unreachable!()
+        };
         let unverified = Action::Enrol { certificate, device_signature, verified: false };
         assert_eq!(apply(Author::Device(device(1)), unverified, &key(1)), 1);
         let vouch = |byte| Action::Vouch { device: device(byte) };

@@ -4,6 +4,7 @@
 use serde::Deserialize;
 
 use super::{memory::MemoryDisk, *};
+use crate::testkit::{bytes, to_hex};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,14 +46,10 @@ struct Opens {
     torn_bytes: u64,
 }
 
-fn bytes(hex: &str) -> Vec<u8> {
-    data_encoding::HEXLOWER.decode(hex.as_bytes()).unwrap()
-}
-
 fn run(case: &Case, opening: &Opening, disk: &mut MemoryDisk) -> Expect {
     let mut records = Vec::new();
     let opened = Journal::open(disk, opening, &mut |_, _, record| {
-        records.push(data_encoding::HEXLOWER.encode(record));
+        records.push(to_hex(record));
     });
     let refused = |refused: &str, segment, offset, found| {
         let refused = refused.to_owned();

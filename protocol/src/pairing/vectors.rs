@@ -1,6 +1,5 @@
 //! Checks `protocol/vectors/pairing/` against this implementation.
 
-use data_encoding::HEXLOWER;
 use serde_json::Value;
 
 use super::{
@@ -10,26 +9,11 @@ use super::{
     *,
 };
 use crate::{
-    crypto::{kem::KemSecret, secret::Secret32, sign::SigningKey},
+    crypto::{kem::KemSecret, sign::SigningKey},
     id::DeviceId,
+    testkit::{hex, hex_array, hex_list, list, secret, text, to_hex},
     time::Timestamp,
 };
-
-fn parsed(json: &str) -> Vec<Value> {
-    serde_json::from_str(json).unwrap()
-}
-
-fn text<'a>(case: &'a Value, field: &str) -> &'a str {
-    case[field].as_str().unwrap_or_else(|| panic!("{field} in {case}"))
-}
-
-fn hex(case: &Value, field: &str) -> Vec<u8> {
-    HEXLOWER.decode(text(case, field).as_bytes()).unwrap()
-}
-
-fn hex32(case: &Value, field: &str) -> [u8; 32] {
-    hex(case, field).try_into().unwrap()
-}
 
 fn indices(value: &Value) -> [u16; 3] {
     serde_json::from_value(value.clone()).unwrap()
@@ -37,15 +21,14 @@ fn indices(value: &Value) -> [u16; 3] {
 
 #[test]
 fn tickets() {
-    for case in parsed(include_str!("../../vectors/pairing/tickets.json")) {
+    for case in list(include_str!("../../vectors/pairing/tickets.json")) {
         let outcome = text(&case, "text").parse::<Ticket>();
         let expected = text(&case, "expect");
         let now = Timestamp::from_millis(case["now"].as_i64().unwrap());
         let code = outcome.as_ref().map_err(|error| *error).and_then(|ticket| ticket.check_time(now));
         assert_eq!(code.map_or_else(TicketError::code, |()| "ok"), expected, "{case}");
         if let Ok(ticket) = outcome {
-            let addresses: Vec<_> = ticket.addresses.iter().map(|address| HEXLOWER.encode(address)).collect();
-            assert_eq!(serde_json::to_value(addresses).unwrap(), case["addresses"]);
+            assert_eq!(ticket.addresses, hex_list(&case, "addresses"));
             assert_eq!(ticket.peer, hex(&case, "peer"));
             assert_eq!(ticket.secret.expose().as_slice(), hex(&case, "secret"));
             assert_eq!(ticket.expires.as_millis(), case["expires"].as_i64().unwrap());
@@ -55,8 +38,8 @@ fn tickets() {
 
 #[test]
 fn authentication_words() {
-    for case in parsed(include_str!("../../vectors/pairing/words.json")) {
-        let words = three_words(&hex32(&case, "hash"));
+    for case in list(include_str!("../../vectors/pairing/words.json")) {
+        let words = three_words(&hex_array(&case, "hash"));
         assert_eq!(words, indices(&case["indices"]));
         assert_eq!(words::text(words, Language::English), text(&case, "english"));
         assert_eq!(words::text(words, Language::French), text(&case, "french"));
@@ -65,7 +48,7 @@ fn authentication_words() {
 
 #[test]
 fn typed_words() {
-    for case in parsed(include_str!("../../vectors/pairing/typed.json")) {
+    for case in list(include_str!("../../vectors/pairing/typed.json")) {
         let expected: Vec<[u16; 3]> = case["readings"].as_array().unwrap().iter().map(indices).collect();
         assert_eq!(words::readings(text(&case, "typed")), expected, "{case}");
     }
@@ -73,20 +56,20 @@ fn typed_words() {
 
 #[test]
 fn recovery_phrases() {
-    for case in parsed(include_str!("../../vectors/pairing/recovery.json")) {
+    for case in list(include_str!("../../vectors/pairing/recovery.json")) {
         let outcome = words::recovery_entropy(text(&case, "typed"));
         let code = outcome.as_ref().err().map_or("ok", |error| error.code());
         assert_eq!(code, text(&case, "expect"), "{case}");
         if let Ok(entropy) = outcome {
-            assert_eq!(*entropy.expose(), hex32(&case, "entropy"));
+            assert_eq!(entropy, secret(&case, "entropy"));
         }
     }
 }
 
 fn device(case: &Value) -> NewDevice {
     NewDevice {
-        key: SigningKey::from_secret(&Secret32::from_bytes(hex32(case, "device_key_seed"))),
-        kem: KemSecret::from_secret(&Secret32::from_bytes(hex32(case, "device_kem_seed"))).public(),
+        key: SigningKey::from_secret(&secret(case, "device_key_seed")),
+        kem: KemSecret::from_secret(&secret(case, "device_kem_seed")).public(),
         name: text(case, "device_name").to_owned(),
     }
 }
@@ -96,18 +79,17 @@ fn machines(case: &Value) -> (Joiner, Inviter, Invitation) {
     let ticket = || Ticket {
         addresses: Vec::new(),
         peer: hex(case, "inviter_peer"),
-        secret: TicketSecret::from_bytes(hex(case, "secret").try_into().unwrap()),
+        secret: TicketSecret::from_bytes(hex_array(case, "secret")),
         expires: now.plus_millis(ticket::LIFETIME_MS),
     };
     let channel = || Channel { joiner: hex(case, "joiner_peer"), inviter: hex(case, "inviter_peer") };
     let statement = InviterStatement {
         inception: hex(case, "inception"),
-        device: DeviceId::from_bytes(hex32(case, "inviter_device")),
+        device: DeviceId::from_bytes(hex_array(case, "inviter_device")),
         admin: case["admin"].as_bool().unwrap(),
     };
-    let entropy = |field| Secret32::from_bytes(hex32(case, field));
-    let joiner = Joiner::new(ticket(), channel(), device(case), &entropy("joiner_entropy"), now).unwrap();
-    let inviter = Inviter::new(channel(), statement, &entropy("inviter_entropy"), now).unwrap();
+    let joiner = Joiner::new(ticket(), channel(), device(case), &secret(case, "joiner_entropy"), now).unwrap();
+    let inviter = Inviter::new(channel(), statement, &secret(case, "inviter_entropy"), now).unwrap();
     (joiner, inviter, Invitation::new(ticket()))
 }
 
@@ -126,7 +108,7 @@ fn run(case: &Value) -> (Vec<String>, Vec<Output>) {
         }
         let Some(frame) = frame else { return (frames, others) };
         let to_inviter = frames.len() % 2 == 0;
-        frames.push(HEXLOWER.encode(&frame));
+        frames.push(to_hex(&frame));
         latest = if to_inviter {
             inviter.handle(&mut invitation, &frame, now)
         } else {
@@ -137,7 +119,7 @@ fn run(case: &Value) -> (Vec<String>, Vec<Output>) {
 
 #[test]
 fn sessions() {
-    for case in parsed(include_str!("../../vectors/pairing/sessions.json")) {
+    for case in list(include_str!("../../vectors/pairing/sessions.json")) {
         let (frames, others) = run(&case);
         assert_eq!(serde_json::to_value(frames).unwrap(), case["frames"], "{}", case["comment"]);
         assert_eq!(others[0], Output::Words(indices(&case["words"])));
@@ -146,13 +128,12 @@ fn sessions() {
 
 #[test]
 fn refusals() {
-    let sessions = parsed(include_str!("../../vectors/pairing/sessions.json"));
-    for case in parsed(include_str!("../../vectors/pairing/refusals.json")) {
+    let sessions = list(include_str!("../../vectors/pairing/sessions.json"));
+    for case in list(include_str!("../../vectors/pairing/refusals.json")) {
         let (mut joiner, mut inviter, mut invitation) = machines(&sessions[0]);
         let now = Timestamp::from_millis(0);
         let mut latest = Vec::new();
-        for frame in case["frames"].as_array().unwrap() {
-            let frame = HEXLOWER.decode(frame.as_str().unwrap().as_bytes()).unwrap();
+        for frame in hex_list(&case, "frames") {
             latest = match text(&case, "to") {
                 "joiner" => joiner.handle(&frame, now),
                 _ => inviter.handle(&mut invitation, &frame, now),

@@ -233,7 +233,8 @@ impl State {
     #[must_use]
     pub fn seen_by(&self, device: &DeviceId) -> Vec<CommitId> {
         let others = self.chains.iter().filter(|(other, _)| *other != device);
-        let mut seen: Vec<CommitId> = others.filter_map(|(_, chain)| chain.last()).map(|entry| entry.commit).collect();
+        let mut seen: Vec<CommitId> =
+            others.filter_map(|(_, chain)| chain.last()).map(|entry| entry.commit).collect();
         seen.sort_unstable();
         seen
     }
@@ -310,7 +311,8 @@ impl State {
     fn check_epoch(&self, statement: &Signed<EpochStatement>) -> Result<(), EpochError> {
         statement.check(&self.space, &self.recovery.recovery_keeper)?;
         // One more could not be listed in a frontier, and no session would get past that.
-        let listed = self.epochs.len() < MAX_FRONTIER_ENTRIES || self.epochs.contains_key(&statement.body().epoch);
+        let listed =
+            self.epochs.len() < MAX_FRONTIER_ENTRIES || self.epochs.contains_key(&statement.body().epoch);
         listed.then_some(()).ok_or(EpochError::Malformed)
     }
 
@@ -333,9 +335,7 @@ impl State {
                         effects.membership_changed = true;
                         progress = true;
                     }
-                    Err(LogError::MissingPrevious)
-                        if self.waiting_operations.len() < MAX_LOG_OPERATIONS =>
-                    {
+                    Err(LogError::MissingPrevious) if self.waiting_operations.len() < MAX_LOG_OPERATIONS => {
                         self.waiting_operations.push((signed, location));
                     }
                     Err(error) => effects.refused.push(Refusal::Operation(error)),
@@ -347,7 +347,13 @@ impl State {
         }
     }
 
-    fn insert_commit(&mut self, id: RecordId, location: Location, signed: Signed<Commit>, effects: &mut Effects) {
+    fn insert_commit(
+        &mut self,
+        id: RecordId,
+        location: Location,
+        signed: Signed<Commit>,
+        effects: &mut Effects,
+    ) {
         let name = signed.id();
         if self.places.contains_key(&name) || self.pending.contains_key(&name) {
             return;

@@ -2,10 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    SessionError,
-    message::Message,
-};
+use super::{SessionError, message::Message};
 use crate::{
     codec::{Encoded, Tag, decode, encode},
     crypto::{
@@ -118,7 +115,8 @@ impl Handshake {
                     return Err(SessionError::Malformed);
                 }
                 let expected = self.marks(state, self.role.other(), &peer_nonce);
-                let shared = expected.iter().filter(|(_, mark)| marks.contains(mark)).map(|(epoch, _)| *epoch).min();
+                let shared =
+                    expected.iter().filter(|(_, mark)| marks.contains(mark)).map(|(epoch, _)| *epoch).min();
                 let epoch = shared.ok_or(SessionError::Unrecognised)?;
                 self.stage = Stage::AwaitProof { peer_nonce, epoch };
                 let sealed = self.prove(state, &peer_nonce, epoch, device);
@@ -140,7 +138,14 @@ impl Handshake {
         }
     }
 
-    fn derive(&self, purpose: &[u8], sender: Role, space: &SpaceId, secret: &Secret32, peer_nonce: &[u8; 32]) -> Secret32 {
+    fn derive(
+        &self,
+        purpose: &[u8],
+        sender: Role,
+        space: &SpaceId,
+        secret: &Secret32,
+        peer_nonce: &[u8; 32],
+    ) -> Secret32 {
         let (dialer, listener) = self.nonces(peer_nonce);
         derive(
             context::SESSION_RECOGNITION,
@@ -161,7 +166,14 @@ impl Handshake {
             .collect()
     }
 
-    fn transcript(&self, role: Role, state: &State, peer_nonce: &[u8; 32], epoch: EpochId, device: DeviceId) -> Vec<u8> {
+    fn transcript(
+        &self,
+        role: Role,
+        state: &State,
+        peer_nonce: &[u8; 32],
+        epoch: EpochId,
+        device: DeviceId,
+    ) -> Vec<u8> {
         let (dialer_nonce, listener_nonce) = self.nonces(peer_nonce);
         encode(&Transcript {
             role,
@@ -193,7 +205,8 @@ impl Handshake {
         let peer = self.role.other();
         let secret = state.keyring().secret(&epoch).expect("chosen among the keyring's epochs");
         let seal_key = self.derive(b"proof", peer, state.space(), secret, peer_nonce);
-        let opened = aead::open(&seal_key, &[0; NONCE_LEN], &[], sealed).map_err(|_| SessionError::BadProof)?;
+        let opened =
+            aead::open(&seal_key, &[0; NONCE_LEN], &[], sealed).map_err(|_| SessionError::BadProof)?;
         let proof: Proof = decode(&opened).map_err(|_| SessionError::Malformed)?;
         let transcript = self.transcript(peer, state, peer_nonce, epoch, proof.device);
         let key = VerifyingKey::from_bytes(*proof.device.as_bytes());

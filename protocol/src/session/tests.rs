@@ -1,17 +1,17 @@
 use super::*;
 use crate::{
     crypto::{kem::KemSecret, secret::Secret32},
-    epoch::{Keyring, space_id},
+    epoch::space_id,
     id::DocumentId,
     identity::{
         certificate::Certificate,
-        log::{Action, Author, DeviceLog},
+        log::{Action, Author},
         person::Recovery,
     },
-    journal::{Journal, JournalId, Opening, memory::MemoryDisk},
-    limits::SEGMENT_LEN,
+    journal::memory::MemoryDisk,
     record::{Change, Payload},
     replica::{NewlyCounted, Write},
+    testkit::{self, device as id, key},
 };
 
 /// A device of one person, with a replica in memory.
@@ -21,32 +21,13 @@ struct Device {
     nonce: u64,
 }
 
-fn key(byte: u8) -> SigningKey {
-    SigningKey::from_secret(&Secret32::from_bytes([byte; 32]))
-}
-
-fn id(byte: u8) -> DeviceId {
-    DeviceId::from_bytes(*key(byte).verifying_key().as_bytes())
-}
-
 /// A device of the person `person` that holds the secret `epoch` but no record yet.
 fn device(byte: u8, person: u8, epoch: u8) -> Device {
     let recovery = Recovery::from_entropy(&Secret32::from_bytes([person; 32]));
     let inception = recovery.incept();
-    let log = DeviceLog::new(inception.person().unwrap(), inception.body());
     let space = space_id(&key(person).verifying_key(), &inception.body().recovery_keeper);
-    let mut keyring = Keyring::default();
-    keyring.insert(Secret32::from_bytes([epoch; 32]), &[]);
-    let state = State::new(space, log, inception.body().clone(), keyring);
-    let opening = Opening {
-        id: JournalId::from_bytes([byte; 16]),
-        from: None,
-        known_durable: None,
-        salvage: false,
-        segment_len: SEGMENT_LEN,
-    };
-    let (journal, _) = Journal::open(MemoryDisk::default(), &opening, &mut |_, _, _| {}).unwrap();
-    Device { key: key(byte), replica: Replica::new(state, journal), nonce: u64::from(byte) << 32 }
+    let state = testkit::state(&inception, space, vec![Secret32::from_bytes([epoch; 32])]);
+    Device { key: key(byte), replica: testkit::replica(state), nonce: u64::from(byte) << 32 }
 }
 
 impl Device {
@@ -62,7 +43,8 @@ impl Device {
     fn state_operation(&mut self, author: Author, signer: &SigningKey, byte: u8) {
         let person = self.replica.state().log().person();
         let kem = KemSecret::from_secret(&Secret32::from_bytes([byte; 32])).public();
-        let certificate = Certificate { person, device: id(byte), kem, name: format!("d{byte}"), admin: true };
+        let certificate =
+            Certificate { person, device: id(byte), kem, name: format!("d{byte}"), admin: true };
         let device_signature = certificate.countersign(&key(byte));
         let action = Action::Enrol { certificate, device_signature, verified: true };
         let operation = self.replica.state().log().sign(author, action, signer);
@@ -112,7 +94,9 @@ fn run(left: &mut Device, right: &mut Device, sessions: &mut [Session; 2]) -> Re
             outcome.bytes += frame.len();
             outcome.frames += 1;
             let receiver = &mut sessions[1 - side];
-            if let Some(Event::Records(records)) = receiver.handle_frame(&frame, to.replica.state(), &to.key)? {
+            if let Some(Event::Records(records)) =
+                receiver.handle_frame(&frame, to.replica.state(), &to.key)?
+            {
                 let ingested = to.replica.ingest(&records).unwrap();
                 assert!(ingested.unopened.is_empty());
                 receiver.ingested(&ingested);
@@ -239,7 +223,10 @@ fn records_before_the_proof_are_refused() {
     let (laptop, _) = laptop_and_phone();
     let mut session = Session::new(Role::Dialer, [5; 32], [11; 32]);
     let frame = frame_of_records(&[vec![1; 300]]);
-    assert_eq!(session.handle_frame(&frame, laptop.replica.state(), &laptop.key), Err(SessionError::Malformed));
+    assert_eq!(
+        session.handle_frame(&frame, laptop.replica.state(), &laptop.key),
+        Err(SessionError::Malformed)
+    );
 }
 
 #[test]
@@ -266,7 +253,8 @@ fn frontiers_that_differ_each_time_end_the_session() {
     let mut sessions = open_sessions([[5; 32]; 2]);
     run(&mut laptop, &mut phone, &mut sessions).unwrap();
     let mut told = |byte: u8| {
-        let epoch = |n: u8| EpochId::from_bytes([[byte, n].as_slice(), &[0; 30]].concat().try_into().unwrap());
+        let epoch =
+            |n: u8| EpochId::from_bytes([[byte, n].as_slice(), &[0; 30]].concat().try_into().unwrap());
         let epochs = (0..=255).map(epoch).collect();
         let frame = frame_of_message(&Message::Frontier(Frontier { epochs, ..phone.frontier() }));
         sessions[0].handle_frame(&frame, laptop.replica.state(), &laptop.key)

@@ -15,7 +15,7 @@ pub type Views = BTreeMap<DocumentId, ItemView>;
 ///
 /// # Errors
 /// When they do not.
-pub fn check_agreement(left: &mut Device, right: &mut Device) -> Result<bool, Violation> {
+pub fn check_agreement(left: &Device, right: &Device) -> Result<bool, Violation> {
     if Frontier::of(left.state()) != Frontier::of(right.state()) {
         return Ok(false);
     }
@@ -31,7 +31,7 @@ pub fn check_agreement(left: &mut Device, right: &mut Device) -> Result<bool, Vi
 ///
 /// # Errors
 /// When they do not.
-pub fn check_end(devices: &mut [Device]) -> Result<Views, Violation> {
+pub fn check_end(devices: &[Device]) -> Result<Views, Violation> {
     let frontier = Frontier::of(devices[0].state());
     let views = devices[0].views()?;
     for device in devices {

@@ -1,0 +1,79 @@
+//! Runs `protocol/vectors/identity` against this implementation.
+
+use super::{
+    log::{DeviceLog, LogError, Operation},
+    person::{Inception, Recovery},
+};
+use crate::{
+    pairing::words::recovery_entropy,
+    signed::Signed,
+    testkit::{assert_mostly_refusals, decode_code, file, hex, text, to_hex},
+};
+
+#[test]
+fn phrases() {
+    let (_, cases) = file(include_str!("../../vectors/identity/phrases.json"));
+    for case in cases {
+        let entropy = recovery_entropy(text(&case, "english")).unwrap();
+        assert_eq!(entropy, recovery_entropy(text(&case, "french")).unwrap());
+        assert_eq!(to_hex(entropy.expose()), text(&case, "entropy"));
+        let recovery = Recovery::from_entropy(&entropy);
+        assert_eq!(to_hex(recovery.root().verifying_key().as_bytes()), text(&case, "root"));
+        assert_eq!(to_hex(recovery.kem().public().as_bytes()), text(&case, "recovery_kem"));
+        assert_eq!(to_hex(recovery.keeper().verifying_key().as_bytes()), text(&case, "recovery_keeper"));
+        assert_eq!(to_hex(recovery.incept().to_bytes()), text(&case, "inception"));
+        assert_eq!(to_hex(recovery.incept().person().unwrap().as_bytes()), text(&case, "person"));
+    }
+}
+
+#[test]
+fn inceptions() {
+    let (_, cases) = file(include_str!("../../vectors/identity/inceptions.json"));
+    assert_mostly_refusals(&cases);
+    for case in cases {
+        let outcome = match Signed::<Inception>::from_bytes(&hex(&case, "bytes")) {
+            Err(error) => decode_code(&error),
+            Ok(inception) => inception.person().map_or("bad-signature", |person| {
+                assert_eq!(to_hex(person.as_bytes()), text(&case, "person"));
+                "ok"
+            }),
+        };
+        assert_eq!(outcome, text(&case, "expect"), "{case}");
+    }
+}
+
+fn log_code(error: LogError) -> &'static str {
+    match error {
+        LogError::MissingPrevious => "missing-previous",
+        LogError::OtherPerson => "other-person",
+        LogError::BadSignature => "bad-signature",
+        LogError::NotEntitled => "not-entitled",
+        LogError::Malformed => "malformed",
+    }
+}
+
+#[test]
+fn logs() {
+    let (given, cases) = file(include_str!("../../vectors/identity/logs.json"));
+    let inception = Signed::<Inception>::from_bytes(&hex(&given, "inception")).unwrap();
+    for case in cases {
+        let mut log = DeviceLog::new(inception.person().unwrap(), inception.body());
+        for step in case["operations"].as_array().unwrap() {
+            let operation = Signed::<Operation>::from_bytes(&hex(step, "bytes")).unwrap();
+            let outcome = log.apply(operation);
+            assert_eq!(outcome.map_or_else(log_code, |_| "ok"), text(step, "expect"), "{}", case["comment"]);
+        }
+        let heads: Vec<String> = log.heads().iter().map(|head| to_hex(head.as_bytes())).collect();
+        assert_eq!(serde_json::to_value(heads).unwrap(), case["heads"], "{}", case["comment"]);
+        let devices = log.devices();
+        let expected = case["devices"].as_array().unwrap();
+        assert_eq!(devices.len(), expected.len(), "{}", case["comment"]);
+        for expected in expected {
+            let id = hex(expected, "device").as_slice().try_into().unwrap();
+            let device = &devices[&id];
+            assert_eq!(device.certificate.name, text(expected, "name"), "{}", case["comment"]);
+            assert_eq!(device.certificate.admin, expected["admin"], "{}", case["comment"]);
+            assert_eq!(device.verified, expected["verified"], "{}", case["comment"]);
+        }
+    }
+}

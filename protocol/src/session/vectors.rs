@@ -1,0 +1,120 @@
+//! Runs `protocol/vectors/sessions` against this implementation.
+
+use serde_json::Value;
+
+use super::*;
+use crate::{
+    crypto::secret::Secret32,
+    id::SpaceId,
+    identity::person::Recovery,
+    journal::memory::MemoryDisk,
+    testkit::{assert_mostly_refusals, file, hex_array, hex_list, replica, secret, state, text},
+};
+
+/// One side of a session between two nodes that hold nothing yet.
+struct Side {
+    session: Session,
+    replica: Replica<MemoryDisk>,
+    key: SigningKey,
+}
+
+impl Side {
+    fn new(role: Role, given: &Value, secrets: Vec<Secret32>) -> Self {
+        let name = if role == Role::Dialer { "dialer" } else { "listener" };
+        let inception = Recovery::from_entropy(&Secret32::from_bytes([9; 32])).incept();
+        let state = state(&inception, SpaceId::from_bytes(hex_array(given, "space")), secrets);
+        Self {
+            session: Session::new(role, hex_array(given, "binding"), hex_array(given, &format!("{name}_nonce"))),
+            replica: replica(state),
+            key: SigningKey::from_secret(&secret(given, &format!("{name}_device"))),
+        }
+    }
+
+    fn id(&self) -> DeviceId {
+        DeviceId::from_bytes(*self.key.verifying_key().as_bytes())
+    }
+
+    fn handle(&mut self, frame: &[u8]) -> Result<Option<Event>, SessionError> {
+        self.session.handle_frame(frame, self.replica.state(), &self.key)
+    }
+
+    /// What it sends before it has proof of the other side.
+    fn sent(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.session.outbox).into()
+    }
+}
+
+fn secrets(case: &Value, field: &str) -> Vec<Secret32> {
+    hex_list(case, field).into_iter().map(|bytes| Secret32::from_bytes(bytes.try_into().unwrap())).collect()
+}
+
+#[test]
+fn handshakes() {
+    let (given, cases) = file(include_str!("../../vectors/sessions/handshakes.json"));
+    for case in cases {
+        let mut dialer = Side::new(Role::Dialer, &given, secrets(&case, "dialer_secrets"));
+        let mut listener = Side::new(Role::Listener, &given, secrets(&case, "listener_secrets"));
+        let (dialer_id, listener_id) = (dialer.id(), listener.id());
+        for (side, own, others, other) in [
+            (&mut dialer, "dialer", "listener", listener_id),
+            (&mut listener, "listener", "dialer", dialer_id),
+        ] {
+            let events: Vec<_> = hex_list(&case, others).iter().map(|frame| side.handle(frame)).collect();
+            assert_eq!(events, [Ok(None), Ok(None), Ok(Some(Event::Established { device: other }))]);
+            assert_eq!(side.sent(), hex_list(&case, own), "{}", case["comment"]);
+        }
+    }
+}
+
+fn code(error: SessionError) -> String {
+    let reason = |reason| match reason {
+        Reason::Malformed => "malformed",
+        Reason::Newer => "newer",
+        Reason::Unrecognised => "unrecognised",
+        Reason::BadProof => "bad-proof",
+        Reason::Fork => "fork",
+    };
+    match error {
+        SessionError::Malformed => "malformed".to_owned(),
+        SessionError::Newer => "newer".to_owned(),
+        SessionError::Unrecognised => "unrecognised".to_owned(),
+        SessionError::BadProof => "bad-proof".to_owned(),
+        SessionError::Fork { .. } => "fork".to_owned(),
+        SessionError::RefusedByPeer(why) => format!("refused-by-peer: {}", reason(why)),
+    }
+}
+
+/// Feeds all frames but the last, which must be fine, and gives the outcome of the last.
+fn last(side: &mut Side, case: &Value) -> Result<Option<Event>, SessionError> {
+    let frames = hex_list(case, "frames");
+    let (last, before) = frames.split_last().unwrap();
+    for frame in before {
+        side.handle(frame).unwrap_or_else(|error| panic!("{error} before the end of {case}"));
+    }
+    side.handle(last)
+}
+
+#[test]
+fn refusals() {
+    let (given, cases) = file(include_str!("../../vectors/sessions/refusals.json"));
+    assert_mostly_refusals(&cases);
+    for case in cases {
+        let role = if text(&case, "to") == "dialer" { Role::Dialer } else { Role::Listener };
+        let mut side = Side::new(role, &given, vec![secret(&given, "secret")]);
+        let error = last(&mut side, &case).expect_err(text(&case, "comment"));
+        assert_eq!(code(error), text(&case, "expect"), "{}", case["comment"]);
+    }
+}
+
+#[test]
+fn frames() {
+    let (given, cases) = file(include_str!("../../vectors/sessions/frames.json"));
+    for case in cases {
+        let mut side = Side::new(Role::Dialer, &given, vec![secret(&given, "secret")]);
+        let event = last(&mut side, &case).unwrap().unwrap();
+        match text(&case, "expect") {
+            "records" => assert_eq!(event, Event::Records(hex_list(&case, "records"))),
+            _ => assert_eq!(event, Event::Acknowledged),
+        }
+    }
+}

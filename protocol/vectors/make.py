@@ -1,0 +1,531 @@
+"""Makes the vectors of encoding, identity, epochs, records and sessions from protocol/spec alone.
+
+A second implementation, so that specification and program are tested against each other:
+`pip install blake3 pynacl cryptography`, then `python3 make.py` in this folder. The same bytes come
+out at every run. What it writes is committed, and `cargo test` runs it; this program is run again
+only when a format changes.
+"""
+
+import json
+import pathlib
+
+from reference import *
+
+HERE = pathlib.Path(__file__).parent
+
+
+def plain(value):
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if isinstance(value, dict):
+        return {k: plain(v) for k, v in value.items()}
+    return value
+
+
+def write(path, about, cases, **given):
+    def line(value):
+        return json.dumps(plain(value), ensure_ascii=False)
+    head = "".join(f' "{k}": {line(v)},\n' for k, v in {"about": about, **given}.items())
+    body = ",\n".join("  " + line(case) for case in cases)
+    (HERE / path).write_text("{\n" + head + ' "cases": [\n' + body + "\n ]\n}\n")
+
+
+def flip(b, at, bit=1):
+    b = bytearray(b)
+    b[at] ^= bit
+    return bytes(b)
+
+
+def encoding():
+    document = bytes([0xA5] * 16)
+    good = change(document, b"abc")
+    person = Person(bytes([9] * 32))
+    cert = b"\x02\x01" + device(person, 1)[0]
+    cases = []
+
+    def case(comment, structure, b, expect="ok", **more):
+        cases.append({"comment": comment, "structure": structure, "bytes": b, "expect": expect, **more})
+
+    case("a change", "change", good, document=document, content=b"abc")
+    case("a change of nothing", "change", change(document, b""), document=document, content=b"")
+    case("128 bytes: the first length of two bytes", "change", change(document, bytes(128)), document=document, content=bytes(128))
+    case("a chunk; 300 is ac 02", "blob-chunk", chunk(document, 300, b"\x01"), blob=document, index=300, content=b"\x01")
+    case("the largest index", "blob-chunk", chunk(document, 2**32 - 1, b"\x01"), blob=document, index=2**32 - 1, content=b"\x01")
+    case("a certificate: a text, a truth value", "certificate", cert, name="device 1", admin=True)
+    case("nothing", "change", b"", "malformed")
+    case("a tag alone", "change", b"\x06", "malformed")
+    case("a head alone", "change", b"\x06\x01", "malformed")
+    case("another structure's tag", "change", b"\x07" + good[1:], "wrong-tag")
+    case("a tag that does not exist", "change", b"\x00" + good[1:], "wrong-tag")
+    case("a newer version", "change", b"\x06\x02" + good[2:], "newer")
+    case("the newest version there can be", "change", b"\x06\xff" + good[2:], "newer")
+    case("a newer version, and nothing that this one could read", "change", b"\x06\x02", "newer")
+    case("version 0, which never was", "change", b"\x06\x00" + good[2:], "malformed")
+    case("a byte too many", "change", good + b"\x00", "not-canonical")
+    case("a byte too few", "change", good[:-1], "malformed")
+    case("the id cut short", "change", good[:10], "malformed")
+    case("a length written in two bytes where one does", "change", b"\x06\x01" + document + b"\x83\x00abc", "not-canonical")
+    case("a length written in five bytes", "change", b"\x06\x01" + document + b"\x83\x80\x80\x80\x00abc", "not-canonical")
+    case("a length that points past the end", "change", b"\x06\x01" + document + b"\xff\xff\xff\xff\x0fabc", "malformed")
+    case("a length without an end", "change", b"\x06\x01" + document + b"\xff" * 12, "malformed")
+    case("an index above 32 bits", "blob-chunk", b"\x07\x01" + document + varint(2**32) + b"\x01\x01", "malformed")
+    case("an index with a needless byte", "blob-chunk", b"\x07\x01" + document + b"\x80\x00\x01\x01", "not-canonical")
+    case("a truth value of 2", "certificate", cert[:-1] + b"\x02", "malformed")
+    name = b"\x08device 1"
+    assert cert.count(name) == 1
+    case("a text that is no UTF-8", "certificate", cert.replace(name, b"\x08device \xff"), "malformed")
+    case("a text whose length takes two bytes where one does", "certificate", cert.replace(name, b"\x88\x00device 1"), "not-canonical")
+    write("encoding/structures.json", "Encoded structures, spec/encoding.md: what they hold, or why they are refused.", cases)
+
+    zero = "a" * 26
+    ids = [
+        ("all zero", zero, "ok", bytes(16)),
+        ("all ones", "7" * 25 + "4", "ok", bytes([255] * 16)),
+        ("some", "uws2ljnfuws2ljnfuws2ljnfuu", "ok", document),
+        ("upper case", "UWS2LJNFUWS2LJNFUWS2LJNFUU", "ok", document),
+        ("two letters too few", zero[:-2], "malformed", None),
+        ("a letter too many", zero + "a", "malformed", None),
+        ("padding", zero + "======", "malformed", None),
+        ("bits behind the end that are not zero", "7" * 26, "malformed", None),
+        ("a digit that is no letter of base32", "0" + zero[1:], "malformed", None),
+        ("white space", " " + zero[1:], "malformed", None),
+        ("nothing", "", "malformed", None),
+    ]
+    write("encoding/ids.json", "Text forms of document ids, spec/encoding.md: lower-case base32 of 16 bytes.",
+          [{"comment": c, "text": t, "expect": e, **({"bytes": b} if b else {})} for c, t, e, b in ids])
+
+    one, two = bytes([1] * 32), bytes([2] * 32)
+    parts = {
+        "root signing key": [one], "recovery hpke key": [one], "recovery keeper key": [one],
+        "person id": [b"inception"], "space id": [one, two], "epoch id": [one], "record key": [one, two, one],
+        "earlier epoch secrets": [one], "epoch write key": [one], "epoch read key": [one],
+        "session recognition": [one, two, one, two, one, b"dialer", b"mark"], "pairing": [b"salt", one],
+        "pairing words": [one, b"a", b"b"], "vault key": [b"seal", one, two], "index key": [one],
+        "settings document": [one], "import batch": [one],
+    }
+    derived = [{"comment": p, "context": context(p), "parts": v, "derived": derive(p, *v)} for p, v in parts.items()]
+    derived += [
+        {"comment": "no part", "context": context("epoch id"), "parts": [], "derived": derive("epoch id")},
+        {"comment": "an empty part is not no part", "context": context("epoch id"), "parts": [b""], "derived": derive("epoch id", b"")},
+        {"comment": "two parts, not one", "context": context("epoch id"), "parts": [one[:16], one[:16]], "derived": derive("epoch id", one[:16], one[:16])},
+    ]
+    write("encoding/derivations.json", "derive(context, parts), spec/encoding.md. Every context of this version is here once or more.", derived)
+
+    seed, message = bytes([1] * 32), b"\x06\x01message"
+    pub, s = public(seed), sign(seed, message)
+    scalar = int.from_bytes(s[32:], "little")
+    identity = (1).to_bytes(32, "little")
+    cases = []
+
+    def signature(comment, k, m, sig, expect="bad-signature"):
+        cases.append({"comment": comment, "key": k, "message": m, "signature": sig, "expect": expect})
+
+    signature("it holds", pub, message, s, "ok")
+    signature("over nothing", pub, b"", sign(seed, b""), "ok")
+    signature("a bit of R flipped", pub, message, flip(s, 0))
+    signature("a bit of S flipped", pub, message, flip(s, 32))
+    signature("another message", pub, b"\x06\x01massage", s)
+    signature("another structure's tag", pub, b"\x05\x01message", s)
+    signature("another version", pub, b"\x06\x02message", s)
+    signature("another key", public(bytes([2] * 32)), message, s)
+    signature("S plus the group's order: the same, spelt otherwise", pub, message, s[:32] + (scalar + ORDER).to_bytes(32, "little"))
+    signature("all zero", pub, message, bytes(64))
+    signature("the identity as key: it 'signs' every message", identity, message, identity + bytes(32))
+    signature("a key of order 2", (PRIME - 1).to_bytes(32, "little"), message, identity + bytes(32))
+    signature("a key of order 4", bytes(32), message, identity + bytes(32))
+    signature("the identity spelt with a number above the prime", (PRIME + 1).to_bytes(32, "little"), message, identity + bytes(32))
+    signature("a key that is no point", (2).to_bytes(32, "little"), message, s)
+    write("encoding/signatures.json", "Ed25519 signatures, spec/encoding.md: strict, so that each has one spelling.", cases)
+
+
+def identity():
+    recovery = [c for c in json.loads((HERE / "pairing/recovery.json").read_text()) if c["expect"] == "ok"]
+    phrases = []
+    for entropy in dict.fromkeys(c["entropy"] for c in recovery):
+        p = Person(bytes.fromhex(entropy))
+        english, french = [c["typed"] for c in recovery if c["entropy"] == entropy][:2]
+        phrases.append({"comment": "two languages, one person", "english": english, "french": french, "entropy": p.entropy,
+                        "root": public(p.root), "recovery_kem": kem_public(p.kem), "recovery_keeper": public(p.keeper),
+                        "inception": p.inception, "person": p.id})
+    write("identity/phrases.json", "Recovery phrases and what follows from them, spec/identity.md.", phrases)
+
+    me, other = Person(bytes([9] * 32)), Person(bytes([8] * 32))
+    weak = b"\x01\x01" + (1).to_bytes(32, "little") + me.body[34:]
+    cases = [
+        ("it holds", me.inception, "ok"),
+        ("signed by another root", signed(other.root, me.body), "bad-signature"),
+        ("its root replaced", me.body[:2] + public(other.root) + me.body[34:] + me.inception[98:], "bad-signature"),
+        ("its HPKE key replaced", me.body[:34] + kem_public(other.kem) + me.body[66:] + me.inception[98:], "bad-signature"),
+        ("a bit of the signature flipped", flip(me.inception, -1, 0x10), "bad-signature"),
+        ("a weak root", weak + (1).to_bytes(32, "little") + bytes(32), "bad-signature"),
+        ("without its signature", me.body, "malformed"),
+        ("shorter than a signature", me.body[:20], "malformed"),
+        ("a byte between body and signature", me.body + b"\x00" + me.inception[98:], "not-canonical"),
+        ("a certificate's tag", b"\x02" + me.inception[1:], "wrong-tag"),
+        ("a newer version", b"\x01\x02" + me.inception[2:], "newer"),
+    ]
+    write("identity/inceptions.json", "Signed inceptions, spec/identity.md.",
+          [{"comment": c, "bytes": b, "expect": e, **({"person": me.id} if e == "ok" else {})} for c, b, e in cases])
+
+    logs = []
+
+    def log(comment, operations, devices, heads):
+        logs.append({"comment": comment, "operations": [{"bytes": b, "expect": e} for b, e in operations],
+                     "devices": [{"device": public(bytes([d] * 32)), "name": n, "admin": a, "verified": v} for d, n, a, v in devices],
+                     "heads": sorted(name_of(h) for h in heads)})
+
+    first = operation(me, [], None, enrol(*device(me, 1)))
+    laptop = (1, "device 1", True, True)
+    second = operation(me, [first], 1, enrol(*device(me, 2)))
+    third = operation(me, [first], 1, enrol(*device(me, 3, admin=False)))
+    log("root enrols the first, it enrols another", [(first, "ok"), (second, "ok")], [laptop, (2, "device 2", True, True)], [second])
+    both = [laptop, (2, "device 2", True, True), (3, "device 3", False, True)]
+    log("side by side", [(first, "ok"), (second, "ok"), (third, "ok")], both, [second, third])
+    log("side by side, in the other order, and twice", [(first, "ok"), (third, "ok"), (second, "ok"), (third, "ok")], both, [second, third])
+    merge = operation(me, [second, third], 2, vouch(3))
+    log("an operation that joins two heads", [(first, "ok"), (third, "ok"), (second, "ok"), (merge, "ok")], both, [merge])
+    log("before what it builds on", [(second, "missing-previous"), (first, "ok")], [laptop], [first])
+
+    one = [(first, "ok")]
+
+    def refused(comment, op, expect):
+        log(comment, one + [(op, expect)], [laptop], [first])
+
+    refused("the first device without the root", operation(me, [], 2, enrol(*device(me, 2))), "not-entitled")
+    refused("a device that enrols itself", operation(me, [first], 2, enrol(*device(me, 2))), "not-entitled")
+    refused("by an admin, as if it had seen nothing", operation(me, [], 1, enrol(*device(me, 2))), "not-entitled")
+    refused("root's name, a device's signature", operation(me, [first], None, enrol(*device(me, 2)), seed=bytes([1] * 32)), "bad-signature")
+    refused("an admin's name, another's signature", operation(me, [first], 1, enrol(*device(me, 2)), seed=bytes([2] * 32)), "bad-signature")
+    refused("a bit of the signature flipped", flip(second, -1, 0x10), "bad-signature")
+    body, _ = device(me, 2)
+    refused("without the device's consent", operation(me, [first], 1, enrol(body, bytes(64))), "bad-signature")
+    refused("with the admin's own signature for the device's", operation(me, [first], 1, enrol(body, consent(bytes([1] * 32), body))), "bad-signature")
+    granted, asked = device(me, 2, admin=True)[0], device(me, 2, admin=False)
+    refused("with more rights than the device signed", operation(me, [first], 1, enrol(granted, asked[1])), "bad-signature")
+    refused("consent over the certificate without tag and version", operation(me, [first], 1, enrol(body, sign(bytes([2] * 32), body))), "bad-signature")
+    refused("another person's certificate", operation(me, [first], 1, enrol(*device(other, 2))), "other-person")
+    refused("another person's log", operation(other, [], None, enrol(*device(other, 1))), "other-person")
+    weak = (1).to_bytes(32, "little")
+    cert = certificate(me.id, weak, kem_public(bytes([2] * 32)), "weak", True)
+    refused("a weak signing key, whose 'signature' anybody makes", operation(me, [first], 1, enrol(cert, weak + bytes(32))), "bad-signature")
+    refused("an HPKE key that nothing can be sealed to", operation(me, [first], 1, enrol(*device(me, 2, kem=bytes(32)))), "malformed")
+    for comment, name in [("no name", None), ("a name of white space", " \u00a0 "), ("a line break", "a\nb"), ("an escape sequence", "\x1b[2J"),
+                          ("text turned round", "\u202eenohp"), ("65 characters", "é" * 65)]:
+        cert = certificate(me.id, public(bytes([2] * 32)), kem_public(bytes([2] * 32)), name or "", True)
+        refused(f"name: {comment}", operation(me, [first], 1, enrol(cert, consent(bytes([2] * 32), cert))), "malformed")
+    long = operation(me, [first], 1, enrol(*device(me, 2, name="é" * 64)))
+    log("name: 64 characters", one + [(long, "ok")], [laptop, (2, "é" * 64, True, True)], [long])
+    refused("vouching for nobody", operation(me, [first], 1, vouch(2)), "not-entitled")
+    a, b = sorted([name_of(second), name_of(third)])
+    wide = [(first, "ok"), (second, "ok"), (third, "ok")]
+    log("heads out of order", wide + [(operation(me, [], 1, vouch(3), previous_raw=[b, a]), "malformed")], both, [second, third])
+    log("a head twice", wide + [(operation(me, [], 1, vouch(3), previous_raw=[a, a]), "malformed")], both, [second, third])
+    plain_enrols = operation(me, [third], 3, enrol(*device(me, 4)))
+    log("a device without the right", [(first, "ok"), (third, "ok"), (plain_enrols, "not-entitled")], [laptop, both[2]], [third])
+
+    thief = operation(me, [first], 1, enrol(*device(me, 2), verified=False))
+    alone = operation(me, [thief], 2, vouch(2))
+    friend = operation(me, [alone], 2, enrol(*device(me, 3)))
+    back = operation(me, [friend], 3, vouch(2))
+    unverified = [(first, "ok"), (thief, "ok"), (alone, "ok"), (friend, "ok"), (back, "ok")]
+    log("an unverified device verifies neither itself nor others", unverified,
+        [laptop, (2, "device 2", True, False), (3, "device 3", True, False)], [back])
+    saved = operation(me, [back], 1, vouch(2))
+    log("until a verified one vouches for it", unverified + [(saved, "ok")], [laptop, *both[1:2], (3, "device 3", True, True)], [saved])
+    write("identity/logs.json", "Device logs, spec/identity.md: operations in the order in which they come, what becomes of each, "
+          "and the devices then. A device's signing and HPKE keys are made from seeds of one byte.", logs, inception=me.inception)
+
+
+def epochs():
+    me = Person(bytes([9] * 32))
+    keeper, phone, laptop, thief = bytes([1] * 32), bytes([3] * 32), bytes([4] * 32), bytes([6] * 32)
+    s1, s2 = bytes([10] * 32), bytes([11] * 32)
+    space = derive("space id", public(keeper), public(me.keeper))
+    cases = []
+
+    def case(comment, b, expect="ok", kem=phone, **more):
+        cases.append({"comment": comment, "statement": b, "kem": kem, "expect": expect, **more})
+
+    first = statement(space, keeper, s1, [laptop, phone, me.kem])
+    case("the first epoch", first, epochs=[epoch_id(s1)], newest=epoch_id(s1))
+    case("opened with the recovery key", first, kem=me.kem, epochs=[epoch_id(s1)], newest=epoch_id(s1))
+    second = statement(space, keeper, s2, [phone], [s1])
+    case("a second epoch, which holds the secret of the first", second, epochs=sorted([epoch_id(s1), epoch_id(s2)]), newest=epoch_id(s2))
+    case("somebody to whom it was not sealed", first, "not-for-us", kem=thief)
+    case("a bit of the signature flipped", flip(first, -1, 0x10), "not-keeper")
+    case("another keeper, who signs it", statement(space, keeper, s1, [phone], stated=thief), "not-keeper")
+    case("the keeper's name, another's signature", statement(space, keeper, s1, [phone], signer=thief), "not-keeper")
+    case("signed by the recovery keeper, which does not state epochs in this version", statement(space, keeper, s1, [phone], stated=me.keeper), "not-keeper")
+    case("another space", statement(space, keeper, s1, [phone], elsewhere=bytes([7] * 32)), "not-keeper")
+    case("another secret than the one it is named by", statement(space, keeper, s1, [phone], inner=s2), "wrong-secret")
+    case("a secret of 31 bytes", statement(space, keeper, s1, [phone], inner=s1[:31]), "wrong-secret")
+    case("the write key of another secret", statement(space, keeper, s1, [phone], write=public(derive("epoch write key", s2))), "wrong-secret")
+    case("read and write key swapped", statement(space, keeper, s1, [phone], write=public(derive("epoch read key", s1)),
+                                               read=public(derive("epoch write key", s1))), "wrong-secret")
+    case("sealed for another purpose", statement(space, keeper, s1, [phone], info=b"musette epoch grant v1"), "not-for-us")
+    case("the earlier secrets sealed under another", statement(space, keeper, s1, [phone], box=bytes(64)), "wrong-secret")
+    case("the earlier secrets shorter than a nonce", statement(space, keeper, s1, [phone], box=bytes(23)), "malformed")
+    case("earlier secrets that are no grant", statement(space, keeper, s1, [phone], plain=b"\x06\x01"), "malformed")
+    a, b = sorted([epoch_id(s1), epoch_id(bytes([12] * 32))])
+    case("previous epochs out of order", statement(space, keeper, s2, [phone], previous=[b, a]), "malformed")
+    case("a previous epoch twice", statement(space, keeper, s2, [phone], previous=[a, a]), "malformed")
+    case("1,025 recipients", statement(space, keeper, s1, [], sealed=[bytes(32) + b"\x00"] * 1025), "malformed")
+    case("no recipient", statement(space, keeper, s1, []), "not-for-us")
+    case("without its signature", first[:-64], "malformed")
+    case("a byte too many", first[:-64] + b"\x00" + first[-64:], "not-canonical")
+    case("a commit's tag", b"\x05" + first[1:], "wrong-tag")
+    case("a newer version", b"\x04\x02" + first[2:], "newer")
+    write("epochs/statements.json", "Signed epoch statements, spec/epochs.md: decoded, checked against space and recovery keeper, opened with "
+          "the HPKE key whose seed is `kem`.", cases, space=space, recovery_keeper=public(me.keeper))
+
+    cases = []
+    info, where = b"musette epoch grant v1", bytes([5] * 32)
+
+    def given(comment, b, expect="ok", **more):
+        cases.append({"comment": comment, "sealed": b, "kem": phone, "context": where, "expect": expect, **more})
+
+    def to(plain, to=phone, info=info, where=where):
+        return hpke_seal(kem_public(to), info, where, plain, b"eph" + to)
+
+    ids = [epoch_id(s) for s in (s1, s2)]
+    good = grant([(s1, []), (s2, [ids[0]])], keeper)
+    given("two epochs and the keeper", to(good), epochs=sorted(ids), newest=ids[1], keeper=keeper)
+    given("without the keeper", to(grant([(s1, [])])), epochs=[ids[0]], newest=ids[0])
+    given("epochs that replace each other: the first by name is written under", to(grant([(s1, [ids[1]]), (s2, [ids[0]])])),
+          epochs=sorted(ids), newest=min(ids))
+    given("no epoch", to(grant([], keeper)), "malformed")
+    given("sealed to another device", to(good, to=laptop), "not-for-us")
+    given("of another pairing", to(good, where=bytes([6] * 32)), "not-for-us")
+    given("sealed for another purpose", to(good, info=b"musette epoch secret v1"), "not-for-us")
+    given("a bit flipped", flip(to(good), -1), "not-for-us")
+    given("a point of small order", bytes(32) + to(good)[32:], "not-for-us")
+    given("a byte too many", to(good + b"\x00"), "malformed")
+    given("a newer version", to(b"\x0d\x02" + good[2:]), "malformed")
+    given("something else", to(b"\x06\x01" + bytes(17)), "malformed")
+    write("epochs/grants.json", "Grants as they travel in a pairing, spec/epochs.md.", cases)
+
+
+def records():
+    space, secret, unknown = bytes([0x51] * 32), bytes([3] * 32), bytes([5] * 32)
+    document, blob, nonce = bytes([2] * 16), bytes([8] * 16), bytes([4] * 24)
+    me = Person(bytes([9] * 32))
+    head = name_of(b"head")
+    cases = []
+
+    def case(comment, b, expect="ok", **more):
+        cases.append({"comment": comment, "record": b, "expect": expect, **more})
+
+    def good(comment, payload):
+        case(comment, seal(space, secret, payload, nonce), payload=payload)
+
+    def bad(comment, payload, expect="malformed"):
+        case(comment, seal(space, secret, payload, nonce), expect)
+
+    hello = change(document, b"hello")
+    good("a change", hello)
+    good("a change of nothing: the same size", change(document, b""))
+    for size, comment in [(232, "the last that fits the smallest bucket"), (233, "the first that does not"), (1000, "a thousand bytes")]:
+        good(comment, change(document, bytes([7] * size)))
+    good("a chunk", chunk(blob, 0, b"x"))
+    first = commit(space, 1, 1, None, [head], [name_of(b"r")])
+    good("a commit", first)
+    good("a commit with a previous one, seen heads and chunks", commit(space, 1, 2, name_of(first), [head], [], seen=[name_of(b"s"), name_of(b"t")], chunks=[name_of(b"c")]))
+    good("a log operation", operation(me, [], None, enrol(*device(me, 1))))
+    good("a commit with 1,024 ids", commit(space, 1, 1, None, [head], [name_of(b"r")] * 1000, chunks=[name_of(b"c")] * 24))
+
+    record = seal(space, secret, hello, nonce)
+    case("nothing", b"", "malformed")
+    case("a suite that does not exist", b"\x00" + record[1:], "unknown-suite")
+    case("a later suite", b"\x03" + record[1:], "unknown-suite")
+    case("shorter than head and tag", record[:104], "malformed")
+    case("head and tag alone, of another plaintext", record[:105], "does-not-open")
+    case("another space", seal(bytes([0x52] * 32), secret, hello, nonce), "other-space")
+    case("moved to this space", b"\x01" + space + seal(bytes([0x52] * 32), secret, hello, nonce)[33:], "does-not-open")
+    case("an epoch that is not known", seal(space, unknown, hello, nonce), "unknown-epoch")
+    case("this epoch's name over another key", record[:65] + seal(space, unknown, hello, nonce)[65:], "does-not-open")
+    case("a bit of the nonce flipped", flip(record, 65), "does-not-open")
+    case("a bit of the ciphertext flipped", flip(record, 100), "does-not-open")
+    case("a bit of the tag flipped", flip(record, -1), "does-not-open")
+    case("a byte too many", record + b"\x00", "does-not-open")
+    case("a byte too few", record[:-1], "does-not-open")
+
+    def padded(comment, plaintext):
+        case(comment, seal(space, secret, b"", nonce, plain=plaintext), "malformed")
+
+    full = pad(hello)
+    padded("padding: none", full[:4 + len(hello)])
+    padded("padding: a byte short of the bucket", full[:-1])
+    padded("padding: the next bucket", full + bytes(bucket(257) - 256))
+    padded("padding: not zero", full[:-1] + b"\x01")
+    padded("padding: a length past the end", b"\xff\xff\xff\xff" + full[4:])
+    padded("padding: no room for a length", b"\x00\x00\x00")
+    padded("padding: empty", b"")
+    bad("a payload of nothing", b"")
+    bad("an inception is no payload", me.inception)
+    bad("an epoch is stated in the clear", b"\x04\x01" + bytes(300))
+    bad("a newer change", b"\x06\x02" + hello[2:])
+    bad("a byte behind the change", hello + b"\x00")
+    bad("a chunk of nothing", chunk(blob, 0, b""))
+    bad("commit: number 0", commit(space, 1, 0, None, [head], []))
+    bad("commit: number 1 with a previous one", commit(space, 1, 1, name_of(first), [head], []))
+    bad("commit: number 2 without a previous one", commit(space, 1, 2, None, [head], []))
+    bad("commit: 1,025 ids", commit(space, 1, 1, None, [head], [name_of(b"r")] * 1000, chunks=[name_of(b"c")] * 25))
+    bad("commit: seen out of order", commit(space, 1, 1, None, [head], [], seen=sorted([name_of(b"s"), name_of(b"t")], reverse=True), raw=True))
+    bad("commit: a head twice", commit(space, 1, 1, None, [head, head], []))
+    many = sorted(n.to_bytes(32, "big") for n in range(257))
+    bad("commit: 257 log heads", commit(space, 1, 1, None, many, []))
+    bad("commit: 257 seen", commit(space, 1, 1, None, [head], [], seen=many))
+    bad("commit: without its signature", first[:-64])
+    bad("commit: a newer one", b"\x05\x02" + first[2:])
+    write("records/records.json", "Sealed records, spec/records.md, opened in one space by somebody who knows one epoch.", cases, space=space, secret=secret)
+
+    counting = []
+    keeper = bytes([1] * 32)
+    space = derive("space id", public(keeper), public(me.keeper))
+    drawn = [0]
+
+    def sealed(payload):
+        drawn[0] += 1
+        return seal(space, secret, payload, drawn[0].to_bytes(24, "little"))
+
+    def count(comment, steps, counted, refused=()):
+        counting.append({"comment": comment, "records": steps, "counted": [name_of(c) for c in counted], "refused": list(refused)})
+
+    enrol1 = operation(me, [], None, enrol(*device(me, 1)))
+    enrol2 = operation(me, [enrol1], 1, enrol(*device(me, 2)))
+    log = [sealed(enrol1), sealed(enrol2)]
+    h1, h2 = [name_of(enrol1)], [name_of(enrol2)]
+    x, y, z = (sealed(change(document, b)) for b in (b"x", b"y", b"z"))
+    X, Y, Z = map(name_of, (x, y, z))
+    a1 = commit(space, 1, 1, None, h2, [X])
+    a2 = commit(space, 1, 2, name_of(a1), h2, [Y])
+    b1 = commit(space, 2, 1, None, h2, [Z], seen=[name_of(a1)])
+    A1, A2, B1 = map(sealed, (a1, a2, b1))
+    count("in order", log + [x, A1, y, A2, z, B1], [a1, a2, b1])
+    count("in the opposite order", [B1, z, A2, y, A1, x] + log[::-1], [a1, a2, b1])
+    count("every record twice", [r for r in log + [x, A1] for _ in "12"], [a1])
+    count("a commit sealed twice counts once", log + [x, A1, sealed(a1)], [a1])
+    count("a commit of nothing", log + [sealed(commit(space, 1, 1, None, h2, []))], [commit(space, 1, 1, None, h2, [])])
+    both = commit(space, 2, 1, None, h2, [X])
+    count("two commits that name one record", log + [x, A1, sealed(both)], [a1, both])
+    twice = commit(space, 1, 1, None, h2, [X, X])
+    count("one commit that names it twice", log + [x, sealed(twice)], [twice])
+    count("a change without a commit", log + [x], [])
+    count("waits: a record is missing", log + [A1], [])
+    count("waits: the previous commit is missing", log + [y, A2], [])
+    count("waits: a commit that it had seen is missing", log + [z, B1], [])
+    count("waits: the log that it had seen is missing", [log[0], x, A1], [])
+    count("refused: not signed by its device", log + [x, sealed(commit(space, 1, 1, None, h2, [X], signer=bytes([2] * 32)))], [], ["commit"])
+    count("refused: of another space", log + [x, sealed(commit(bytes([7] * 32), 1, 1, None, h2, [X]))], [], ["commit"])
+    count("refused: a device that is not enrolled", log + [x, sealed(commit(space, 3, 1, None, h2, [X]))], [], ["commit"])
+    count("refused: before its enrolment, by its own words", log + [x, sealed(commit(space, 2, 1, None, h1, [X]))], [], ["commit"])
+    count("refused: at no log heads at all", log + [x, sealed(commit(space, 1, 1, None, [], [X]))], [], ["commit"])
+    count("refused: names a log operation", log + [sealed(commit(space, 1, 1, None, h2, [name_of(log[0])]))], [], ["commit"])
+    count("refused: names a commit", log + [x, A1, sealed(commit(space, 1, 2, name_of(a1), h2, [name_of(A1)]))], [a1], ["commit"])
+    count("refused: names an epoch", log + [b"\x02" + statement(space, keeper, secret, [me.kem])]
+          + [sealed(commit(space, 1, 1, None, h2, [name_of(b"\x02" + statement(space, keeper, secret, [me.kem]))]))], [], ["commit"])
+    fork = commit(space, 1, 1, None, h2, [Y])
+    count("refused: a number used twice", log + [x, A1, y, sealed(fork)], [a1], ["fork"])
+    count("refused: another previous commit", log + [x, A1, y, sealed(commit(space, 1, 2, name_of(fork), h2, [Y]))], [a1], ["fork"])
+    count("refused: an epoch by a false keeper", [b"\x02" + statement(space, keeper, secret, [me.kem], stated=bytes([6] * 32))], [], ["epoch"])
+    count("refused: an enrolment by a device without the right", log + [sealed(operation(me, [enrol1], 2, enrol(*device(me, 3))))], [], ["operation"])
+    write("records/commits.json", "Records in the order in which they come, and which commits count then, in which order; spec/records.md. "
+          "A device's keys are made from seeds of one byte.", counting, inception=me.inception, space=space, secret=secret)
+
+
+def sessions():
+    space, secret, older = bytes([0x51] * 32), bytes([3] * 32), bytes([5] * 32)
+    binding, n1, n2 = bytes([0xB1] * 32), bytes([0xD1] * 32), bytes([0xE1] * 32)
+    seed1, seed2 = bytes([1] * 32), bytes([2] * 32)
+    dialer = Side("dialer", space, [secret], seed1, n1, n2, binding)
+    listener = Side("listener", space, [secret], seed2, n2, n1, binding)
+    cases = []
+
+    def session(comment, d, l, shared):
+        cases.append({"comment": comment, "dialer_secrets": d.secrets, "listener_secrets": l.secrets,
+                      "dialer": [d.hello(), d.marks(), d.proof(shared)], "listener": [l.hello(), l.marks(), l.proof(shared)]})
+
+    session("one shared epoch", dialer, listener, secret)
+    d = Side("dialer", space, [secret, older], seed1, n1, n2, binding)
+    session("the listener knows one of two", d, listener, secret)
+    l = Side("listener", space, [older, secret], seed2, n2, n1, binding)
+    session("two shared: the first by name", d, l, min(secret, older, key=epoch_id))
+    given = dict(space=space, binding=binding, dialer_device=seed1, listener_device=seed2, dialer_nonce=n1, listener_nonce=n2)
+    write("sessions/handshakes.json", "Whole handshakes, spec/sessions.md: what either side sends, in its order. `*_device` are seeds of "
+          "signing keys. All epochs are heads.", cases, **given)
+
+    cases = []
+    hello, marks, proof = listener.hello(), listener.marks(), listener.proof(secret)
+
+    def refuse(comment, frames, expect, to="dialer"):
+        cases.append({"comment": comment, "to": to, "frames": frames, "expect": expect})
+
+    me = public(seed2)
+    refuse("nothing", [b""], "malformed")
+    refuse("a pairing's tag", [b"\x09" + hello[1:]], "malformed")
+    refuse("a newer version", [b"\x0a\x02" + hello[2:]], "newer")
+    refuse("a message that does not exist", [b"\x0a\x01\x05"], "malformed")
+    refuse("a hello cut short", [hello[:-1]], "malformed")
+    refuse("a hello with a byte too many", [hello + b"\x00"], "malformed")
+    refuse("its own nonce, echoed", [dialer.hello()], "malformed")
+    refuse("hello twice", [hello, hello], "malformed")
+    refuse("marks before the hello", [marks], "malformed")
+    refuse("the proof before the marks", [hello, proof], "malformed")
+    refuse("a frontier before the proof", [hello, marks, frontier()], "malformed")
+    refuse("records before the proof", [hello, marks, records_frame([bytes([1] * 300)])], "malformed")
+    refuse("a frame of 513 bytes before the proof", [b"\x0a\x01\x01" + data(bytes(509))[:510]], "malformed")
+    refuse("no mark", [hello, b"\x0a\x01\x01\x00"], "unrecognised")
+    refuse("nine marks, the right one among them", [hello, b"\x0a\x01\x01" + listed([marks[4:]] + [bytes(16)] * 8)], "malformed")
+    refuse("marks of another epoch", [hello, Side("listener", space, [older], seed2, n2, n1, binding).marks()], "unrecognised")
+    refuse("its own marks, echoed", [hello, dialer.marks()], "unrecognised")
+    refuse("marks of another connection", [hello, Side("listener", space, [secret], seed2, n2, n1, bytes([0xB2] * 32)).marks()], "unrecognised")
+    refuse("marks of another space", [hello, Side("listener", bytes([0x52] * 32), [secret], seed2, n2, n1, binding).marks()], "unrecognised")
+    refuse("marks of an earlier session", [hello, Side("listener", space, [secret], seed2, n2, bytes([0xD2] * 32), binding).marks()], "unrecognised")
+    refuse("its own proof, echoed", [hello, marks, dialer.proof(secret)], "bad-proof")
+    refuse("a proof of another connection", [hello, marks, Side("listener", space, [secret], seed2, n2, n1, bytes([0xB2] * 32)).proof(secret)], "bad-proof")
+    refuse("a bit of the proof flipped", [hello, marks, flip(proof, -1)], "bad-proof")
+    refuse("the other role's signature, sealed for this one", [hello, marks, listener.proof(secret, transcript=dialer.transcript(secret, me))], "bad-proof")
+    refuse("a signature over another epoch", [hello, marks, listener.proof(secret, transcript=listener.transcript(older, me))], "bad-proof")
+    refuse("a signature over another device", [hello, marks, listener.proof(secret, transcript=listener.transcript(secret, public(seed1)))], "bad-proof")
+    refuse("who knows the epoch but not the device's key", [hello, marks, listener.proof(secret, signer=bytes([6] * 32))], "bad-proof")
+    weak = (1).to_bytes(32, "little")
+    refuse("a weak key as device", [hello, marks, listener.proof(secret, body=b"\x0f\x01" + weak + weak + bytes(32))], "bad-proof")
+    refuse("a proof with a byte too many", [hello, marks, listener.proof(secret, body=b"\x0f\x01" + me + bytes(65))], "malformed")
+    refuse("another structure in the proof's place", [hello, marks, listener.proof(secret, body=b"\x0e\x01" + me + bytes(64))], "malformed")
+    refuse("the listener, given the dialer's proof for its own role", [dialer.hello(), dialer.marks(), listener.proof(secret)], "bad-proof", "listener")
+    done = [hello, marks, proof]
+    refuse("the proof twice", done + [proof], "malformed")
+    refuse("a hello after the proof", done + [hello], "malformed")
+    low, high = bytes([1] * 32), bytes([2] * 32)
+    refuse("frontier: operations out of order", done + [frontier([high, low])], "malformed")
+    refuse("frontier: an operation twice", done + [frontier([low, low])], "malformed")
+    refuse("frontier: epochs out of order", done + [frontier([], [high, low])], "malformed")
+    refuse("frontier: chains out of order", done + [frontier([], [], [(high, 1, low), (low, 1, low)])], "malformed")
+    refuse("frontier: number 0", done + [frontier([], [], [(low, 0, low)])], "malformed")
+    many = [n.to_bytes(32, "big") for n in range(257)]
+    refuse("frontier: 257 operations", done + [frontier(many)], "malformed")
+    refuse("records: none", done + [b"\xff"], "malformed")
+    refuse("records: an empty one", done + [records_frame([b"a", b""])], "malformed")
+    refuse("records: a length cut short", done + [records_frame([b"a"]) + b"\x01\x00\x00"], "malformed")
+    refuse("records: one cut short", done + [records_frame([b"abc"])[:-1]], "malformed")
+    refuse("records: a length above 1 MiB", done + [b"\xff\x01\x00\x10\x00" + bytes(9)], "malformed")
+    for number, reason in enumerate(["malformed", "newer", "unrecognised", "bad-proof", "fork"]):
+        refuse(f"the other side refuses: {reason}", [b"\x0a\x01\x04" + bytes([number])], f"refused-by-peer: {reason}")
+    refuse("a reason that does not exist", [b"\x0a\x01\x04\x05"], "malformed")
+    write("sessions/refusals.json", "Frames fed to one side of the first handshake, and how its session ends; spec/sessions.md.", cases, **given, secret=secret)
+
+    frames = [
+        ("one record", done + [records_frame([b"abc"])], "records", [b"abc"]),
+        ("two records", done + [records_frame([b"abc", b"d"])], "records", [b"abc", b"d"]),
+        ("a frontier of nothing", done + [frontier()], "acknowledged", None),
+        ("a frontier", done + [frontier([low, high], [low], [(low, 1, high), (high, 300, low)])], "acknowledged", None),
+    ]
+    write("sessions/frames.json", "Frames that the dialer of the first handshake accepts; spec/sessions.md.",
+          [{"comment": c, "frames": f, "expect": e, **({"records": r} if r else {})} for c, f, e, r in frames], **given, secret=secret)
+
+
+if __name__ == "__main__":
+    for make in (encoding, identity, epochs, records, sessions):
+        make()

@@ -1,0 +1,247 @@
+"""Musette's formats, written from protocol/spec alone: a second implementation, for make.py."""
+
+import hashlib
+import hmac
+
+from blake3 import blake3
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_encrypt as xchacha
+from nacl.signing import SigningKey
+
+ORDER = 2**252 + 27742317777372353535851937790883648493
+PRIME = 2**255 - 19
+
+
+# ---- encoding.md
+
+def varint(n):
+    out = b""
+    while n >= 0x80:
+        out += bytes([n & 0x7F | 0x80])
+        n >>= 7
+    return out + bytes([n])
+
+
+def data(b):
+    return varint(len(b)) + b
+
+
+def listed(items):
+    return varint(len(items)) + b"".join(items)
+
+
+def option(b):
+    return b"\x00" if b is None else b"\x01" + b
+
+
+def context(purpose):
+    return f"musette 2026-11 {purpose} v1"
+
+
+def derive(purpose, *parts):
+    h = blake3(derive_key_context=context(purpose))
+    for part in parts:
+        h.update(len(part).to_bytes(8, "little"))
+        h.update(part)
+    return h.digest()
+
+
+def name_of(b):
+    return blake3(b).digest()
+
+
+def key(seed):
+    return SigningKey(seed)
+
+
+def public(seed):
+    return bytes(key(seed).verify_key)
+
+
+def sign(seed, message):
+    return key(seed).sign(message).signature
+
+
+def signed(seed, body):
+    return body + sign(seed, body)
+
+
+# ---- HPKE base mode, RFC 9180: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, ChaCha20-Poly1305
+
+KEM_SUITE = b"KEM\x00\x20"
+SUITE = b"HPKE\x00\x20\x00\x01\x00\x03"
+
+
+def extract(suite, salt, label, ikm):
+    return hmac.new(salt or bytes(32), b"HPKE-v1" + suite + label + ikm, hashlib.sha256).digest()
+
+
+def expand(suite, prk, label, info, length):
+    info = length.to_bytes(2, "big") + b"HPKE-v1" + suite + label + info
+    return hmac.new(prk, info + b"\x01", hashlib.sha256).digest()[:length]
+
+
+def kem_secret(seed):
+    prk = extract(KEM_SUITE, b"", b"dkp_prk", seed)
+    return X25519PrivateKey.from_private_bytes(expand(KEM_SUITE, prk, b"sk", b"", 32))
+
+
+def kem_public(seed):
+    return kem_secret(seed).public_key().public_bytes_raw()
+
+
+def hpke_seal(to, info, associated, plaintext, seed):
+    mine = kem_secret(seed)
+    sent = mine.public_key().public_bytes_raw()
+    dh = mine.exchange(X25519PublicKey.from_public_bytes(to))
+    shared = expand(KEM_SUITE, extract(KEM_SUITE, b"", b"eae_prk", dh), b"shared_secret", sent + to, 32)
+    schedule = b"\x00" + extract(SUITE, b"", b"psk_id_hash", b"") + extract(SUITE, b"", b"info_hash", info)
+    secret = extract(SUITE, shared, b"secret", b"")
+    nonce = expand(SUITE, secret, b"base_nonce", schedule, 12)
+    cipher = ChaCha20Poly1305(expand(SUITE, secret, b"key", schedule, 32))
+    return sent + data(cipher.encrypt(nonce, plaintext, associated))
+
+
+# ---- identity.md
+
+class Person:
+    def __init__(self, entropy):
+        self.entropy = entropy
+        self.root = derive("root signing key", entropy)
+        self.kem = derive("recovery hpke key", entropy)
+        self.keeper = derive("recovery keeper key", entropy)
+        self.body = b"\x01\x01" + public(self.root) + kem_public(self.kem) + public(self.keeper)
+        self.inception = signed(self.root, self.body)
+        self.id = derive("person id", self.inception)
+
+
+def certificate(person, device, kem, name, admin):
+    return person + device + kem + data(name.encode()) + bytes([admin])
+
+
+def consent(seed, body):
+    return sign(seed, b"\x02\x01" + body)
+
+
+def device(person, byte, admin=True, name=None, kem=None):
+    """An enrolment's action: device `byte` has its signing and HPKE keys from seeds of that byte."""
+    seed = bytes([byte] * 32)
+    body = certificate(person.id, public(seed), kem or kem_public(seed), name or f"device {byte}", admin)
+    return body, consent(seed, body)
+
+
+def enrol(body, signature, verified=True):
+    return b"\x00" + body + signature + bytes([verified])
+
+
+def vouch(byte):
+    return b"\x01" + public(bytes([byte] * 32))
+
+
+def operation(person, previous, author, action, seed=None, previous_raw=None):
+    """`author`: None is the root, a number that device."""
+    who = b"\x00" if author is None else b"\x01" + public(bytes([author] * 32))
+    seed = seed or (person.root if author is None else bytes([author] * 32))
+    heads = sorted(name_of(p) for p in previous) if previous_raw is None else previous_raw
+    return signed(seed, b"\x03\x01" + person.id + listed(heads) + who + action)
+
+
+# ---- epochs.md
+
+def epoch_id(secret):
+    return derive("epoch id", secret)
+
+
+def grant(epochs, keeper=None):
+    return b"\x0d\x01" + listed([s + listed(p) for s, p in epochs]) + option(keeper)
+
+
+def statement(space, keeper, secret, recipients, earlier=(), **bad):
+    epoch = bad.get("epoch", epoch_id(secret))
+    to = space + epoch
+    sealed = [hpke_seal(kem_public(r), bad.get("info", b"musette epoch secret v1"), to, bad.get("inner", secret), b"eph" + r)
+              for r in recipients]
+    nonce = bytes([0x77] * 24)
+    plain = bad.get("plain", grant([(s, []) for s in sorted(earlier, key=epoch_id)]))
+    box = nonce + xchacha(plain, to, nonce, derive("earlier epoch secrets", secret))
+    body = b"\x04\x01" + bad.get("elsewhere", space) + epoch
+    body += listed(bad.get("previous", sorted(epoch_id(s) for s in earlier)))
+    body += public(bad.get("stated", keeper))
+    body += bad.get("write", public(derive("epoch write key", secret)))
+    body += bad.get("read", public(derive("epoch read key", secret)))
+    body += listed(bad.get("sealed", sealed)) + data(bad.get("box", box))
+    return signed(bad.get("signer", bad.get("stated", keeper)), body)
+
+
+# ---- records.md
+
+def bucket(n):
+    n = max(n, 256)
+    e = n.bit_length() - 1
+    mask = (1 << (e - e.bit_length())) - 1
+    return (n + mask) & ~mask
+
+
+def pad(payload):
+    plain = len(payload).to_bytes(4, "little") + payload
+    return plain + bytes(bucket(len(plain)) - len(plain))
+
+
+def seal(space, secret, payload, nonce, plain=None, suite=1):
+    epoch = epoch_id(secret)
+    head = bytes([suite]) + space + epoch + nonce
+    return head + xchacha(pad(payload) if plain is None else plain, head, nonce, derive("record key", space, epoch, secret))
+
+
+def change(document, body):
+    return b"\x06\x01" + document + data(body)
+
+
+def chunk(blob, index, body):
+    return b"\x07\x01" + blob + varint(index) + data(body)
+
+
+def commit(space, byte, number, previous, heads, records, seen=(), chunks=(), signer=None, raw=False):
+    order = list if raw else sorted
+    body = b"\x05\x01" + space + public(bytes([byte] * 32)) + varint(number) + option(previous)
+    body += listed(order(seen)) + listed(order(heads)) + listed(records) + listed(chunks)
+    return signed(signer or bytes([byte] * 32), body)
+
+
+# ---- sessions.md
+
+class Side:
+    def __init__(self, role, space, secrets, seed, nonce, other_nonce, binding):
+        self.role, self.space, self.secrets, self.seed, self.binding = role, space, secrets, seed, binding
+        self.nonce = nonce
+        self.dialer, self.listener = (nonce, other_nonce) if role == "dialer" else (other_nonce, nonce)
+
+    def key(self, secret, purpose):
+        return derive("session recognition", secret, self.space, self.binding, self.dialer, self.listener,
+                      self.role.encode(), purpose)
+
+    def hello(self):
+        return b"\x0a\x01\x00" + self.nonce
+
+    def marks(self):
+        order = sorted(self.secrets, key=epoch_id)
+        return b"\x0a\x01\x01" + listed([self.key(s, b"mark")[:16] for s in order])
+
+    def transcript(self, secret, device):
+        role = b"\x00" if self.role == "dialer" else b"\x01"
+        return b"\x0e\x01" + role + self.binding + self.dialer + self.listener + self.space + epoch_id(secret) + device
+
+    def proof(self, secret, signer=None, transcript=None, body=None, seal_key=None):
+        me = public(self.seed)
+        signature = sign(signer or self.seed, transcript or self.transcript(secret, me))
+        plain = body or b"\x0f\x01" + me + signature
+        return b"\x0a\x01\x02" + data(xchacha(plain, b"", bytes(24), seal_key or self.key(secret, b"proof")))
+
+
+def frontier(operations=(), epochs=(), chains=()):
+    return b"\x0a\x01\x03" + listed(operations) + listed(epochs) + listed([d + varint(n) + c for d, n, c in chains])
+
+
+def records_frame(records):
+    return b"\xff" + b"".join(len(r).to_bytes(4, "little") + r for r in records)

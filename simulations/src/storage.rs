@@ -1,0 +1,233 @@
+//! A device's disk and what is opened from it.
+//!
+//! The disk outlives the replica on it: the simulator keeps a handle, fills it up, makes it refuse
+//! to sync, and cuts its power. Beside it lies what a node's index would hold: the commits that
+//! counted at some earlier position, from where the journal need not be read again.
+
+use std::{cell::RefCell, rc::Rc};
+
+use musette_protocol::{
+    id::RecordId,
+    journal::{
+        Disk, Journal, JournalError, JournalId, Location, Opening, Position, Recovery, SegmentNumber,
+        memory::{MemoryDisk, MemoryDiskError},
+    },
+    record::{OpenError, open},
+    replica::{Counted, Effects, Replica},
+};
+
+use crate::{
+    check::{Check, Violation},
+    dice::Dice,
+    person::Person,
+};
+
+/// A replica on a simulated disk.
+pub type SimReplica = Replica<SharedDisk>;
+
+/// A disk to which the simulator keeps a second handle.
+#[derive(Debug, Clone, Default)]
+pub struct SharedDisk(Rc<RefCell<MemoryDisk>>);
+
+/// Why a device could not do something.
+#[derive(Debug)]
+pub enum Trouble {
+    /// Its disk is full.
+    Full,
+    /// Its disk failed in a way after which it must start again.
+    Stopped,
+    /// Something does not hold.
+    Broken(Violation),
+}
+
+impl From<Violation> for Trouble {
+    fn from(violation: Violation) -> Self {
+        Self::Broken(violation)
+    }
+}
+
+impl From<JournalError<MemoryDiskError>> for Trouble {
+    fn from(error: JournalError<MemoryDiskError>) -> Self {
+        match error {
+            JournalError::Disk(MemoryDiskError::Full) => Self::Full,
+            JournalError::Disk(MemoryDiskError::SyncFailed) | JournalError::Failed => Self::Stopped,
+            error => Self::Broken(Violation::new(Check::Durability, format!("the journal: {error}"))),
+        }
+    }
+}
+
+/// What an index kept.
+#[derive(Debug, Clone)]
+pub struct Index {
+    /// Up to where the journal was read.
+    pub position: Position,
+    /// The commits that counted, in order.
+    pub counted: Vec<Counted>,
+    /// Records that no counted commit named.
+    pub uncounted: Vec<(RecordId, Location)>,
+}
+
+/// What opening gave.
+pub struct Opened {
+    /// The replica.
+    pub replica: SimReplica,
+    /// The commits that the index kept.
+    pub kept: Vec<Counted>,
+    /// What counts beyond them.
+    pub effects: Effects,
+    /// What the journal told.
+    pub recovery: Recovery,
+}
+
+/// A device's disk and index.
+#[derive(Debug)]
+pub struct Storage {
+    disk: SharedDisk,
+    journal: JournalId,
+    segment_len: u64,
+    durable: Option<Position>,
+    index: Option<Index>,
+}
+
+impl Storage {
+    /// An empty disk.
+    #[must_use]
+    pub fn new(journal: JournalId, segment_len: u64) -> Self {
+        Self { disk: SharedDisk::default(), journal, segment_len, durable: None, index: None }
+    }
+
+    /// Notes up to where a sync made the journal durable.
+    pub const fn note_durable(&mut self, position: Position) {
+        self.durable = Some(position);
+    }
+
+    /// Keeps an index.
+    pub fn keep_index(&mut self, index: Index) {
+        self.index = Some(index);
+    }
+
+    /// The index kept last.
+    #[must_use]
+    pub const fn index(&self) -> Option<&Index> {
+        self.index.as_ref()
+    }
+
+    /// Opens what is on the disk, from the index if there is one and it is to be used.
+    ///
+    /// # Errors
+    /// When the journal refuses: whatever befell the disk, it only lost what was not synced.
+    pub fn open(&self, person: &Person, with_index: bool) -> Result<Opened, Trouble> {
+        let index = self.index.as_ref().filter(|_| with_index);
+        let mut state = person.empty_state();
+        let (kept, uncounted) =
+            index.map_or((Vec::new(), Vec::new()), |index| (index.counted.clone(), index.uncounted.clone()));
+        kept.iter().for_each(|counted| state.restore(counted));
+        let opening = Opening {
+            from: index.map(|index| index.position),
+            known_durable: self.durable,
+            segment_len: self.segment_len,
+            ..Opening::new(self.journal)
+        };
+        let (keyring, mut beyond, mut unopened) = (person.keyring(), Effects::default(), None);
+        let (journal, recovery) =
+            Journal::open(self.disk.clone(), &opening, &mut |id, location, bytes| match open(
+                bytes,
+                person.space(),
+                &keyring,
+            ) {
+                Ok(payload) => beyond.extend(state.insert(id, location, payload)),
+                Err(error) => unopened = Some(error),
+            })?;
+        check_opened(unopened)?;
+        let mut replica = Replica::new(state, journal);
+        let mut effects = Effects::default();
+        for (record, location) in uncounted {
+            match replica.read_payload(location)? {
+                Ok(payload) => effects.extend(replica.reinsert(record, location, payload)),
+                Err(error) => check_opened(Some(error))?,
+            }
+        }
+        beyond.extend(effects);
+        Ok(Opened { replica, kept, effects: beyond, recovery })
+    }
+
+    /// Cuts the power: what was not synced may be gone, or torn.
+    pub fn power_cut(&self, dice: &mut Dice) {
+        self.disk.0.borrow_mut().power_cut(&mut |bound| dice.below(bound));
+    }
+
+    /// Leaves room for so many more bytes.
+    ///
+    /// # Panics
+    /// Never: a disk in memory lists its own files.
+    pub fn fill(&self, room: u64) {
+        let mut disk = self.disk.0.borrow_mut();
+        let segments = disk.segments().expect("a disk in memory lists its files");
+        let used: u64 = segments.into_iter().filter_map(|segment| disk.len(segment).ok()).sum();
+        disk.set_byte_budget(Some(used + room));
+    }
+
+    /// Lets so many more syncs succeed.
+    pub fn fail_syncs_after(&self, syncs: u64) {
+        self.disk.0.borrow_mut().fail_syncs_after(Some(syncs));
+    }
+
+    /// The disk syncs again.
+    pub fn repair(&self) {
+        self.disk.0.borrow_mut().fail_syncs_after(None);
+    }
+
+    /// The disk has room again.
+    pub fn make_room(&self) {
+        self.disk.0.borrow_mut().set_byte_budget(None);
+    }
+}
+
+/// Only records that opened are ever stored, and the keys do not change.
+fn check_opened(unopened: Option<OpenError>) -> Result<(), Violation> {
+    match unopened {
+        Some(error) => Err(Violation::new(Check::Durability, format!("a stored record: {error}"))),
+        None => Ok(()),
+    }
+}
+
+impl Disk for SharedDisk {
+    type Error = MemoryDiskError;
+
+    fn segments(&mut self) -> Result<Vec<SegmentNumber>, MemoryDiskError> {
+        self.0.borrow_mut().segments()
+    }
+
+    fn create(&mut self, segment: SegmentNumber) -> Result<(), MemoryDiskError> {
+        self.0.borrow_mut().create(segment)
+    }
+
+    fn len(&mut self, segment: SegmentNumber) -> Result<u64, MemoryDiskError> {
+        self.0.borrow_mut().len(segment)
+    }
+
+    fn read(
+        &mut self,
+        segment: SegmentNumber,
+        offset: u64,
+        buffer: &mut [u8],
+    ) -> Result<(), MemoryDiskError> {
+        self.0.borrow_mut().read(segment, offset, buffer)
+    }
+
+    fn append(&mut self, segment: SegmentNumber, bytes: &[u8]) -> Result<(), MemoryDiskError> {
+        self.0.borrow_mut().append(segment, bytes)
+    }
+
+    fn sync(&mut self, segment: SegmentNumber) -> Result<(), MemoryDiskError> {
+        self.0.borrow_mut().sync(segment)
+    }
+
+    fn truncate(&mut self, segment: SegmentNumber, len: u64) -> Result<(), MemoryDiskError> {
+        self.0.borrow_mut().truncate(segment, len)
+    }
+
+    fn remove(&mut self, segment: SegmentNumber) -> Result<(), MemoryDiskError> {
+        self.0.borrow_mut().remove(segment)
+    }
+}

@@ -1,0 +1,113 @@
+//! A disk that fills up.
+
+use std::{fs, path::Path, process::Command};
+
+use musette_tests::{
+    linkedin, need, turns,
+    world::{Device, World},
+};
+use serde_json::Value;
+
+/// A small disk of its own. It goes when this is dropped.
+struct Disk<'a>(&'a Path);
+
+impl<'a> Disk<'a> {
+    fn new(path: &'a Path, size: &str) -> Self {
+        fs::create_dir(path).unwrap();
+        mount(&["-t", "tmpfs", "-o", &format!("size={size},mode=700"), "musette-test", path.to_str().unwrap()]);
+        Self(path)
+    }
+
+    fn grow(&self, size: &str) {
+        mount(&["-o", &format!("remount,size={size}"), self.0.to_str().unwrap()]);
+    }
+}
+
+impl Drop for Disk<'_> {
+    fn drop(&mut self) {
+        drop(Command::new("umount").arg("--lazy").arg(self.0).status());
+    }
+}
+
+fn mount(args: &[&str]) {
+    let output = Command::new("mount").args(args).output().unwrap();
+    assert!(output.status.success(), "mount {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn many_connections() -> String {
+    let row = |number: u32| {
+        format!("Given{number},Family{number},https://www.linkedin.com/in/p{number},,Firm {number},Role,05 Sep 2016")
+    };
+    linkedin::connections(&(0..12_000).map(row).collect::<Vec<_>>())
+}
+
+fn shows(device: &Device, id: &str) -> bool {
+    device.json(&["show", id])["fields"]["title"] == "Before"
+}
+
+fn contacts(list: &Value) -> usize {
+    list["items"].as_array().unwrap().iter().filter(|item| item["kind"] == "contact").count()
+}
+
+#[test]
+fn a_full_disk_loses_nothing_and_works_again_with_room() {
+    if !need::privileges(&["mount", "umount"]) {
+        return;
+    }
+    let _turn = turns::shared();
+    let world = World::new();
+    let path = world.path().join("disk");
+    let disk = Disk::new(&path, "6m");
+    let laptop = world.device("laptop").with_home(&path.join("home"));
+    laptop.init();
+    let id = laptop.add(&["note", "title=Before"]);
+    let many = world.file("Connections.csv", many_connections());
+    let many = many.to_str().unwrap();
+
+    // In process.
+    laptop.refuses(&["import", many], 1, "disk-full");
+    assert!(shows(&laptop, &id));
+    let large = world.file("large.bin", vec![7; 8 << 20]);
+    laptop.refuses(&["attach", &id, large.to_str().unwrap()], 1, "disk-full");
+    assert!(laptop.json(&["show", &id]).get("attachments").is_none());
+
+    // Through a node, which must go on: what it refused was not written.
+    disk.grow("7m");
+    let landed = contacts(&laptop.list());
+    let node = laptop.up();
+    laptop.refuses(&["import", many], 1, "disk-full");
+    assert!(shows(&laptop, &id));
+    assert!(contacts(&laptop.list()) >= landed, "what had landed stays");
+    disk.grow("200m");
+    let after = laptop.add(&["note", "title=Before"]);
+    assert!(shows(&laptop, &after));
+    laptop.run(&["attach", &id, large.to_str().unwrap()]).ok();
+    node.stop();
+
+    laptop.run(&["import", many]).ok();
+    let list = laptop.list();
+    assert_eq!(contacts(&list), 12_000);
+    let orphans = laptop.json(&["doctor"]);
+    assert!(orphans["checks"].as_array().unwrap().iter().all(|check| check["ok"] == true), "{orphans}");
+    fs::remove_dir_all(laptop.home().join("index")).unwrap();
+    assert_eq!(laptop.list(), list);
+    let batches = laptop.json(&["import", "list"]);
+    assert!(batches["batches"].as_array().is_some_and(|batches| !batches.is_empty()), "{batches}");
+}
+
+#[test]
+fn a_home_that_finds_no_room_at_all_says_so() {
+    if !need::privileges(&["mount", "umount"]) {
+        return;
+    }
+    let _turn = turns::shared();
+    let world = World::new();
+    let path = world.path().join("disk");
+    let disk = Disk::new(&path, "4k");
+    let laptop = world.device("laptop").with_home(&path.join("home"));
+    let line = ["init", "--name", "E", "--device", "laptop", "--no-passphrase"];
+    laptop.refuses(&line, 1, "disk-full");
+    disk.grow("20m");
+    laptop.run(&line).ok();
+    laptop.add(&["note", "title=Mine"]);
+}

@@ -1,0 +1,159 @@
+//! Homes that cannot be opened, or not now.
+
+use std::fs;
+
+use musette_tests::{
+    turns,
+    wait::PATIENCE,
+    world::{LOOPBACK, World},
+};
+
+#[test]
+fn a_wrong_passphrase_opens_nothing_and_changes_nothing() {
+    let _turn = turns::shared();
+    let world = World::new();
+    let laptop = world.device("laptop");
+    let right = world.file("right", "correct horse\n");
+    let wrong = world.file("wrong", "incorrect horse\n");
+    let (right, wrong) = (right.to_str().unwrap(), wrong.to_str().unwrap());
+    laptop.run(&["init", "--name", "E", "--device", "laptop", "--passphrase-file", right]).ok();
+    let id = laptop.json(&["--passphrase-file", right, "add", "note", "title=Mine"])["id"].as_str().unwrap().to_owned();
+    assert!(!laptop.home().join("key").exists());
+    let vault = fs::read(laptop.home().join("vault")).unwrap();
+    laptop.refuses(&["--passphrase-file", wrong, "list"], 4, "wrong-passphrase");
+    laptop.refuses(&["--passphrase-file", wrong, "up"], 4, "wrong-passphrase");
+    laptop.refuses(&["list"], 4, "passphrase-needed");
+    laptop.refuses(&["up"], 4, "passphrase-needed");
+    assert!(fs::read(laptop.home().join("vault")).unwrap() == vault);
+    let node = laptop.up_with(&[&["--passphrase-file", right], &LOOPBACK[..]].concat());
+    // The running node is open already.
+    assert_eq!(laptop.json(&["show", &id])["fields"]["title"], "Mine");
+    node.stop();
+}
+
+#[test]
+fn a_home_from_a_newer_version_is_left_alone() {
+    let _turn = turns::shared();
+    let world = World::new();
+    let laptop = world.first_device("laptop");
+    let id = laptop.add(&["note", "title=Mine"]);
+    let path = laptop.home().join("musette.json");
+    let text = fs::read_to_string(&path).unwrap();
+    let newer = text.replacen("\"format\": 1", "\"format\": 99", 1);
+    assert_ne!(newer, text);
+    fs::write(&path, &newer).unwrap();
+    laptop.refuses(&["list"], 7, "home-newer");
+    laptop.refuses(&["up"], 7, "home-newer");
+    laptop.refuses(&["doctor", "--rebuild"], 7, "home-newer");
+    assert_eq!(fs::read_to_string(&path).unwrap(), newer);
+    fs::write(&path, text).unwrap();
+    assert_eq!(laptop.json(&["show", &id])["fields"]["title"], "Mine");
+}
+
+#[test]
+fn a_home_has_one_owner_at_a_time() {
+    let _turn = turns::shared();
+    let world = World::new();
+    let laptop = world.first_device("laptop");
+    let node = laptop.up();
+    let up: Vec<&str> = [&["up"], &LOOPBACK[..]].concat();
+    laptop.refuses(&up, 6, "home-in-use");
+    // The refused one must not have taken the socket away.
+    let id = laptop.add(&["note", "title=Mine"]);
+    assert_eq!(node.api.items().len(), 1);
+    laptop.refuses(&["init", "--name", "X", "--device", "x", "--no-passphrase"], 1, "home-exists");
+    node.stop();
+    assert_eq!(laptop.json(&["show", &id])["fields"]["title"], "Mine");
+}
+
+#[test]
+fn a_command_cannot_open_a_home_that_somebody_holds() {
+    let _turn = turns::shared();
+    let world = World::new();
+    let laptop = world.first_device("laptop");
+    // Whoever runs it has another runtime folder: over ssh, or another session. The socket is
+    // not found, the lock is.
+    let node = laptop.up();
+    let elsewhere = world.path().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    let mut command = laptop.command(&["--json", "list"]);
+    command.env("XDG_RUNTIME_DIR", &elsewhere);
+    let run = musette_tests::process::Process::start(command, laptop.new_log(&["list"])).wait(PATIENCE).exits(6);
+    assert_eq!(run.json()["error"]["code"], "home-in-use");
+    node.stop();
+    laptop.run(&["list"]).ok();
+}
+
+#[test]
+fn no_home_is_said_with_what_to_do() {
+    let _turn = turns::shared();
+    let world = World::new();
+    let nobody = world.device("nobody");
+    for args in [&["list"][..], &["status"], &["doctor"], &["device", "invite"], &["import", "x.zip"]] {
+        nobody.refuses(args, 1, "no-home");
+    }
+    assert!(!nobody.home().exists(), "asking makes no home");
+    // Without a terminal and without flags `up` works all the same, and says what it chose.
+    let node = nobody.up();
+    let said = node.stop().stderr;
+    assert!(said.contains("recovery"), "{said}");
+    assert_eq!(nobody.json(&["status"])["vault"], "key-file");
+    assert_eq!(nobody.json(&["recovery", "show"])["words"].as_array().map(Vec::len), Some(24));
+}
+
+#[test]
+fn a_damaged_vault_is_not_a_wrong_passphrase() {
+    let _turn = turns::shared();
+    let world = World::new();
+    let laptop = world.first_device("laptop");
+    laptop.add(&["note", "title=Mine"]);
+    let path = laptop.home().join("vault");
+    let sound = fs::read(&path).unwrap();
+    for len in [0, 1, 8, 40, 87, sound.len() / 2, sound.len() - 1] {
+        fs::write(&path, &sound[..len]).unwrap();
+        laptop.refuses(&["list"], 7, "vault-damaged");
+    }
+    let mut flipped = sound.clone();
+    flipped[sound.len() - 20] ^= 4;
+    fs::write(&path, flipped).unwrap();
+    laptop.refuses(&["up"], 7, "vault-damaged");
+    fs::write(&path, &sound).unwrap();
+
+    let key = laptop.home().join("key");
+    let kept = fs::read(&key).unwrap();
+    fs::remove_file(&key).unwrap();
+    laptop.refuses(&["list"], 7, "vault-damaged");
+    fs::write(&key, kept).unwrap();
+    assert_eq!(laptop.list()["items"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn a_damaged_configuration_names_the_line() {
+    let _turn = turns::shared();
+    let world = World::new();
+    let laptop = world.first_device("laptop");
+    let path = laptop.home().join("musette.json");
+    fs::write(&path, "{\n  \"format\": 1,\n  \"listen\": [\n}\n").unwrap();
+    laptop.refuses(&["list"], 1, "config-damaged");
+    let said = laptop.run(&["list"]).exits(1).stderr;
+    assert!(said.contains("line 4"), "{said}");
+    fs::remove_file(path).unwrap();
+    laptop.run(&["list"]).ok();
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_by_name() {
+    let _turn = turns::shared();
+    let world = World::new();
+    let laptop = world.first_device("laptop");
+    laptop.refuses(&["add", "nonsense", "title=x"], 1, "unknown-kind");
+    laptop.refuses(&["add", "note", "colour=x"], 1, "unknown-field");
+    laptop.refuses(&["add", "note", "date=yesterday"], 1, "bad-date");
+    laptop.refuses(&["show", "aaaaaaaa"], 1, "not-found");
+    laptop.refuses(&["show", "aa"], 1, "id-too-short");
+    laptop.run(&["add", "note"]).exits(2);
+    laptop.run(&["add", "note", "title"]).exits(2);
+    laptop.run(&["frobnicate"]).exits(2);
+    laptop.run(&["up", "--listen", "nowhere"]).exits(2);
+    assert_eq!(laptop.list()["items"].as_array().map(Vec::len), Some(0));
+}
