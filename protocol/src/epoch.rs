@@ -396,9 +396,9 @@ mod tests {
             let mut body = statement.body().clone();
             let (write, read) = (body.write, body.read);
             if swapped {
-                body.write = read
+                body.write = read;
             } else {
-                body.read = write
+                body.read = write;
             }
             assert_eq!(Signed::new(body, &keeper()).open(&phone).unwrap_err(), EpochError::WrongSecret);
         }

@@ -391,7 +391,7 @@ def records():
         return seal(space, secret, payload, drawn[0].to_bytes(24, "little"))
 
     def count(comment, steps, counted, refused=()):
-        counting.append({"comment": comment, "records": steps, "counted": [name_of(c) for c in counted], "refused": list(refused)})
+        counting.append({"comment": comment, "records": steps, "counted": sorted(name_of(c) for c in counted), "refused": list(refused)})
 
     enrol1 = operation(me, [], None, enrol(*device(me, 1)))
     enrol2 = operation(me, [enrol1], 1, enrol(*device(me, 2)))
@@ -431,7 +431,7 @@ def records():
     count("refused: another previous commit", log + [x, A1, y, sealed(commit(space, 1, 2, name_of(fork), h2, [Y]))], [a1], ["fork"])
     count("refused: an epoch by a false keeper", [b"\x02" + statement(space, keeper, secret, [me.kem], stated=bytes([6] * 32))], [], ["epoch"])
     count("refused: an enrolment by a device without the right", log + [sealed(operation(me, [enrol1], 2, enrol(*device(me, 3))))], [], ["operation"])
-    write("records/commits.json", "Records in the order in which they come, and which commits count then, in which order; spec/records.md. "
+    write("records/commits.json", "Records in the order in which they come, and which commits count then; spec/records.md. "
           "A device's keys are made from seeds of one byte.", counting, inception=me.inception, space=space, secret=secret)
 
 

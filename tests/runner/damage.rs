@@ -9,7 +9,7 @@ use std::{
 
 use musette_tests::{
     turns,
-    wait::{PATIENCE, until},
+    wait::{PATIENCE, until, until_seen},
     world::{Device, World, await_same_list},
 };
 use serde_json::Value;
@@ -98,8 +98,9 @@ fn another_device_gives_back_what_was_damaged() {
     let (laptop_node, phone_node) = (laptop.up(), phone.up());
     until(PATIENCE, "everything is back", || (laptop_node.api.items().len() == 10).then_some(()));
     assert_eq!(by_id(&laptop.list()), before);
-    until(PATIENCE, "it writes again", || {
-        (laptop.run(&["add", "note", "title=After"]).code == Some(0)).then_some(())
+    until_seen(PATIENCE, "it writes again", || {
+        let run = laptop.run(&["add", "note", "title=After"]);
+        if run.code == Some(0) { Ok(()) } else { Err(format!("{}\n{}", run.stderr, laptop_node.api.get("/v1/status"))) }
     });
     await_same_list(&laptop_node, &phone_node);
     laptop_node.await_agreement("phone");

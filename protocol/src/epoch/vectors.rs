@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use super::*;
-use crate::testkit::{assert_mostly_refusals, decode_code, file, hex, hex_array, hex_list, secret, text, to_hex};
+use crate::testkit::{
+    assert_mostly_refusals, decode_code, file, hex, hex_array, hex_list, secret, text, to_hex,
+};
 
 const fn code(error: &EpochError) -> &'static str {
     match error {
@@ -21,7 +23,8 @@ fn assert_holds(keyring: &Keyring, case: &Value) {
 }
 
 fn open(given: &Value, case: &Value) -> Result<Keyring, &'static str> {
-    let statement = Signed::<EpochStatement>::from_bytes(&hex(case, "statement")).map_err(|error| decode_code(&error))?;
+    let statement =
+        Signed::<EpochStatement>::from_bytes(&hex(case, "statement")).map_err(|error| decode_code(&error))?;
     let space = SpaceId::from_bytes(hex_array(given, "space"));
     let recovery_keeper = VerifyingKey::from_bytes(hex_array(given, "recovery_keeper"));
     statement.check(&space, &recovery_keeper).map_err(|error| code(&error))?;
@@ -34,7 +37,12 @@ fn statements() {
     assert_mostly_refusals(&cases);
     for case in cases {
         let outcome = open(&given, &case);
-        assert_eq!(outcome.as_ref().map_or_else(|code| *code, |_| "ok"), text(&case, "expect"), "{}", case["comment"]);
+        assert_eq!(
+            outcome.as_ref().map_or_else(|code| *code, |_| "ok"),
+            text(&case, "expect"),
+            "{}",
+            case["comment"]
+        );
         if let Ok(keyring) = outcome {
             assert_holds(&keyring, &case);
         }

@@ -88,7 +88,8 @@ fn machines(case: &Value) -> (Joiner, Inviter, Invitation) {
         device: DeviceId::from_bytes(hex_array(case, "inviter_device")),
         admin: case["admin"].as_bool().unwrap(),
     };
-    let joiner = Joiner::new(ticket(), channel(), device(case), &secret(case, "joiner_entropy"), now).unwrap();
+    let joiner =
+        Joiner::new(ticket(), channel(), device(case), &secret(case, "joiner_entropy"), now).unwrap();
     let inviter = Inviter::new(channel(), statement, &secret(case, "inviter_entropy"), now).unwrap();
     (joiner, inviter, Invitation::new(ticket()))
 }

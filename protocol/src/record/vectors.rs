@@ -7,7 +7,9 @@ use crate::{
     crypto::secret::Secret32,
     identity::person::Inception,
     replica::{Ingested, Refusal},
-    testkit::{assert_mostly_refusals, bytes, file, hex, hex_array, hex_list, replica, secret, state, text, to_hex},
+    testkit::{
+        assert_mostly_refusals, bytes, file, hex, hex_array, hex_list, replica, secret, state, text, to_hex,
+    },
 };
 
 const fn code(error: &OpenError) -> &'static str {
@@ -30,7 +32,12 @@ fn records() {
     for case in cases {
         let record = hex(&case, "record");
         let outcome = open(&record, &space, &keyring);
-        assert_eq!(outcome.as_ref().map_or_else(code, |_| "ok"), text(&case, "expect"), "{}", case["comment"]);
+        assert_eq!(
+            outcome.as_ref().map_or_else(code, |_| "ok"),
+            text(&case, "expect"),
+            "{}",
+            case["comment"]
+        );
         if let Ok(payload) = outcome {
             assert_eq!(to_hex(encode_payload(&payload).as_slice()), text(&case, "payload"));
             let nonce = record[65..HEADER_LEN].try_into().unwrap();
@@ -64,7 +71,9 @@ fn commits() {
         let ingested = ingest(&given, &hex_list(&case, "records"));
         assert_eq!(ingested.unopened, [], "{}", case["comment"]);
         let counted = ingested.effects.counted.iter();
-        let counted: Vec<Vec<u8>> = counted.map(|newly| newly.counted.commit.as_bytes().to_vec()).collect();
+        let mut counted: Vec<Vec<u8>> =
+            counted.map(|newly| newly.counted.commit.as_bytes().to_vec()).collect();
+        counted.sort_unstable();
         assert_eq!(counted, hex_list(&case, "counted"), "{}", case["comment"]);
         let refused: Vec<&str> = ingested.effects.refused.iter().map(refusal_code).collect();
         assert_eq!(serde_json::to_value(refused).unwrap(), case["refused"], "{}", case["comment"]);

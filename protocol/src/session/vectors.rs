@@ -24,7 +24,11 @@ impl Side {
         let inception = Recovery::from_entropy(&Secret32::from_bytes([9; 32])).incept();
         let state = state(&inception, SpaceId::from_bytes(hex_array(given, "space")), secrets);
         Self {
-            session: Session::new(role, hex_array(given, "binding"), hex_array(given, &format!("{name}_nonce"))),
+            session: Session::new(
+                role,
+                hex_array(given, "binding"),
+                hex_array(given, &format!("{name}_nonce")),
+            ),
             replica: replica(state),
             key: SigningKey::from_secret(&secret(given, &format!("{name}_device"))),
         }
