@@ -470,7 +470,6 @@ error-port-in-use = Another program uses the port of { $address }.
 hint-port-in-use = Choose another with --listen; 0 takes any free port.
 error-attachment-not-found = This item has no attachment "{ $name }".
 hint-attachment-not-found = To see them: musette show ID
-error-unsupported-platform = Musette does not run on Windows yet. Linux and macOS are fine.
 error-permission-denied = This is not allowed here.
 hint-permission-denied = Check who owns the home folder.
 error-bad-request = The request makes no sense to this node.

@@ -498,7 +498,6 @@ error-port-in-use = Un autre programme utilise le port de { $address }.
 hint-port-in-use = Choisissez-en un autre avec --listen ; 0 prend un port libre.
 error-attachment-not-found = Cet élément n’a pas de pièce jointe « { $name } ».
 hint-attachment-not-found = Pour les voir : musette show ID
-error-unsupported-platform = Musette ne fonctionne pas encore sous Windows. Linux et macOS conviennent.
 error-permission-denied = Ce n’est pas permis ici.
 hint-permission-denied = Vérifiez à qui appartient le dossier.
 error-bad-request = Ce nœud ne comprend pas la demande.

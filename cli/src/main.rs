@@ -42,12 +42,7 @@ fn main() -> ExitCode {
     locale::choose(locale::Language::from_surroundings(&arguments));
     panics::install();
     let output = Output::new(&arguments);
-    let result = if cfg!(windows) {
-        Err(Failure::new("unsupported-platform"))
-    } else {
-        run(arguments, output.clone())
-    };
-    ExitCode::from(match result {
+    ExitCode::from(match run(arguments, output.clone()) {
         Ok(exit) => exit.code(),
         Err(failure) => failure.report(&output),
     })

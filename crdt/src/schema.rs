@@ -2,7 +2,7 @@
 //!
 //! A [`Kind`] is a constant: its fields, their shapes, its names in French and English, how
 //! guarded it is by default. The list of them is in [`crate::items`]; this module has the types,
-//! the fields that every kind shares, and the one place where raw input becomes a [`Value`]:
+//! the fields that every kind shares, and the one place where raw input becomes a [`Value`](crate::value::Value):
 //! [`parse_field`]. Whatever went through it needs no second check.
 
 use std::{fmt, str::FromStr};

@@ -1,10 +1,13 @@
 //! The I/O shell around the pure core: journal, index, vault, network, local API.
 //!
-//! One thread owns the store ([`driver`]); everything else asks it. The command line uses the same
+//! One thread owns the store (`driver`); everything else asks it. The command line uses the same
 //! handlers as a program on the local socket: over HTTP when a node runs, in process when none does
 //! ([`client`]).
 
-pub mod api;
+#[cfg(windows)]
+compile_error!("Musette does not run on Windows yet. Linux and macOS are fine.");
+
+mod api;
 pub mod client;
 mod clock;
 mod config;

@@ -1,4 +1,4 @@
-//! The one encoding: a type tag, a version, then [postcard](https://postcard.jamesmunns.com/wire-format).
+//! The one encoding (`protocol/spec/encoding.md`): a type tag, a version, then [postcard](https://postcard.jamesmunns.com/wire-format).
 //!
 //! Postcard accepts some byte strings that it would never write (an over-long varint, a `bool` in
 //! a wider integer), which would let one statement have two hashes. So [`decode`] encodes again
@@ -31,7 +31,7 @@ pub enum Tag {
     Pairing = 9,
     /// `session` messages
     Session = 10,
-    /// `journal` frames' payloads
+    /// Reserved: the journal has a magic and a version of its own.
     Journal = 11,
     /// The vault's contents
     Vault = 12,

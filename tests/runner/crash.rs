@@ -168,6 +168,10 @@ impl Crasher {
             spin_loop();
         }
         node.kill();
+        if let Asked::Attachment(name) = &asked {
+            // Half a gigabyte in the end, otherwise.
+            std::fs::remove_file(self.world.path().join("files").join(name)).unwrap();
+        }
         match pending.answer() {
             Ok(_) => self.acknowledge(asked),
             Err(Failed::Gone(_)) => self.inside += u32::from(self.device.journal_len() > before),

@@ -14,6 +14,7 @@ mod homes;
 mod idempotent;
 mod index;
 mod pairing;
+mod recovery;
 mod strange_files;
 mod trace;
 mod two_devices;

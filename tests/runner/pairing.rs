@@ -69,21 +69,35 @@ fn words_let_a_device_in_and_wrong_ones_do_not() {
     laptop.refuses(&["device", "confirm", wrong], 1, "words-mismatch");
     assert!(!phone.home().join("vault").exists(), "nothing is given away before the words are confirmed");
     assert_eq!(laptop.json(&["device", "list"])["devices"].as_array().map(Vec::len), Some(1));
-    // A third guess is not granted; a person who mistyped twice invites again.
-    laptop.run(&["device", "confirm", &shown.to_uppercase()]);
-    let run = joining.wait(PATIENCE);
-    if run.code == Some(0) {
-        assert!(verified(&laptop));
-    } else {
-        let joining = start_join(&phone, &laptop.ticket(&[]), &[]);
-        let shown = words(&joining);
-        until(PATIENCE, "it waits for words", || (node.api.get("/v1/pairing")["state"] == "confirm").then_some(()));
-        laptop.run(&["device", "confirm", &shown]).ok();
-        joining.wait(PATIENCE).ok();
-        assert!(verified(&laptop));
-    }
+    laptop.run(&["device", "confirm", &shown.to_uppercase()]).ok();
+    joining.wait(PATIENCE).ok();
+    assert!(verified(&laptop));
     assert_eq!(phone.json(&["show", &id])["fields"]["title"], "Bonjour");
     assert!(!laptop.notices().contains(&"device-unverified".to_owned()));
+    node.stop();
+}
+
+#[test]
+fn who_guesses_the_words_is_sent_away() {
+    let _turn = turns::shared();
+    let world = World::new();
+    let (laptop, phone) = (world.first_device("laptop"), world.device("phone"));
+    let node = laptop.up();
+    let joining = start_join(&phone, &laptop.ticket(&[]), &["--json"]);
+    let shown = words(&joining);
+    until(PATIENCE, "it waits for words", || {
+        (node.api.get("/v1/pairing")["state"] == "confirm").then_some(())
+    });
+    let guesses = (0..10).find(|_| {
+        laptop.run(&["device", "confirm", "anchor anchor anchor"]).exits(1);
+        node.api.get("/v1/pairing")["state"] == "failed"
+    });
+    assert!(guesses.is_some_and(|guess| guess < 5), "guessing goes on");
+    let refused = joining.wait(PATIENCE).exits(1).json();
+    assert!(refused["error"]["code"].is_string(), "{refused}");
+    assert!(!phone.home().join("vault").exists());
+    laptop.refuses(&["device", "confirm", &shown], 1, "no-pairing");
+    assert_eq!(laptop.json(&["device", "list"])["devices"].as_array().map(Vec::len), Some(1));
     node.stop();
 }
 

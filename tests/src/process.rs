@@ -64,11 +64,16 @@ pub struct Process {
 
 impl Process {
     /// Starts it. Its stderr goes to a file, as a log would; its stdout stays in memory.
-    pub fn start(mut command: Command, stderr: PathBuf) -> Self {
+    pub fn start(command: Command, stderr: PathBuf) -> Self {
+        Self::start_with_input(command, Stdio::null(), stderr)
+    }
+
+    /// Starts it with something to read.
+    pub fn start_with_input(mut command: Command, stdin: impl Into<Stdio>, stderr: PathBuf) -> Self {
         let line = format!("{command:?}").replace('"', "");
         let file = fs::File::create(&stderr).unwrap();
         let mut child = command
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(file)
             .spawn()

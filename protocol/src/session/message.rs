@@ -26,7 +26,7 @@ pub enum Message {
     },
     /// Which device the sender is, sealed under a key of a shared epoch.
     Proof {
-        /// A sealed [`super::handshake::Proof`].
+        /// Device and signature, sealed: see `protocol/spec/sessions.md`.
         sealed: Vec<u8>,
     },
     /// What the sender holds durably.

@@ -1,0 +1,47 @@
+//! The recovery words: shown, checked by asking, then gone from the device.
+
+use std::{fs::File, os::unix::fs::PermissionsExt as _};
+
+use musette_tests::{
+    process::Process,
+    search::Needle,
+    turns,
+    wait::PATIENCE,
+    world::{Device, World},
+};
+
+fn check(device: &Device, answers: &std::path::Path) -> musette_tests::process::Run {
+    let args = ["--json", "recovery", "check"];
+    Process::start_with_input(device.command(&args), File::open(answers).unwrap(), device.new_log(&args))
+        .wait(PATIENCE)
+}
+
+#[test]
+fn the_words_are_checked_and_then_kept_nowhere() {
+    let _turn = turns::shared();
+    let world = World::new();
+    let laptop = world.device("laptop");
+    let paper = world.path().join("paper");
+    let init = ["init", "--name", "E", "--device", "laptop", "--no-passphrase", "--recovery-out"];
+    laptop.run(&[&init[..], &[paper.to_str().unwrap()]].concat()).ok();
+    assert_eq!(paper.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let written = std::fs::read_to_string(&paper).unwrap();
+    let words = laptop.json(&["recovery", "show"]);
+    let words: Vec<&str> = words["words"].as_array().unwrap().iter().filter_map(|word| word.as_str()).collect();
+    assert_eq!(written.split_whitespace().collect::<Vec<_>>(), words);
+    assert!(laptop.notices().contains(&"recovery-unchecked".to_owned()));
+
+    let swapped = format!("1 {}\n2 {}\n3 {}\n", words[0], words[1], if words[2] == "zoo" { "zone" } else { "zoo" });
+    let refused = check(&laptop, &world.file("swapped", swapped)).exits(1).json();
+    assert_eq!(refused["error"]["code"], "recovery-mismatch");
+    let right = format!("20 {}\n2 {}\n7 {}\n", words[19], words[1], words[6]);
+    check(&laptop, &world.file("right", right)).ok();
+    assert!(!laptop.notices().contains(&"recovery-unchecked".to_owned()));
+    laptop.refuses(&["recovery", "show"], 1, "recovery-not-held");
+    // Not in the clear, at any rate: neither the line nor half of it.
+    for half in [words[..12].join(" "), words[12..].join(" ")] {
+        let found = Needle::new(&half).find_below(laptop.root());
+        assert!(found.is_empty(), "{found:?}");
+    }
+    laptop.refuses(&[&init[..], &[paper.to_str().unwrap()]].concat(), 1, "file-exists");
+}
