@@ -92,7 +92,7 @@ pub fn create(home: &Home, person_name: &str, device_name: &str, vault: &VaultCh
         recovery_checked: false,
         words: Default::default(),
         addresses: Default::default(),
-        healing: false,
+        healing: Default::default(),
     };
     let (device, device_key) = (keys.device_id(), keys.device_key());
     let log = DeviceLog::new(person, inception.body());
@@ -593,7 +593,7 @@ impl Joining<'_> {
             recovery_checked: false,
             words: Default::default(),
             addresses: Default::default(),
-            healing: false,
+            healing: Default::default(),
         };
         let lock = empty_home(self.home)?;
         begin_home(self.home, lock, keys, &self.options.vault, |store| {

@@ -291,7 +291,7 @@ impl LettingIn {
         let driver = &self.network.driver;
         driver
             .run(move |store| {
-                let (device, kem) = (certificate.device, certificate.kem);
+                let (device, kem, admin) = (certificate.device, certificate.kem, certificate.admin);
                 enrol(store, Action::Enrol { certificate, device_signature, verified })?;
                 if let (false, Some(words)) = (verified, words) {
                     store.change_keys(|keys| {
@@ -299,7 +299,9 @@ impl LettingIn {
                     })?;
                 }
                 let operations = store.state().log().in_order().iter().map(|one| one.to_bytes()).collect();
-                let grant = store.keys().epochs.seal(&kem, &context, &entropy::secret());
+                let epochs = store.keys().epochs.duplicate();
+                let epochs = if admin { epochs } else { epochs.without_keeper() };
+                let grant = epochs.seal(&kem, &context, &entropy::secret());
                 let grant = grant.map_err(|_| Error::new("pairing-broken"))?;
                 Ok(Welcome { space: *store.state().space(), operations, grant })
             })

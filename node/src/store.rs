@@ -268,7 +268,7 @@ impl Store {
 
     /// Appends writes and lets them count. Durable after [`Store::commit`].
     fn write(&mut self, writes: Vec<Write>, at_hand: Vec<(DocumentId, Document)>) -> Result<()> {
-        if self.keys.healing {
+        if !self.keys.healing.is_empty() {
             return Err(Error::new("healing"));
         }
         let effects = self
@@ -330,9 +330,15 @@ impl Store {
             Err(error) => return Ok(Err(error)),
         };
         if let Some(SessionEvent::Records(records)) = &event {
-            let ingested = self.replica.ingest(records).map_err(write_error)?;
+            let Some(peer) = session.peer() else { return Ok(Err(SessionError::Malformed)) };
+            let ingested = self.replica.ingest(&peer, records).map_err(write_error)?;
             self.unsynced |= ingested.new_records > 0;
-            session.ingested(&ingested);
+            if let Err(error) = session.ingested(&ingested) {
+                return Ok(Err(error));
+            }
+            if ingested.from_stranger > 0 {
+                tracing::warn!(records = ingested.from_stranger, "a device that is not enrolled sent records");
+            }
             for error in &ingested.unopened {
                 tracing::warn!(%error, "a record of a peer was refused");
             }

@@ -240,6 +240,12 @@ impl Grant {
         }
     }
 
+    /// The same for a device that may not state epochs.
+    #[must_use]
+    pub fn without_keeper(self) -> Self {
+        Self { keeper: None, ..self }
+    }
+
     /// The same with the keeper's seed.
     #[must_use]
     pub fn with_keeper(self, keeper: Secret32) -> Self {

@@ -57,7 +57,12 @@ pub struct Ingested {
     pub new_records: usize,
     /// Records that did not open, and why.
     pub unopened: Vec<OpenError>,
+    /// Records that were left aside because the peer is not enrolled.
+    pub from_stranger: usize,
 }
+
+/// A record, its name, and what it holds.
+type Prepared = ((RecordId, Vec<u8>), Payload);
 
 /// The end of a device's chain, to which commits are added.
 struct Link {
@@ -237,38 +242,63 @@ impl<D: Disk> Replica<D> {
         self.append(vec![(sealed, payload)])
     }
 
-    /// Opens what a peer sent and appends what is new. Durable after [`Replica::sync`].
+    /// Opens what the device `peer` sent and appends what is new. Durable after [`Replica::sync`].
     ///
     /// # Errors
     /// When the storage fails; the replica is then unchanged. A bad record is no error of ours: it
     /// is told in [`Ingested`], and the others land.
-    pub fn ingest(&mut self, records: &[Vec<u8>]) -> Result<Ingested, WriteError<D::Error>> {
+    pub fn ingest(&mut self, peer: &DeviceId, records: &[Vec<u8>]) -> Result<Ingested, WriteError<D::Error>> {
         let mut ingested = Ingested::default();
-        let mut prepared = Vec::with_capacity(records.len());
+        let (mut statements, mut data) = (Vec::new(), Vec::new());
         let mut fresh = HashSet::new();
         for record in records {
-            if record.len() > MAX_RECORD_LEN {
-                ingested.unopened.push(OpenError::Malformed);
-                continue;
-            }
-            let payload = match open(record, self.state.space(), self.state.keyring()) {
+            let opened = if record.len() > MAX_RECORD_LEN {
+                Err(OpenError::Malformed)
+            } else {
+                open(record, self.state.space(), self.state.keyring())
+            };
+            let payload = match opened {
                 Ok(payload) => payload,
                 Err(error) => {
                     ingested.unopened.push(error);
                     continue;
                 }
             };
-            if let Payload::Commit(commit) = &payload {
-                ingested.commits.push((commit.body().device, commit.body().number));
-            }
             let id = record_id(record);
-            if !self.state.holds(&id) && fresh.insert(id) {
-                prepared.push(((id, record.clone()), payload));
-            }
+            let is_new = !self.state.holds(&id) && fresh.insert(id);
+            let list = if matches!(payload, Payload::Operation(_) | Payload::Epoch(_)) {
+                &mut statements
+            } else {
+                &mut data
+            };
+            list.push((((id, record.clone()), payload), is_new));
         }
-        ingested.new_records = prepared.len();
-        ingested.effects = self.append(prepared)?;
+        self.take_in(statements, &mut ingested)?;
+        // Who knows an epoch's secret but is not enrolled may show why it should be, and nothing
+        // else: it could fill the disk with records that never count.
+        if self.state.log().devices().contains_key(peer) {
+            self.take_in(data, &mut ingested)?;
+        } else {
+            ingested.from_stranger = data.len();
+        }
         Ok(ingested)
+    }
+
+    fn take_in(
+        &mut self,
+        opened: Vec<(Prepared, bool)>,
+        ingested: &mut Ingested,
+    ) -> Result<(), WriteError<D::Error>> {
+        let commits = opened.iter().filter_map(|((_, payload), _)| match payload {
+            Payload::Commit(commit) => Some((commit.body().device, commit.body().number)),
+            _ => None,
+        });
+        ingested.commits.extend(commits);
+        let new: Vec<Prepared> =
+            opened.into_iter().filter(|(_, is_new)| *is_new).map(|(one, _)| one).collect();
+        ingested.new_records += new.len();
+        ingested.effects.extend(self.append(new)?);
+        Ok(())
     }
 
     /// Makes everything appended so far durable.
@@ -293,10 +323,7 @@ impl<D: Disk> Replica<D> {
         Ok((record_id(&record), record))
     }
 
-    fn append(
-        &mut self,
-        prepared: Vec<((RecordId, Vec<u8>), Payload)>,
-    ) -> Result<Effects, WriteError<D::Error>> {
+    fn append(&mut self, prepared: Vec<Prepared>) -> Result<Effects, WriteError<D::Error>> {
         let records: Vec<&[u8]> = prepared.iter().map(|((_, record), _)| record.as_slice()).collect();
         let locations = self.journal.append(&records)?;
         let mut effects = Effects::default();

@@ -25,7 +25,7 @@ use crate::{
     id::{DeviceId, EpochId, OperationId},
     journal::{Disk, JournalError, Location},
     limits::{FRAME_TARGET_LEN, MAX_FRAME_LEN, MAX_FRONTIER_ENTRIES, MAX_HANDSHAKE_FRAME_LEN},
-    replica::{Ingested, Replica, State},
+    replica::{Ingested, Refusal, Replica, State},
 };
 
 pub mod frontier;
@@ -214,11 +214,18 @@ impl Session {
     }
 
     /// Tells that records of [`Event::Records`] were ingested and are durable.
-    pub fn ingested(&mut self, ingested: &Ingested) {
+    ///
+    /// # Errors
+    /// When the other side leaves more commits waiting than an honest one would.
+    pub fn ingested(&mut self, ingested: &Ingested) -> Result<(), SessionError> {
+        if ingested.effects.refused.contains(&Refusal::TooManyPending) {
+            return Err(SessionError::Malformed);
+        }
         for (device, number) in &ingested.commits {
             self.note_given(*device, *number);
         }
         self.frontier_due = true;
+        Ok(())
     }
 
     fn note_given(&mut self, device: DeviceId, number: u64) {
@@ -227,8 +234,9 @@ impl Session {
     }
 
     /// Asks for the frontier to be sent again: every few minutes, as a safety net.
-    pub const fn refresh(&mut self) {
+    pub fn refresh(&mut self) {
         self.frontier_due = true;
+        self.last_frontier = None;
     }
 
     /// The frame to send next, or `None` when there is nothing to say. Everything in it is durable

@@ -2,14 +2,19 @@
 //!
 //! Commits behind the damage wait for what it took. Another device sends that again, by itself:
 //! this device's frontier says what it lacks. Until then nothing is signed here, because the chain
-//! would go on below numbers that this device used before. Where there is no other device, or once
-//! one has given all it has, what is still waiting is committed anew: the changes are there, only
-//! their commits are not.
+//! would go on below numbers that this device used before. Where there was no other device, or once
+//! one of those there were has given all it has, what still waits is committed anew: the changes are
+//! there, only their commits are not.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 use musette_protocol::{
     crypto::aead::NONCE_LEN,
+    id::DeviceId,
     journal::{Journal, JournalId, Opening},
 };
 
@@ -75,16 +80,16 @@ fn remove_dir(dir: &Path) -> Result<()> {
 impl Store {
     /// Notes that records may be missing.
     pub(super) fn begin_healing(&mut self) -> Result<()> {
-        self.change_keys(|keys| keys.healing = true)?;
-        let alone = self.state().log().devices().len() <= 1;
-        if alone { self.finish_healing() } else { Ok(()) }
+        let mut others: BTreeSet<DeviceId> = self.state().log().devices().into_keys().collect();
+        others.remove(&self.device());
+        if others.is_empty() {
+            return self.finish_healing();
+        }
+        self.change_keys(|keys| keys.healing = others)
     }
 
     /// Commits what still waits; this device may sign again.
     pub(super) fn finish_healing(&mut self) -> Result<()> {
-        if !self.keys.healing {
-            return Ok(());
-        }
         let orphans = self.state().orphans().len();
         let effects = self
             .replica
@@ -93,7 +98,7 @@ impl Store {
         self.unsynced = true;
         self.apply(effects, Vec::new());
         self.commit()?;
-        self.change_keys(|keys| keys.healing = false)?;
+        self.change_keys(|keys| keys.healing.clear())?;
         let args = BTreeMap::from([("records", orphans.to_string())]);
         self.notices.push(Notice { code: "healed", args });
         Ok(())

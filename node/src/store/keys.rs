@@ -1,6 +1,6 @@
 //! What the vault holds: everything that must not lie on the disk in the clear, and is not content.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use musette_protocol::{
     codec::{Encoded, Tag},
@@ -36,9 +36,10 @@ pub(crate) struct Keys {
     pub words: BTreeMap<DeviceId, [u16; 3]>,
     /// Addresses at which other devices were reached last.
     pub addresses: BTreeMap<DeviceId, Vec<String>>,
-    /// Set while records may be missing after damage was skipped: nothing is signed until another
-    /// device has filled the gaps, or one number could be signed twice.
-    pub healing: bool,
+    /// The other devices there were when damage was skipped. While it is not empty, records may be
+    /// missing, and nothing is signed until one of these devices has filled the gaps: one number
+    /// could be signed twice.
+    pub healing: BTreeSet<DeviceId>,
 }
 
 impl Encoded for Keys {

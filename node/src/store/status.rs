@@ -96,6 +96,10 @@ impl Store {
     }
 
     pub(super) fn note_frontier(&mut self, device: DeviceId, frontier: Frontier) -> Result<()> {
+        // Who knows a secret of ours but is not enrolled has no say in what is where.
+        if !self.state().log().devices().contains_key(&device) {
+            return Ok(());
+        }
         let peer = self.peers.by_device.entry(device).or_default();
         peer.last_seen = Some(clock::now());
         if peer.frontier.as_ref() == Some(&frontier) {
@@ -104,7 +108,8 @@ impl Store {
         let caught_up = frontier.is_covered_by(self.replica.state());
         peer.frontier = Some(frontier);
         self.dirty.any = true;
-        if caught_up { self.finish_healing() } else { Ok(()) }
+        let heals = caught_up && self.keys().healing.contains(&device);
+        if heals { self.finish_healing() } else { Ok(()) }
     }
 
     /// Whether all that a device said it holds is held here.
@@ -214,7 +219,7 @@ impl Store {
         if self.keys().recovery.is_some() {
             notices.push(plain("recovery-unchecked"));
         }
-        if self.keys().healing {
+        if !self.keys().healing.is_empty() {
             notices.push(plain("healing"));
         }
         for device in self.state().log().devices().values().filter(|device| !device.verified) {

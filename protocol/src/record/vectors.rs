@@ -8,7 +8,8 @@ use crate::{
     identity::person::Inception,
     replica::{Ingested, Refusal},
     testkit::{
-        assert_mostly_refusals, bytes, file, hex, hex_array, hex_list, replica, secret, state, text, to_hex,
+        assert_mostly_refusals, bytes, device, file, hex, hex_array, hex_list, replica, secret, state, text,
+        to_hex,
     },
 };
 
@@ -61,7 +62,8 @@ fn ingest(given: &Value, records: &[Vec<u8>]) -> Ingested {
     let inception = Signed::<Inception>::from_bytes(&bytes(text(given, "inception"))).unwrap();
     let secrets: Vec<Secret32> = vec![secret(given, "secret")];
     let mut replica = replica(state(&inception, SpaceId::from_bytes(hex_array(given, "space")), secrets));
-    replica.ingest(records).unwrap()
+    // The peer is the device that the log enrols first.
+    replica.ingest(&device(1), records).unwrap()
 }
 
 #[test]

@@ -97,9 +97,9 @@ fn run(left: &mut Device, right: &mut Device, sessions: &mut [Session; 2]) -> Re
             if let Some(Event::Records(records)) =
                 receiver.handle_frame(&frame, to.replica.state(), &to.key)?
             {
-                let ingested = to.replica.ingest(&records).unwrap();
+                let ingested = to.replica.ingest(&receiver.peer().unwrap(), &records).unwrap();
                 assert!(ingested.unopened.is_empty());
-                receiver.ingested(&ingested);
+                receiver.ingested(&ingested)?;
                 outcome.counted.extend(ingested.effects.counted);
             }
         }
@@ -205,6 +205,33 @@ fn who_knows_the_epoch_but_no_enrolled_key_is_sent_nothing() {
 }
 
 #[test]
+fn who_is_not_enrolled_fills_no_disk() {
+    let (mut laptop, _) = laptop_and_phone();
+    let mut thief = device(4, 9, 7);
+    let change = Change { document: DocumentId::from_bytes([1; 16]), bytes: vec![0; 1000] };
+    let nonce = &mut || [9; 24];
+    drop(thief.replica.write(vec![Write::Change(change)], &thief.key, nonce).unwrap());
+    let location = thief.replica.state().locations()[0];
+    let record = thief.replica.read(location).unwrap();
+    let before = laptop.replica.journal().bytes();
+    let ingested = laptop.replica.ingest(&id(4), std::slice::from_ref(&record)).unwrap();
+    assert_eq!((ingested.new_records, ingested.from_stranger), (0, 1));
+    assert_eq!(laptop.replica.journal().bytes(), before);
+    let ingested = laptop.replica.ingest(&id(2), &[record]).unwrap();
+    assert_eq!(ingested.new_records, 1, "an enrolled device may send it");
+}
+
+#[test]
+fn a_refresh_says_the_frontier_again() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    let mut sessions = open_sessions([[5; 32]; 2]);
+    run(&mut laptop, &mut phone, &mut sessions).unwrap();
+    sessions[0].refresh();
+    let outcome = run(&mut laptop, &mut phone, &mut sessions).unwrap();
+    assert_eq!(outcome.frames, 1);
+}
+
+#[test]
 fn who_is_refused_is_told_why_and_sent_nothing_more() {
     let (mut laptop, mut phone) = laptop_and_phone();
     let mut sessions = open_sessions([[5; 32]; 2]);
@@ -269,7 +296,7 @@ fn a_record_sent_twice_in_one_frame_is_stored_once() {
     let (mut laptop, mut phone) = laptop_and_phone();
     let record = laptop.replica.state().locations()[0];
     let record = laptop.replica.read(record).unwrap();
-    let ingested = phone.replica.ingest(&[record.clone(), record]).unwrap();
+    let ingested = phone.replica.ingest(&id(1), &[record.clone(), record]).unwrap();
     assert_eq!(ingested.new_records, 1);
 }
 
