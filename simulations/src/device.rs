@@ -12,7 +12,10 @@ use musette_protocol::{
     id::{DeviceId, DocumentId, RecordId},
     record::{Change, Payload},
     replica::{Counted, Effects, Ingested, State, Subject, Write, WriteError},
-    session::{Event, Frontier, Session, SessionError},
+    session::{
+        Event, Frontier, Session, SessionError,
+        message::{Message, frame_of_message},
+    },
     time::Timestamp,
 };
 
@@ -235,7 +238,7 @@ impl Device {
             ledger.note_commit(&newly.counted);
             self.waiting.push(Acknowledged::of(&newly.counted, std::mem::take(&mut markers)));
         }
-        if self.breakage == Some(Breakage::AcknowledgeBeforeFsync) {
+        if self.is_broken(Breakage::AcknowledgeBeforeFsync) {
             self.acknowledged.append(&mut self.waiting);
         }
         for newly in effects.counted {
@@ -282,14 +285,17 @@ impl Device {
             Ok(_) => return Ok((Handled::Other, None)),
             Err(error) => return Ok((Handled::Ended(error), None)),
         };
-        if self.breakage == Some(Breakage::IgnoreWhenBusy) && self.dirty {
+        if self.is_broken(Breakage::IgnoreWhenBusy) && self.dirty {
             return Ok((Handled::Other, None));
         }
+        let Some(peer) = session.peer() else { return Ok((Handled::Other, None)) };
         let records = self.lose_some(records);
-        let mut ingested = self.replica().ingest(&records).map_err(write_trouble)?;
+        let mut ingested = self.replica().ingest(&peer, &records).map_err(write_trouble)?;
         self.dirty |= ingested.new_records > 0;
-        session.ingested(&ingested);
-        if self.breakage == Some(Breakage::CountUncommitted) {
+        if let Err(error) = session.ingested(&ingested) {
+            return Ok((Handled::Ended(error), None));
+        }
+        if self.is_broken(Breakage::CountUncommitted) {
             self.merge_uncommitted()?;
         }
         let refused = std::mem::take(&mut ingested.effects.refused);
@@ -299,7 +305,7 @@ impl Device {
     }
 
     fn lose_some(&self, mut records: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
-        if self.breakage == Some(Breakage::LoseRecords) {
+        if self.is_broken(Breakage::LoseRecords) {
             records.retain(|record| record.last().is_none_or(|byte| byte % 16 != 0));
         }
         records
@@ -323,13 +329,13 @@ impl Device {
     /// Whether all it holds is durable, and frames may leave.
     #[must_use]
     pub fn may_send(&self) -> bool {
-        self.is_on() && (!self.dirty || self.breakage == Some(Breakage::SendBeforeFsync))
+        self.is_on() && (!self.dirty || self.is_broken(Breakage::SendBeforeFsync))
     }
 
-    /// Whether it sends each frame of records twice: [`Breakage::SendTwice`].
+    /// Whether it does this wrong on purpose.
     #[must_use]
-    pub fn sends_twice(&self) -> bool {
-        self.breakage == Some(Breakage::SendTwice)
+    pub fn is_broken(&self, breakage: Breakage) -> bool {
+        self.breakage == Some(breakage)
     }
 
     /// The next frame for a session's peer, checked.
@@ -340,6 +346,10 @@ impl Device {
         let Some(bytes) = session.poll_frame(self.replica())? else { return Ok(None) };
         let frame = Frame::read(&bytes)?;
         self.durable.check(&frame, &mut self.told)?;
+        if matches!(frame, Frame::Frontier(_)) && self.is_broken(Breakage::AnnounceNothing) {
+            let nothing = Frontier { operations: Vec::new(), epochs: Vec::new(), chains: Vec::new() };
+            return Ok(Some((frame_of_message(&Message::Frontier(nothing)), frame)));
+        }
         Ok(Some((bytes, frame)))
     }
 
@@ -348,10 +358,10 @@ impl Device {
     /// # Errors
     /// When the disk refuses: then the device must stop.
     pub fn sync(&mut self) -> Result<usize, Trouble> {
-        if self.breakage != Some(Breakage::SkipFsync) {
+        if !self.is_broken(Breakage::SkipFsync) {
             self.replica().sync()?;
-            self.note_durable();
         }
+        self.note_durable();
         self.dirty = false;
         let acknowledged = self.waiting.len();
         self.acknowledged.append(&mut self.waiting);
@@ -398,7 +408,7 @@ impl Device {
                 Some(change) => change.bytes,
                 None => self.read_change(item.location)?,
             };
-            if self.breakage == Some(Breakage::SkipMerge) && item.record.as_bytes()[0] < 16 {
+            if self.is_broken(Breakage::SkipMerge) && item.record.as_bytes()[0] < 16 {
                 continue;
             }
             if let Some(document) = self.loaded.get_mut(&id) {

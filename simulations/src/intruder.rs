@@ -28,6 +28,7 @@ use crate::{
     check::{Check, Violation, authenticity::Ledger, ensure},
     device::Device,
     dice::Dice,
+    options::Breakage,
     person::{Person, device_id},
     storage::Trouble,
 };
@@ -123,6 +124,10 @@ pub fn thief(device: &mut Device, person: &Person, dice: &mut Dice, ledger: &Led
     ensure(theirs.peer().is_some(), Check::Intrusion, || {
         "the thief's handshake is not the real one".to_owned()
     })?;
+    if device.is_broken(Breakage::EnrolAnybody) {
+        let operation = person.enrol(device.state().log(), Some(device.key()), &intruder.key);
+        device.write_statements(vec![Payload::Operation(operation)], dice, ledger)?;
+    }
     for _ in 0..dice.between(1, 5) {
         let frame = if dice.one_in(8) {
             frame_of_message(&Message::Frontier(forged_frontier(&before, dice)))

@@ -2,6 +2,8 @@
 
 use clap::{Parser, ValueEnum};
 
+use crate::check::Check;
+
 /// Runs simulated devices of one person through faults, and checks that nothing is lost, forged or
 /// left apart.
 #[derive(Debug, Clone, Parser)]
@@ -27,7 +29,7 @@ pub struct Options {
 /// What the simulated shell around the protocol does wrong on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Breakage {
-    /// Never sync, and say that all is durable.
+    /// Never sync, and take everything for durable.
     SkipFsync,
     /// Send what was written without waiting for its sync.
     SendBeforeFsync,
@@ -43,4 +45,26 @@ pub enum Breakage {
     SendTwice,
     /// Ignore what a peer sends while the own disk is busy.
     IgnoreWhenBusy,
+    /// Tell peers that nothing is held here.
+    AnnounceNothing,
+    /// Enrol whoever knows the epoch's secret.
+    EnrolAnybody,
+}
+
+impl Breakage {
+    /// The checks that may notice first.
+    #[must_use]
+    pub const fn noticed_by(self) -> &'static [Check] {
+        match self {
+            Self::SkipFsync => &[Check::Durability, Check::SentIsKept],
+            Self::SendBeforeFsync => &[Check::Sending],
+            Self::AcknowledgeBeforeFsync => &[Check::Durability],
+            Self::LoseRecords | Self::IgnoreWhenBusy => &[Check::Convergence],
+            Self::SkipMerge => &[Check::Agreement, Check::Convergence],
+            Self::CountUncommitted => &[Check::Agreement, Check::Convergence, Check::Authenticity],
+            Self::SendTwice => &[Check::Termination],
+            Self::AnnounceNothing => &[Check::SecondSync],
+            Self::EnrolAnybody => &[Check::Intrusion],
+        }
+    }
 }

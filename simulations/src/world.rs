@@ -411,7 +411,7 @@ impl World {
             Ok(None) => return Ok(false),
             Err(trouble) => return self.suffer(sender, trouble).map(|()| false),
         };
-        let twice = device.sends_twice() && matches!(frame, Frame::Records(_));
+        let twice = device.is_broken(Breakage::SendTwice) && matches!(frame, Frame::Records(_));
         connection.exchanges[side].check(&frame)?;
         if twice {
             connection.exchanges[side].check(&frame)?;

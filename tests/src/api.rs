@@ -95,12 +95,30 @@ impl Api {
         if answer.status == 200 { Ok(bytes) } else { Err(refusal(&bytes)) }
     }
 
+    /// Follows an answer that does not end, such as the events.
+    pub fn follow(&self, path: &str) -> Result<Lines, Failed> {
+        let answer = self.send("GET", path, None)?.read()?;
+        Ok(Lines(BufReader::new(answer.body)))
+    }
+
     /// All items, archived ones too.
     pub fn items(&self) -> Vec<Value> {
         match self.get("/v1/items?all=true")["items"].take() {
             Value::Array(items) => items,
             other => panic!("items are a list, not {other}"),
         }
+    }
+}
+
+/// JSON lines as they come.
+pub struct Lines(BufReader<Box<dyn Read>>);
+
+impl Lines {
+    /// Waits for the next one.
+    pub fn next_line(&mut self) -> io::Result<Value> {
+        let mut line = String::new();
+        self.0.read_line(&mut line)?;
+        serde_json::from_str(&line).map_err(io::Error::other)
     }
 }
 
