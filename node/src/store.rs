@@ -337,7 +337,10 @@ impl Store {
                 return Ok(Err(error));
             }
             if ingested.from_stranger > 0 {
-                tracing::warn!(records = ingested.from_stranger, "a device that is not enrolled sent records");
+                tracing::warn!(
+                    records = ingested.from_stranger,
+                    "a device that is not enrolled sent records"
+                );
             }
             for error in &ingested.unopened {
                 tracing::warn!(%error, "a record of a peer was refused");

@@ -23,9 +23,9 @@ const KILLS: u32 = 200;
 const INSIDE_A_WRITE: u32 = 150;
 /// The journal's pieces have 64 KiB: an attachment takes dozens of writes.
 const ATTACHMENT: usize = 2 << 20;
-const ROWS: u32 = 300;
+const ROWS: u32 = 120;
 /// Rounds between two stops in good order, which write the index.
-const CHECKPOINT: u32 = 20;
+const CHECKPOINT: u32 = 10;
 
 /// What the node was asked for when it died.
 #[derive(Debug, Clone)]
@@ -78,18 +78,20 @@ impl Crasher {
         let world = World::new();
         let device = world.first_device("laptop");
         let bag = device.add(&["note", "title=Bag"]);
-        Self {
+        let crasher = Self {
             world,
             device,
             bag,
             notes: BTreeMap::new(),
             attachments: BTreeMap::new(),
-            versions: BTreeSet::new(),
+            versions: BTreeSet::from([0]),
             random: 0x9e37_79b9_7f4a_7c15,
             inside: 0,
             torn: 0,
             acknowledged: 0,
-        }
+        };
+        crasher.device.import(&[&crasher.rows(0)]);
+        crasher
     }
 
     fn draw(&mut self, below: u64) -> u64 {

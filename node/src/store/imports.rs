@@ -23,7 +23,7 @@ use musette_crdt::{
 };
 use musette_protocol::{
     crypto::kdf::{context, derive_id},
-    id::{DocumentId, MIN_PREFIX_CHARS},
+    id::DocumentId,
     limits::MAX_COMMIT_RECORDS,
     record::Change,
     replica::Write,
@@ -32,7 +32,10 @@ use musette_protocol::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use super::{Store, items::document_error};
+use super::{
+    Store,
+    items::{document_error, unique},
+};
 use crate::{
     clock, entropy,
     error::{Error, Result},
@@ -331,16 +334,7 @@ impl Store {
     }
 
     fn find_batch(&self, prefix: &str) -> Result<DocumentId> {
-        let prefix = prefix.trim().to_lowercase();
-        if prefix.chars().count() < MIN_PREFIX_CHARS {
-            return Err(Error::new("id-too-short").with("id", &prefix).with("min", MIN_PREFIX_CHARS));
-        }
-        let mut found = self.batches.by_id.keys().filter(|id| id.to_string().starts_with(&prefix));
-        match (found.next(), found.next()) {
-            (Some(id), None) => Ok(*id),
-            (None, _) => Err(Error::new("not-found").with("id", prefix)),
-            (Some(_), Some(_)) => Err(Error::new("ambiguous-id").with("id", prefix)),
-        }
+        unique(prefix, |from| self.batches.by_id.range(from..).map(|(id, _)| *id))
     }
 
     fn set_data(&self, document: &mut Document, key: &str, bytes: Option<&[u8]>) -> Result<()> {

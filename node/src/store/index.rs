@@ -167,7 +167,7 @@ impl Index {
             let (name, part) = key[prefix.len()..].split_last_chunk::<4>().ok_or_else(nonsense)?;
             match joined.last_mut() {
                 Some((last, bytes)) if last == name && u32::from_be_bytes(*part) > 0 => {
-                    bytes.extend(plaintext)
+                    bytes.extend(plaintext);
                 }
                 _ if u32::from_be_bytes(*part) == 0 => joined.push((name.to_vec(), plaintext)),
                 _ => return Err(nonsense()),

@@ -76,24 +76,9 @@ impl Store {
     /// # Errors
     /// When there is none, or several.
     pub(crate) fn find(&self, prefix: &str) -> Result<DocumentId> {
-        let prefix = prefix.trim().to_lowercase();
-        if prefix.chars().count() < MIN_PREFIX_CHARS {
-            return Err(Error::new("id-too-short").with("id", &prefix).with("min", MIN_PREFIX_CHARS));
-        }
-        // Ids sort as their text does: the matches are neighbours, from the smallest possible one on.
-        let smallest = format!("{prefix:a<26}").parse::<DocumentId>();
-        let from = smallest.map_err(|_| Error::new("not-found").with("id", &prefix))?;
-        let mut found = self
-            .views
-            .range(from..)
-            .take_while(|(id, _)| id.to_string().starts_with(&prefix))
-            .filter(|(_, packed)| is_item(packed))
-            .map(|(id, _)| *id);
-        match (found.next(), found.next()) {
-            (Some(id), None) => Ok(id),
-            (None, _) => Err(Error::new("not-found").with("id", prefix)),
-            (Some(_), Some(_)) => Err(Error::new("ambiguous-id").with("id", prefix)),
-        }
+        unique(prefix, |from| {
+            self.views.range(from..).filter(|(_, packed)| is_item(packed)).map(|(id, _)| *id)
+        })
     }
 
     /// An item as the API shows it.
@@ -226,6 +211,26 @@ impl Store {
     /// How many items there are.
     pub(crate) fn item_count(&self) -> usize {
         self.views.values().filter(|packed| is_item(packed)).count()
+    }
+}
+
+/// The only id that begins with `prefix`. `candidates` gives the ids from one on, in order.
+pub(super) fn unique<I: Iterator<Item = DocumentId>>(
+    prefix: &str,
+    candidates: impl FnOnce(DocumentId) -> I,
+) -> Result<DocumentId> {
+    let prefix = prefix.trim().to_lowercase();
+    if prefix.chars().count() < MIN_PREFIX_CHARS {
+        return Err(Error::new("id-too-short").with("id", prefix).with("min", MIN_PREFIX_CHARS));
+    }
+    // Ids sort as their text does: the matches are neighbours, from the smallest possible one on.
+    let smallest = format!("{prefix:a<26}").parse::<DocumentId>();
+    let from = smallest.map_err(|_| Error::new("not-found").with("id", &prefix))?;
+    let mut found = candidates(from).take_while(|id| id.to_string().starts_with(&prefix));
+    match (found.next(), found.next()) {
+        (Some(id), None) => Ok(id),
+        (None, _) => Err(Error::new("not-found").with("id", prefix)),
+        (Some(_), Some(_)) => Err(Error::new("ambiguous-id").with("id", prefix)),
     }
 }
 

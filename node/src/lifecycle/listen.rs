@@ -1,0 +1,146 @@
+//! Where a node listens: on the same ports at each start, so that other devices find it again.
+
+use libp2p::{Multiaddr, multiaddr::Protocol as Part};
+
+use crate::{
+    config::Config,
+    error::{Error, Result},
+    home::Home,
+    net::{Endpoint, EndpointConfig, NetEvent},
+};
+
+/// Where a node listens when nobody said otherwise: on any port, kept for the next start.
+const DEFAULT_LISTEN: [&str; 2] = ["/ip4/0.0.0.0/udp/0/quic-v1", "/ip4/0.0.0.0/tcp/0"];
+
+type Started = (Endpoint, tokio::sync::mpsc::Receiver<NetEvent>);
+
+/// Binds the addresses asked for, or those of before, or the default; and keeps the ports, so that
+/// other devices find this one again.
+pub(super) async fn listen(
+    home: &Home,
+    mut config: Config,
+    asked: &[String],
+    discovery: bool,
+) -> Result<Started> {
+    let before = parse_addresses(&config.listen)?;
+    let wanted = match (asked.is_empty(), before.is_empty()) {
+        (false, _) => parse_addresses(asked)?,
+        (true, false) => before.clone(),
+        (true, true) => parse_addresses(&DEFAULT_LISTEN.map(str::to_owned))?,
+    };
+    let kept: Vec<Multiaddr> = wanted.iter().map(|address| with_port_of_before(address, &before)).collect();
+    let started = match Endpoint::start(EndpointConfig { listen: kept.clone(), discovery }).await {
+        // Another program took the port meanwhile: any port will do, unless the person named it.
+        Err(error) if error.code() == "port-in-use" && (asked.is_empty() || kept != wanted) => {
+            let listen =
+                if asked.is_empty() { wanted.iter().map(any_port).collect() } else { wanted.clone() };
+            Endpoint::start(EndpointConfig { listen, discovery }).await?
+        }
+        started => started?,
+    };
+    let bound = started.0.listen_addresses();
+    let listen: Vec<String> =
+        wanted.iter().map(|address| with_bound_port(address, &bound).to_string()).collect();
+    if config.listen != listen {
+        config.listen = listen;
+        config.save(home)?;
+    }
+    Ok(started)
+}
+
+fn parse_addresses(texts: &[String]) -> Result<Vec<Multiaddr>> {
+    let parse =
+        |text: &String| text.parse().map_err(|_| Error::new("bad-listen-address").with("address", text));
+    texts.iter().map(parse).collect()
+}
+
+/// The kind of an address: everything but host and port.
+fn shape(address: &Multiaddr) -> Vec<String> {
+    address
+        .iter()
+        .map(|part| match part {
+            Part::Ip4(_) => "ip4".to_owned(),
+            Part::Ip6(_) => "ip6".to_owned(),
+            Part::Udp(_) => "udp".to_owned(),
+            Part::Tcp(_) => "tcp".to_owned(),
+            other => other.to_string(),
+        })
+        .collect()
+}
+
+fn port(address: &Multiaddr) -> u16 {
+    let of = |part: Part<'_>| match part {
+        Part::Udp(port) | Part::Tcp(port) => Some(port),
+        _ => None,
+    };
+    address.iter().find_map(of).unwrap_or(0)
+}
+
+fn with_port(address: &Multiaddr, port: u16) -> Multiaddr {
+    let replace = |part| match part {
+        Part::Udp(_) => Part::Udp(port),
+        Part::Tcp(_) => Part::Tcp(port),
+        other => other,
+    };
+    address.iter().map(replace).collect()
+}
+
+fn any_port(address: &Multiaddr) -> Multiaddr {
+    with_port(address, 0)
+}
+
+fn with_port_of_before(address: &Multiaddr, before: &[Multiaddr]) -> Multiaddr {
+    let same_place = |known: &&Multiaddr| any_port(known) == any_port(address);
+    match before.iter().find(same_place) {
+        Some(known) if port(address) == 0 => known.clone(),
+        _ => address.clone(),
+    }
+}
+
+fn with_bound_port(address: &Multiaddr, bound: &[Multiaddr]) -> Multiaddr {
+    let found = bound.iter().find(|bound| shape(bound) == shape(address));
+    found.map_or_else(|| address.clone(), |bound| with_port(address, port(bound)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> Multiaddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_port_of_before_is_kept_where_any_was_asked_for() {
+        let before = [address("/ip4/127.0.0.1/udp/4001/quic-v1"), address("/ip4/127.0.0.1/tcp/4002")];
+        let kept = |text| with_port_of_before(&address(text), &before).to_string();
+        assert_eq!(kept("/ip4/127.0.0.1/udp/0/quic-v1"), "/ip4/127.0.0.1/udp/4001/quic-v1");
+        assert_eq!(kept("/ip4/127.0.0.1/udp/9/quic-v1"), "/ip4/127.0.0.1/udp/9/quic-v1");
+        assert_eq!(kept("/ip4/10.0.0.1/tcp/0"), "/ip4/10.0.0.1/tcp/0", "another host");
+    }
+
+    #[test]
+    fn the_port_that_was_bound_is_the_one_of_the_same_kind() {
+        let bound = [address("/ip4/192.0.2.7/udp/5001/quic-v1"), address("/ip4/192.0.2.7/tcp/5002")];
+        let saved = |text| with_bound_port(&address(text), &bound).to_string();
+        assert_eq!(saved("/ip4/0.0.0.0/tcp/0"), "/ip4/0.0.0.0/tcp/5002");
+        assert_eq!(saved("/ip6/::/udp/0/quic-v1"), "/ip6/::/udp/0/quic-v1", "nothing of that kind");
+    }
+
+    #[tokio::test]
+    async fn ports_outlive_a_restart_and_a_taken_one_is_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::locate(Some(dir.path())).unwrap();
+        let asked = ["/ip4/127.0.0.1/udp/0/quic-v1".to_owned()];
+        let start = async || listen(&home, Config::load(&home).unwrap(), &asked, false).await.unwrap().0;
+        let first = start().await;
+        let address = first.listen_addresses();
+        first.stop().await;
+        let second = start().await;
+        assert_eq!(second.listen_addresses(), address);
+        let third = start().await;
+        assert_ne!(third.listen_addresses(), address, "the second still has it");
+        second.stop().await;
+        third.stop().await;
+    }
+}
