@@ -273,14 +273,19 @@ impl<D: Disk> Replica<D> {
             };
             list.push((((id, record.clone()), payload), is_new));
         }
-        self.take_in(statements, &mut ingested)?;
         // Who knows an epoch's secret but is not enrolled may show why it should be, and nothing
         // else: it could fill the disk with records that never count.
-        if self.state.log().devices().contains_key(peer) {
-            self.take_in(data, &mut ingested)?;
-        } else {
-            ingested.from_stranger = data.len();
+        let operations = statements.iter().filter_map(|((_, payload), _)| match payload {
+            Payload::Operation(operation) => Some(operation),
+            _ => None,
+        });
+        if self.state.would_know(peer, operations) {
+            statements.append(&mut data);
         }
+        ingested.from_stranger = data.len();
+        // All at once: were the statements to land and the data not to fit, the caller would learn
+        // of neither, and neither sync nor show what counts by then.
+        self.take_in(statements, &mut ingested)?;
         Ok(ingested)
     }
 

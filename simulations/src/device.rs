@@ -292,15 +292,17 @@ impl Device {
         let records = self.lose_some(records);
         let mut ingested = self.replica().ingest(&peer, &records).map_err(write_trouble)?;
         self.dirty |= ingested.new_records > 0;
-        if let Err(error) = session.ingested(&ingested) {
-            return Ok((Handled::Ended(error), None));
-        }
+        let ended = session.ingested(&ingested).err();
         if self.is_broken(Breakage::CountUncommitted) {
             self.merge_uncommitted()?;
         }
+        // What counts, counts, even if the session is over.
         let refused = std::mem::take(&mut ingested.effects.refused);
         self.apply(std::mem::take(&mut ingested.effects), ledger)?;
         ingested.effects.refused = refused;
+        if let Some(error) = ended {
+            return Ok((Handled::Ended(error), None));
+        }
         Ok((Handled::Records, Some(ingested)))
     }
 

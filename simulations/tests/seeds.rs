@@ -22,15 +22,17 @@ fn fifty_seeds_hold_and_nothing_stays_unchecked() {
 
 #[test]
 fn seeds_that_once_failed_hold() {
-    assert_eq!(seed_of("# what was wrong\n\n17\n"), 17);
+    let mut replayed = 0;
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("regressions");
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|extension| extension == "seed") {
             let seed = seed_of(&fs::read_to_string(&path).unwrap());
             assert_eq!(simulate(seed, None, false).failure, None, "{}", path.display());
+            replayed += 1;
         }
     }
+    assert!(replayed > 0, "no seed was found");
 }
 
 /// A seed file: comments after `#`, and one number.

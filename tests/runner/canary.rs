@@ -23,8 +23,17 @@ fn canary(world: &World) -> String {
 
 /// Plants the canary wherever a person can write.
 fn plant(world: &World, laptop: &Device, canary: &str) {
-    let note = laptop.add(&["note", &format!("title=About {canary}"), &format!("text=A song of {canary}, twice {canary}")]);
-    laptop.add(&["contact", &format!("name={canary} Serin"), &format!("emails={canary}@example.org"), &format!("tags={canary}")]);
+    let note = laptop.add(&[
+        "note",
+        &format!("title=About {canary}"),
+        &format!("text=A song of {canary}, twice {canary}"),
+    ]);
+    laptop.add(&[
+        "contact",
+        &format!("name={canary} Serin"),
+        &format!("emails={canary}@example.org"),
+        &format!("tags={canary}"),
+    ]);
     laptop.run(&["edit", &note, &format!("text=Now sung by {canary}")]).ok();
     let file = world.file(&format!("{canary}.txt"), format!("{canary}\n").repeat(20_000));
     laptop.run(&["attach", &note, file.to_str().unwrap()]).ok();

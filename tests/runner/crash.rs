@@ -120,7 +120,8 @@ impl Crasher {
         let sent = match asked {
             Asked::Note(title) => {
                 self.notes.insert(title.clone(), false);
-                let body = json!({ "kind": "note", "fields": { "title": title, "text": title.repeat(1_000) } });
+                let body =
+                    json!({ "kind": "note", "fields": { "title": title, "text": title.repeat(1_000) } });
                 node.api.send("POST", "/v1/items", Some(&body))
             }
             Asked::Attachment(name) => {
@@ -217,7 +218,10 @@ impl Crasher {
             assert!(firms.insert(text(item, "organisation")), "round {round}: a row is there twice");
             let version = text(item, "description");
             let version = version.strip_prefix("version ").unwrap().parse().unwrap();
-            assert!(self.versions.contains(&version), "round {round}: {version} is neither acknowledged nor under way");
+            assert!(
+                self.versions.contains(&version),
+                "round {round}: {version} is neither acknowledged nor under way"
+            );
             assert!(item.get("conflicts").is_none(), "{item}");
         }
         if self.versions.len() == 1 {
@@ -247,7 +251,8 @@ impl Crasher {
             assert!(bytes == content(name), "{name} has other bytes");
         }
         let checks = node.api.get("/v1/doctor");
-        let views = checks["checks"].as_array().unwrap().iter().find(|check| check["code"] == "journal-readable");
+        let views =
+            checks["checks"].as_array().unwrap().iter().find(|check| check["code"] == "journal-readable");
         assert_eq!(views.unwrap()["ok"], true, "{checks}");
         node.stop();
     }
@@ -259,7 +264,10 @@ fn once(found: &BTreeMap<String, u32>, asked: &BTreeMap<String, bool>, round: u3
         assert!(asked.contains_key(name), "round {round}: {name} was never asked for");
     }
     for (name, acknowledged) in asked {
-        assert!(!acknowledged || found.contains_key(name), "round {round}: {name} was acknowledged and is gone");
+        assert!(
+            !acknowledged || found.contains_key(name),
+            "round {round}: {name} was acknowledged and is gone"
+        );
     }
 }
 

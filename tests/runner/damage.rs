@@ -70,7 +70,10 @@ fn damage_is_refused_with_a_way_out_that_keeps_all_the_rest() {
         assert_eq!(after.get(id), (*id != lost).then_some(item), "{id}");
     }
     let kept = fs::read_dir(laptop.home()).unwrap().flatten();
-    assert!(kept.map(|entry| entry.path()).any(|path| path.ends_with("journal.damaged")), "the damaged one is kept");
+    assert!(
+        kept.map(|entry| entry.path()).any(|path| path.ends_with("journal.damaged")),
+        "the damaged one is kept"
+    );
     // And it goes on.
     laptop.add(&["note", "title=After"]);
     assert_eq!(by_id(&laptop.list()).len(), 10);
@@ -100,7 +103,11 @@ fn another_device_gives_back_what_was_damaged() {
     assert_eq!(by_id(&laptop.list()), before);
     until_seen(PATIENCE, "it writes again", || {
         let run = laptop.run(&["add", "note", "title=After"]);
-        if run.code == Some(0) { Ok(()) } else { Err(format!("{}\n{}", run.stderr, laptop_node.api.get("/v1/status"))) }
+        if run.code == Some(0) {
+            Ok(())
+        } else {
+            Err(format!("{}\n{}", run.stderr, laptop_node.api.get("/v1/status")))
+        }
     });
     await_same_list(&laptop_node, &phone_node);
     laptop_node.await_agreement("phone");

@@ -20,7 +20,11 @@ fn french_has_its_accents_and_the_same_json() {
     let said = laptop.run(&["--lang", "fr", "status"]).ok();
     assert!(said.stdout.contains('é'), "{}", said.stdout);
     let refused = laptop.run(&["--lang", "fr", "show", "aaaaaaaa"]).exits(1);
-    assert!(refused.stderr.contains("Aucun identifiant") && refused.stderr.contains('«'), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("Aucun identifiant") && refused.stderr.contains('«'),
+        "{}",
+        refused.stderr
+    );
     assert!(laptop.run(&["--lang", "fr", "--help"]).ok().stdout.contains('é'));
     // A usage error, and with JSON: codes are English, messages are not.
     let told = laptop.run(&["--lang", "fr", "--json", "show", "aaaaaaaa"]).exits(1).json();

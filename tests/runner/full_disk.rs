@@ -14,7 +14,14 @@ struct Disk<'a>(&'a Path);
 impl<'a> Disk<'a> {
     fn new(path: &'a Path, size: &str) -> Self {
         fs::create_dir(path).unwrap();
-        mount(&["-t", "tmpfs", "-o", &format!("size={size},mode=700"), "musette-test", path.to_str().unwrap()]);
+        mount(&[
+            "-t",
+            "tmpfs",
+            "-o",
+            &format!("size={size},mode=700"),
+            "musette-test",
+            path.to_str().unwrap(),
+        ]);
         Self(path)
     }
 
@@ -36,7 +43,9 @@ fn mount(args: &[&str]) {
 
 fn many_connections() -> String {
     let row = |number: u32| {
-        format!("Given{number},Family{number},https://www.linkedin.com/in/p{number},,Firm {number},Role,05 Sep 2016")
+        format!(
+            "Given{number},Family{number},https://www.linkedin.com/in/p{number},,Firm {number},Role,05 Sep 2016"
+        )
     };
     linkedin::connections(&(0..12_000).map(row).collect::<Vec<_>>())
 }

@@ -17,7 +17,10 @@ fn a_wrong_passphrase_opens_nothing_and_changes_nothing() {
     let wrong = world.file("wrong", "incorrect horse\n");
     let (right, wrong) = (right.to_str().unwrap(), wrong.to_str().unwrap());
     laptop.run(&["init", "--name", "E", "--device", "laptop", "--passphrase-file", right]).ok();
-    let id = laptop.json(&["--passphrase-file", right, "add", "note", "title=Mine"])["id"].as_str().unwrap().to_owned();
+    let id = laptop.json(&["--passphrase-file", right, "add", "note", "title=Mine"])["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     assert!(!laptop.home().join("key").exists());
     let vault = fs::read(laptop.home().join("vault")).unwrap();
     laptop.refuses(&["--passphrase-file", wrong, "list"], 4, "wrong-passphrase");
@@ -78,7 +81,8 @@ fn a_command_cannot_open_a_home_that_somebody_holds() {
     fs::create_dir(&elsewhere).unwrap();
     let mut command = laptop.command(&["--json", "list"]);
     command.env("XDG_RUNTIME_DIR", &elsewhere);
-    let run = musette_tests::process::Process::start(command, laptop.new_log(&["list"])).wait(PATIENCE).exits(6);
+    let run =
+        musette_tests::process::Process::start(command, laptop.new_log(&["list"])).wait(PATIENCE).exits(6);
     assert_eq!(run.json()["error"]["code"], "home-in-use");
     node.stop();
     laptop.run(&["list"]).ok();

@@ -19,7 +19,10 @@ fn count(list: &Value) -> usize {
 
 fn rows() -> Vec<String> {
     let row = |number: u32| {
-        format!("Given{number},Family{number},https://www.linkedin.com/in/p{number},,Firm,Role,0{} Sep 2016", number % 9 + 1)
+        format!(
+            "Given{number},Family{number},https://www.linkedin.com/in/p{number},,Firm,Role,0{} Sep 2016",
+            number % 9 + 1
+        )
     };
     (1..=30).map(row).collect()
 }
@@ -147,7 +150,8 @@ fn a_batch_is_undone_whole_and_comes_back_with_its_file() {
     assert_eq!(undone["removed"].as_u64().unwrap(), report["added"].as_u64().unwrap() - 1);
     assert_eq!(undone["kept"], 1);
     let left = laptop.list();
-    let ids: Vec<&str> = left["items"].as_array().unwrap().iter().filter_map(|item| item["id"].as_str()).collect();
+    let ids: Vec<&str> =
+        left["items"].as_array().unwrap().iter().filter_map(|item| item["id"].as_str()).collect();
     assert_eq!(ids.len(), 2);
     assert!(ids.contains(&note.as_str()) && ids.contains(&edited.as_str()));
     assert_eq!(laptop.json(&["import", "list"])["batches"][0]["undone"], true);

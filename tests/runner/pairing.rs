@@ -64,7 +64,9 @@ fn words_let_a_device_in_and_wrong_ones_do_not() {
     laptop.refuses(&["device", "confirm", "anchor anchor anchor"], 1, "no-pairing");
     let joining = start_join(&phone, &ticket, &[]);
     let shown = words(&joining);
-    until(PATIENCE, "it waits for words", || (node.api.get("/v1/pairing")["state"] == "confirm").then_some(()));
+    until(PATIENCE, "it waits for words", || {
+        (node.api.get("/v1/pairing")["state"] == "confirm").then_some(())
+    });
     let wrong = if shown == "anchor anchor anchor" { "zebra zebra zebra" } else { "anchor anchor anchor" };
     laptop.refuses(&["device", "confirm", wrong], 1, "words-mismatch");
     assert!(!phone.home().join("vault").exists(), "nothing is given away before the words are confirmed");

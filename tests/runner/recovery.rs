@@ -27,11 +27,13 @@ fn the_words_are_checked_and_then_kept_nowhere() {
     assert_eq!(paper.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let written = std::fs::read_to_string(&paper).unwrap();
     let words = laptop.json(&["recovery", "show"]);
-    let words: Vec<&str> = words["words"].as_array().unwrap().iter().filter_map(|word| word.as_str()).collect();
+    let words: Vec<&str> =
+        words["words"].as_array().unwrap().iter().filter_map(|word| word.as_str()).collect();
     assert_eq!(written.split_whitespace().collect::<Vec<_>>(), words);
     assert!(laptop.notices().contains(&"recovery-unchecked".to_owned()));
 
-    let swapped = format!("1 {}\n2 {}\n3 {}\n", words[0], words[1], if words[2] == "zoo" { "zone" } else { "zoo" });
+    let swapped =
+        format!("1 {}\n2 {}\n3 {}\n", words[0], words[1], if words[2] == "zoo" { "zone" } else { "zoo" });
     let refused = check(&laptop, &world.file("swapped", swapped)).exits(1).json();
     assert_eq!(refused["error"]["code"], "recovery-mismatch");
     let right = format!("20 {}\n2 {}\n7 {}\n", words[19], words[1], words[6]);

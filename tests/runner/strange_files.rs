@@ -65,10 +65,13 @@ fn another_charset_gives_the_same_letters() {
     let world = World::new();
     let text = "First Name,Last Name,URL,Email Address,Company,Position,Connected On\n\
                 Zoé,Lefèvre,https://www.linkedin.com/in/zoe,,Forêt & Œuvre,Élagueuse,12 Jan 2018\n";
-    let windows: Vec<u8> = text.chars().map(|letter| match letter {
-        'Œ' => 0x8c,
-        other => u8::try_from(u32::from(other)).unwrap(),
-    }).collect();
+    let windows: Vec<u8> = text
+        .chars()
+        .map(|letter| match letter {
+            'Œ' => 0x8c,
+            other => u8::try_from(u32::from(other)).unwrap(),
+        })
+        .collect();
     let utf16: Vec<u8> = [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
     let with_bom = [b"\xef\xbb\xbf", text.as_bytes()].concat();
     let mac_lines = text.replace('\n', "\r\n").into_bytes();
@@ -107,7 +110,8 @@ fn five_gigabytes_of_zeros_fill_neither_memory_nor_disk() {
     let world = World::new();
     let laptop = world.first_device("laptop");
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
-    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated).large_file(true);
+    let options =
+        SimpleFileOptions::default().compression_method(CompressionMethod::Deflated).large_file(true);
     archive.start_file("Skills.csv", options).unwrap();
     archive.write_all(b"Name\nDessin\n").unwrap();
     archive.start_file("Connections.csv", options.compression_level(Some(1))).unwrap();
@@ -118,7 +122,10 @@ fn five_gigabytes_of_zeros_fill_neither_memory_nor_disk() {
     // Two gigabytes of address space: a program that inflates it in memory ends there.
     let musette = laptop.command(&line);
     let mut limited = std::process::Command::new("sh");
-    limited.args(["-c", "ulimit -v 2500000; exec \"$@\"", "sh"]).arg(musette.get_program()).args(musette.get_args());
+    limited
+        .args(["-c", "ulimit -v 2500000; exec \"$@\"", "sh"])
+        .arg(musette.get_program())
+        .args(musette.get_args());
     limited.env_clear();
     limited.envs(musette.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let before = laptop.journal_len();
@@ -142,7 +149,9 @@ fn real_exports_come_in() {
     let report = report.json();
     println!("{} added, {} skipped, {} failed", report["added"], report["skipped"], report["failed"]);
     assert!(report["added"].as_u64().is_some_and(|added| added > 500), "{}", report["by_file"]);
-    for card in ["John_Doe_GMAIL.vcf", "John_Doe_IPHONE.vcf", "John_Doe_MS_OUTLOOK.vcf", "rfc6350-example.vcf"] {
+    for card in
+        ["John_Doe_GMAIL.vcf", "John_Doe_IPHONE.vcf", "John_Doe_MS_OUTLOOK.vcf", "rfc6350-example.vcf"]
+    {
         let report = laptop.import(&[&samples.join("vcf").join(card)]);
         assert!(report["added"].as_u64().is_some_and(|added| added >= 1), "{card}: {report}");
         assert_eq!(report["failed"], 0, "{card}: {report}");

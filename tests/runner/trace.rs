@@ -47,7 +47,12 @@ fn calls(trace: &str) -> Vec<Call> {
             open.insert(thread, calls.len());
             calls.push(Call { began: number, ended: usize::MAX, text: rest.to_owned(), returned: -1 });
         } else {
-            calls.push(Call { began: number, ended: number, text: rest.to_owned(), returned: returned(rest) });
+            calls.push(Call {
+                began: number,
+                ended: number,
+                text: rest.to_owned(),
+                returned: returned(rest),
+            });
         }
     }
     calls
@@ -86,10 +91,12 @@ fn judge(calls: &[Call], title: &str) -> Result<i64, String> {
     let first_write = during().find(|call| call.is_journal_write()).ok_or("nothing was written")?;
     let records = during().filter(|call| call.is_journal_write() && call.returned > MARK);
     let written = records.map(|call| call.ended).max().ok_or("only a mark was written")?;
-    let is_durable = |call: &&Call| call.is_journal_sync() && call.began > written && call.ended < answered.began;
+    let is_durable =
+        |call: &&Call| call.is_journal_sync() && call.began > written && call.ended < answered.began;
     let sync = during().find(is_durable).ok_or("acknowledged before the fsync of what was written")?;
     let carries = |call: &&Call| call.is_datagram() && call.returned > PAYLOAD;
-    let early = calls.iter().filter(|call| call.began > first_write.began && call.began < sync.ended).find(carries);
+    let early =
+        calls.iter().filter(|call| call.began > first_write.began && call.began < sync.ended).find(carries);
     if let Some(early) = early {
         return Err(format!("sent before its fsync: {early:?}"));
     }
@@ -127,7 +134,10 @@ fn nothing_is_acknowledged_or_sent_before_its_fsync() {
     assert_eq!(phone.list()["items"].as_array().map(Vec::len), Some(titles.len()));
     let trace = String::from_utf8_lossy(&fs::read(&file).unwrap()).into_owned();
     let calls = calls(&trace);
-    let sent: Vec<i64> = titles[1..].iter().map(|title| judge(&calls, title).unwrap_or_else(|wrong| panic!("{title}: {wrong}"))).collect();
+    let sent: Vec<i64> = titles[1..]
+        .iter()
+        .map(|title| judge(&calls, title).unwrap_or_else(|wrong| panic!("{title}: {wrong}")))
+        .collect();
     println!("fsync before answer and before datagrams of {sent:?} bytes");
 }
 
@@ -138,7 +148,9 @@ fn stop_traced(laptop: &musette_tests::world::Device, mut node: Node) {
     let id: i32 = children.split_whitespace().next().unwrap().parse().unwrap();
     let id = rustix::process::Pid::from_raw(id).unwrap();
     rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
-    musette_tests::wait::until(musette_tests::wait::PATIENCE, "the traced node ends", || node.process().ended());
+    musette_tests::wait::until(musette_tests::wait::PATIENCE, "the traced node ends", || {
+        node.process().ended()
+    });
     laptop.run(&["list"]).ok();
 }
 

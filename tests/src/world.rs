@@ -4,7 +4,7 @@ use std::{
     fs,
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -266,9 +266,10 @@ impl Device {
         self.up_with(&LOOPBACK)
     }
 
-    /// Starts a node.
+    /// Starts a node. It ends when its standard input does: also when the tests are killed.
     pub fn up_with(&self, args: &[&str]) -> Node {
-        let process = self.start(&[&["up"], args].concat());
+        let line = [&["up", "--stop-with-input"], args].concat();
+        let process = Process::start_with_input(self.command(&line), Stdio::piped(), self.new_log(&line));
         Node::await_up(self, process)
     }
 

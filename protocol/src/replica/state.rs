@@ -245,6 +245,27 @@ impl State {
         self.uncounted.iter()
     }
 
+    /// Whether a device would be enrolled once these operations were inserted.
+    pub(crate) fn would_know<'a>(
+        &'a self,
+        device: &DeviceId,
+        operations: impl Iterator<Item = &'a Signed<Operation>>,
+    ) -> bool {
+        if self.log.devices().contains_key(device) {
+            return true;
+        }
+        let mut log = self.log.clone();
+        let waiting = self.waiting_operations.iter().map(|(signed, _)| signed);
+        let mut open: Vec<&Signed<Operation>> = waiting.chain(operations).collect();
+        let mut progress = true;
+        while progress {
+            let before = open.len();
+            open.retain(|signed| log.apply((*signed).clone()).is_err());
+            progress = open.len() < before;
+        }
+        log.devices().contains_key(device)
+    }
+
     /// Where every record lies that is held, in the order of the journal.
     #[must_use]
     pub fn locations(&self) -> Vec<Location> {

@@ -8,7 +8,7 @@ use crate::{
         log::{Action, Author},
         person::Recovery,
     },
-    journal::memory::MemoryDisk,
+    journal::{Journal, JournalId, Opening, memory::MemoryDisk},
     record::{Change, Payload},
     replica::{NewlyCounted, Write},
     testkit::{self, device as id, key},
@@ -219,6 +219,30 @@ fn who_is_not_enrolled_fills_no_disk() {
     assert_eq!(laptop.replica.journal().bytes(), before);
     let ingested = laptop.replica.ingest(&id(2), &[record]).unwrap();
     assert_eq!(ingested.new_records, 1, "an enrolled device may send it");
+}
+
+#[test]
+fn a_batch_that_does_not_fit_leaves_nothing() {
+    let (mut laptop, _) = laptop_and_phone();
+    laptop.write(&"long ".repeat(1_000));
+    let locations = laptop.replica.state().locations();
+    let records: Vec<Vec<u8>> =
+        locations.iter().map(|location| laptop.replica.read(*location).unwrap()).collect();
+    let inception = Recovery::from_entropy(&Secret32::from_bytes([9; 32])).incept();
+    let state =
+        testkit::state(&inception, *laptop.replica.state().space(), vec![Secret32::from_bytes([7; 32])]);
+    let mut disk = MemoryDisk::new();
+    disk.set_byte_budget(Some(4_000));
+    let opening = Opening::new(JournalId::from_bytes([2; 16]));
+    let (journal, _) = Journal::open(disk, &opening, &mut |_, _, _| {}).unwrap();
+    let mut phone = Replica::new(state, journal);
+    let (empty, bytes) = (Frontier::of(phone.state()), phone.journal().bytes());
+    // The log would fit, the change does not.
+    assert!(phone.ingest(&id(1), &records).is_err());
+    assert_eq!(Frontier::of(phone.state()), empty, "what is not told to the caller must not count");
+    assert_eq!(phone.journal().bytes(), bytes);
+    assert_eq!(phone.ingest(&id(1), &records[..2]).unwrap().new_records, 2);
+    assert_eq!(phone.ingest(&id(4), &records[2..]).unwrap().from_stranger, records.len() - 2);
 }
 
 #[test]

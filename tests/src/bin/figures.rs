@@ -100,7 +100,10 @@ fn restart(count: usize, device: &Device) {
     let began = Instant::now();
     let mut node = device.up();
     node.api.get("/v1/items?kind=note");
-    tell(&format!("start to the first answer with {count}"), &format!("{:.2} s", began.elapsed().as_secs_f64()));
+    tell(
+        &format!("start to the first answer with {count}"),
+        &format!("{:.2} s", began.elapsed().as_secs_f64()),
+    );
     thread::sleep(IDLE);
     let resident = resident_kib(node.process().id());
     tell(&format!("memory of an idle node with {count}"), &format!("{:.0} MB", resident as f64 / 1024.0));
