@@ -162,6 +162,7 @@ impl Pairing {
             stream,
             sender,
             name: None,
+            words: None,
         };
         letting_in.run(typed).await;
     }
@@ -176,6 +177,8 @@ struct LettingIn {
     sender: mpsc::Sender<Typed>,
     /// The joining device's name, once it proved to hold the ticket.
     name: Option<String>,
+    /// The words it shows: the machine forgets them once it goes on.
+    words: Option<[u16; 3]>,
 }
 
 impl LettingIn {
@@ -233,6 +236,7 @@ impl LettingIn {
                 }
                 Output::AskConfirmation { name } => {
                     self.name = Some(name.clone());
+                    self.words = self.machine.words();
                     let unattended = {
                         let mut state = self.pairing.state();
                         state.typed = Some(self.sender.clone());
@@ -245,7 +249,7 @@ impl LettingIn {
                     }
                 }
                 Output::Enrol { certificate, device_signature, verified, context } => {
-                    let words = self.machine.words();
+                    let words = self.words;
                     let enrolled = self.enrol(certificate, device_signature, verified, context, words).await;
                     outputs.extend(match enrolled {
                         Ok(welcome) => self.machine.welcome(welcome),

@@ -16,6 +16,7 @@ use crate::{
     journal::{Disk, Journal, JournalError, Location},
     limits::{MAX_COMMIT_RECORDS, MAX_RECORD_LEN},
     record::{BlobChunk, Change, Commit, OpenError, Payload, epoch_record, open, record_id, seal},
+    session::frontier::Head,
     signed::Signed,
 };
 
@@ -52,7 +53,7 @@ pub struct Ingested {
     /// What counts now.
     pub effects: Effects,
     /// The commits in the batch, held before or not: the peer has them.
-    pub commits: Vec<(DeviceId, u64)>,
+    pub commits: Vec<Head>,
     /// Records not held before.
     pub new_records: usize,
     /// Records that did not open, and why.
@@ -295,7 +296,10 @@ impl<D: Disk> Replica<D> {
         ingested: &mut Ingested,
     ) -> Result<(), WriteError<D::Error>> {
         let commits = opened.iter().filter_map(|((_, payload), _)| match payload {
-            Payload::Commit(commit) => Some((commit.body().device, commit.body().number)),
+            Payload::Commit(commit) => {
+                let (device, number) = (commit.body().device, commit.body().number);
+                Some(Head { device, number, commit: commit.id() })
+            }
             _ => None,
         });
         ingested.commits.extend(commits);

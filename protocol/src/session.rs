@@ -221,8 +221,12 @@ impl Session {
         if ingested.effects.refused.contains(&Refusal::TooManyPending) {
             return Err(SessionError::Malformed);
         }
-        for (device, number) in &ingested.commits {
-            self.note_given(*device, *number);
+        for head in &ingested.commits {
+            self.note_given(head.device, head.number);
+            // What it sent is durable there: nothing leaves before its fsync.
+            if let Some(acknowledged) = &mut self.acknowledged {
+                acknowledged.advance(*head);
+            }
         }
         self.frontier_due = true;
         Ok(())

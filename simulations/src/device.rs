@@ -201,8 +201,8 @@ impl Device {
     ) -> Result<(), Trouble> {
         for statement in statements {
             let written = self.replica().write_statement(statement, &mut || dice.bytes());
-            self.dirty = true;
             let effects = written.map_err(write_trouble)?;
+            self.dirty = true;
             self.check_not_refused(&effects)?;
             self.apply(effects, ledger)?;
         }

@@ -43,7 +43,10 @@ pub(super) async fn listen(
         wanted.iter().map(|address| with_bound_port(address, &bound).to_string()).collect();
     if config.listen != listen {
         config.listen = listen;
-        config.save(home)?;
+        if let Err(error) = config.save(home) {
+            // A full disk must not keep people from reading what they have.
+            tracing::warn!(code = error.code(), "the ports are not kept for the next start");
+        }
     }
     Ok(started)
 }

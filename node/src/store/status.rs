@@ -100,15 +100,14 @@ impl Store {
         if !self.state().log().devices().contains_key(&device) {
             return Ok(());
         }
+        // Asked each time: what the frontier covers may have come after it.
+        let heals = self.keys().healing.contains(&device) && frontier.is_covered_by(self.replica.state());
         let peer = self.peers.by_device.entry(device).or_default();
         peer.last_seen = Some(clock::now());
-        if peer.frontier.as_ref() == Some(&frontier) {
-            return Ok(());
+        if peer.frontier.as_ref() != Some(&frontier) {
+            peer.frontier = Some(frontier);
+            self.dirty.any = true;
         }
-        let caught_up = frontier.is_covered_by(self.replica.state());
-        peer.frontier = Some(frontier);
-        self.dirty.any = true;
-        let heals = caught_up && self.keys().healing.contains(&device);
         if heals { self.finish_healing() } else { Ok(()) }
     }
 

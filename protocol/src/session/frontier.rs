@@ -69,6 +69,16 @@ impl Frontier {
         self.chains.iter().find(differs).map(|head| head.device)
     }
 
+    /// Reaches one commit further.
+    pub(super) fn advance(&mut self, head: Head) {
+        match self.chains.binary_search_by_key(&head.device, |known| known.device) {
+            Ok(place) if self.chains[place].number < head.number => self.chains[place] = head,
+            Ok(_) => {}
+            Err(place) if self.chains.len() < MAX_FRONTIER_ENTRIES => self.chains.insert(place, head),
+            Err(_) => {}
+        }
+    }
+
     /// Whether it reaches a device's commit of this number.
     #[must_use]
     pub fn has(&self, device: &DeviceId, number: u64) -> bool {

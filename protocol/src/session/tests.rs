@@ -153,6 +153,11 @@ fn what_is_written_during_a_session_goes_out_and_is_not_echoed() {
     let outcome = run(&mut laptop, &mut phone, &mut sessions).unwrap();
     assert_eq!(outcome.counted.len(), 1);
     assert_eq!(outcome.frames, 2, "the records, and the acknowledgement");
+    let missing = |session: &Session, device: &Device| {
+        session.acknowledged().unwrap().missing_from(device.replica.state())
+    };
+    assert_eq!(missing(&sessions[0], &laptop), 0, "the phone acknowledged it");
+    assert_eq!(missing(&sessions[1], &phone), 0, "the laptop sent it, so it has it");
 }
 
 #[test]

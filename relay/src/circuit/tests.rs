@@ -60,7 +60,7 @@ fn run(mut swarm: Swarm<Client>) -> mpsc::UnboundedReceiver<Option<PeerId>> {
                 _ => continue,
             };
             // Whoever heard what it waited for listens no longer.
-            drop(sender.send(told));
+            let _ = sender.send(told);
         }
     });
     receiver
