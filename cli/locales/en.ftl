@@ -73,9 +73,9 @@ status-notice = Please note: { $notice }
 notice-index-rebuilt = the index could not be opened. It was set aside and rebuilt from the journal; nothing is lost.
 notice-no-index = the index cannot be used. Everything works, only starting is slower. To rebuild it: musette doctor --rebuild
 notice-torn-tail = the last write was cut short. Its unfinished end was removed; everything that was saved is there.
-notice-damage-skipped = part of the journal is damaged and was left aside. See musette doctor; your other devices may have what is missing.
-notice-healing = this device is fetching back what it had sent before its disk was set back; it cannot write until then.
-notice-healed = this device has its writings back, from before its disk was set back.
+notice-damage-skipped = part of the journal is damaged: what could be read was kept, and the damaged journal is in { $aside }. Your other devices may have what is missing.
+notice-healing = this device lacks something after damage, and fetches it from another of your devices; it cannot write until then.
+notice-healed = what could be read after the damage is in order again.
 notice-device-unverified = "{ $name }" joined without comparing words.
 notice-key-file-vault = a key file opens this Musette: whoever can read your files can read it.
 notice-recovery-unchecked = your recovery words have not been checked yet: musette recovery show, then musette recovery check
@@ -299,6 +299,11 @@ check-views-current = { $bad ->
    *[other] Items: { $bad } of { $documents } do not open, or are shown otherwise than written
 }
 check-index-open = Index: opens
+check-attachments-whole = { $bad ->
+    [0] Attachments: each of them is whole
+    *[other] Attachments: { $bad } of { $attachments } lack a part
+}
+check-hint-attachments-whole = The rest comes from another device that has it: musette up
 check-hint-index-open = To rebuild it: musette doctor --rebuild
 check-hint-views-current = To show them anew from the journal: musette doctor --rebuild
 check-hint-journal-readable = Copy the home folder, then fetch what is missing from another device: musette up
@@ -358,6 +363,12 @@ hint-not-a-list = To set it: FIELD=VALUE
 error-too-long = That is too long for "{ $field }".
 error-no-home = There is no Musette here yet.
 hint-no-home = To make one: musette up. To join another device of yours: musette device join TICKET
+error-vault-missing = There are parts of a Musette here, but its vault is missing.
+hint-vault-missing = Nothing was touched. Put the file "vault" back from where it went, or choose another folder with --home.
+error-journal-missing = The journal of this Musette is missing, or has lost its beginning.
+hint-journal-missing = Nothing was touched. Put the folder "journal" back from a copy; else invite this computer again, into a new folder, from another device of yours.
+error-output-full = The answer could not be written: there is no room where it was to go.
+hint-output-full = What was asked for was done all the same.
 error-home-exists = There is a Musette here already.
 hint-home-exists = To use it: musette status. For another one: --home DIR
 error-home-not-empty = There is a Musette here already, and it could not join another one without mixing them.
@@ -377,7 +388,7 @@ hint-home-damaged = Keep a copy of the folder before trying anything, then: muse
 error-vault-damaged = The vault, which holds the keys of this device, is damaged.
 hint-vault-damaged = Keep a copy of the folder. Your other devices have your items: pair this one again into a new home.
 error-journal-damaged = The journal is damaged in the middle; what comes before and after was left untouched.
-hint-journal-damaged = Keep a copy of the folder, then: musette doctor. Your other devices may have what is missing.
+hint-journal-damaged = Keep a copy of the folder, then: musette doctor --rebuild. It keeps all that can be read; your other devices may have the rest.
 error-disk-full = The disk is full.
 hint-disk-full = Make some room and try again. What was saved before is there; this was not saved.
 error-disk-failed = The disk did not accept a write. Musette stopped, so as not to pretend.
@@ -401,7 +412,7 @@ hint-connection-lost = Nothing is lost; it goes on from where it was. Please try
 error-endpoint-stopped = The network part of the node has stopped.
 hint-endpoint-stopped = To start it again: musette up
 error-frame-too-large = The other device sent more than is accepted at once.
-error-healing = This device is fetching back what it had sent before its disk was set back; it cannot write until then.
+error-healing = This device lacks something after damage, and fetches it from another of your devices; it cannot write until then.
 hint-healing = Let it meet another of your devices: musette up
 error-home-unknown = Where to keep your Musette could not be told.
 hint-home-unknown = Say it: --home DIR
@@ -440,7 +451,7 @@ error-session-unrecognised = Whoever answered is not one of your devices.
 error-session-bad-proof = Whoever answered could not prove to be your device.
 error-session-fork = A device has written two different histories, perhaps after a restored backup. Nothing is lost; it needs to be paired again.
 error-words-mismatch = These are not the words that the new device shows.
-hint-words-mismatch = The device was not let in. If the words did differ, somebody may be in between: invite again on a network you trust.
+hint-words-mismatch = Type them as the new device shows them; after three wrong tries it is sent away. If the words do differ, somebody may be in between: invite again on a network you trust.
 error-no-pairing = No device is waiting to be confirmed.
 hint-no-pairing = First: musette device invite
 error-invitation-open = An invitation is open already.

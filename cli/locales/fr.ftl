@@ -74,9 +74,9 @@ status-notice = À savoir : { $notice }
 notice-index-rebuilt = l’index ne s’ouvrait plus. Il a été mis de côté et refait à partir du journal ; rien n’est perdu.
 notice-no-index = l’index n’est pas utilisable. Tout marche, seul le démarrage est plus lent. Pour le refaire : musette doctor --rebuild
 notice-torn-tail = la dernière écriture avait été coupée. Sa fin incomplète a été retirée ; tout ce qui était enregistré est là.
-notice-damage-skipped = une partie du journal est abîmée et a été laissée de côté. Voyez musette doctor ; vos autres appareils ont peut-être ce qui manque.
-notice-healing = cet appareil récupère ce qu’il avait envoyé avant que son disque revienne en arrière ; il ne peut rien écrire d’ici là.
-notice-healed = cet appareil a retrouvé ce qu’il avait écrit avant que son disque revienne en arrière.
+notice-damage-skipped = une partie du journal est abîmée : ce qui se lit a été gardé, et le journal abîmé est dans { $aside }. Vos autres appareils ont peut-être ce qui manque.
+notice-healing = il manque quelque chose à cet appareil après des dégâts ; il va le chercher sur un autre de vos appareils, et ne peut rien écrire d’ici là.
+notice-healed = ce qui se lisait après les dégâts est de nouveau en ordre.
 notice-device-unverified = « { $name } » est entré sans comparaison des mots.
 notice-key-file-vault = un fichier-clé ouvre cette Musette : qui peut lire vos fichiers peut la lire.
 notice-recovery-unchecked = vos mots de secours n’ont pas encore été vérifiés : musette recovery show, puis musette recovery check
@@ -327,6 +327,11 @@ check-views-current = { $bad ->
    *[other] Éléments : { $bad } sur { $documents } ne s’ouvrent pas, ou s’affichent autrement qu’écrits
 }
 check-index-open = Index : s’ouvre
+check-attachments-whole = { $bad ->
+    [0] Pièces jointes : chacune est entière
+    *[other] Pièces jointes : { $bad } sur { $attachments } sont incomplètes
+}
+check-hint-attachments-whole = Le reste vient d’un autre appareil qui l’a : musette up
 check-hint-index-open = Pour le refaire : musette doctor --rebuild
 check-hint-views-current = Pour les relire dans le journal : musette doctor --rebuild
 check-hint-journal-readable = Copiez le dossier, puis faites revenir ce qui manque d’un autre appareil : musette up
@@ -386,6 +391,12 @@ hint-not-a-list = Pour le remplir : CHAMP=VALEUR
 error-too-long = C’est trop long pour « { $field } ».
 error-no-home = Il n’y a pas encore de Musette ici.
 hint-no-home = Pour en créer une : musette up. Pour rejoindre un autre de vos appareils : musette device join BILLET
+error-vault-missing = Il y a ici des morceaux d’une Musette, mais son coffre manque.
+hint-vault-missing = Rien n’a été touché. Remettez le fichier « vault » à sa place, ou choisissez un autre dossier avec --home.
+error-journal-missing = Le journal de cette Musette manque, ou a perdu son début.
+hint-journal-missing = Rien n’a été touché. Remettez le dossier « journal » depuis une copie ; sinon, invitez de nouveau cet ordinateur, dans un nouveau dossier, depuis un autre de vos appareils.
+error-output-full = La réponse n’a pas pu être écrite : il n’y a plus de place là où elle devait aller.
+hint-output-full = Ce qui était demandé a été fait malgré tout.
 error-home-exists = Il y a déjà une Musette ici.
 hint-home-exists = Pour l’utiliser : musette status. Pour une autre : --home DOSSIER
 error-home-not-empty = Il y a déjà une Musette ici ; elle ne pourrait en rejoindre une autre sans les mélanger.
@@ -405,7 +416,7 @@ hint-home-damaged = Gardez une copie du dossier avant d’essayer quoi que ce so
 error-vault-damaged = Le coffre, qui contient les clés de cet appareil, est abîmé.
 hint-vault-damaged = Gardez une copie du dossier. Vos autres appareils ont vos éléments : associez de nouveau celui-ci, dans un nouveau dossier.
 error-journal-damaged = Le journal est abîmé au milieu ; ce qui précède et ce qui suit n’a pas été touché.
-hint-journal-damaged = Gardez une copie du dossier, puis : musette doctor. Vos autres appareils ont peut-être ce qui manque.
+hint-journal-damaged = Gardez une copie du dossier, puis : musette doctor --rebuild. Tout ce qui se lit est gardé ; vos autres appareils ont peut-être le reste.
 error-disk-full = Le disque est plein.
 hint-disk-full = Faites de la place et réessayez. Ce qui était enregistré est là ; ceci ne l’est pas.
 error-disk-failed = Le disque a refusé une écriture. Musette s’est arrêtée, pour ne pas faire semblant.
@@ -429,7 +440,7 @@ hint-connection-lost = Rien n’est perdu ; cela reprendra où c’en était. R
 error-endpoint-stopped = La partie réseau du nœud s’est arrêtée.
 hint-endpoint-stopped = Pour le redémarrer : musette up
 error-frame-too-large = L’autre appareil a envoyé plus que ce qui est accepté d’un coup.
-error-healing = Cet appareil récupère ce qu’il avait envoyé avant que son disque revienne en arrière ; il ne peut rien écrire d’ici là.
+error-healing = Il manque quelque chose à cet appareil après des dégâts ; il va le chercher sur un autre de vos appareils, et ne peut rien écrire d’ici là.
 hint-healing = Laissez-le rencontrer un autre de vos appareils : musette up
 error-home-unknown = L’endroit où garder votre Musette n’a pas pu être trouvé.
 hint-home-unknown = Dites-le : --home DOSSIER
@@ -468,7 +479,7 @@ error-session-unrecognised = Ce qui a répondu n’est pas l’un de vos apparei
 error-session-bad-proof = Ce qui a répondu n’a pas pu prouver être votre appareil.
 error-session-fork = Un appareil a écrit deux histoires différentes, peut-être après une sauvegarde restaurée. Rien n’est perdu ; il faut l’associer de nouveau.
 error-words-mismatch = Ce ne sont pas les mots que montre le nouvel appareil.
-hint-words-mismatch = L’appareil n’est pas entré. Si les mots étaient vraiment différents, quelqu’un s’est peut-être glissé entre les deux : invitez de nouveau, sur un réseau sûr.
+hint-words-mismatch = Recopiez-les tels que le nouvel appareil les montre ; après trois essais il est renvoyé. Si les mots sont vraiment différents, quelqu’un s’est peut-être glissé entre les deux : invitez de nouveau, sur un réseau sûr.
 error-no-pairing = Aucun appareil n’attend d’être confirmé.
 hint-no-pairing = D’abord : musette device invite
 error-invitation-open = Une invitation est déjà ouverte.

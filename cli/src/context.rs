@@ -36,6 +36,6 @@ impl Context {
         if self.home.exists() {
             return Ok(());
         }
-        Err(Failure::new("no-home").with("home", self.home.path().display()))
+        Err(self.home.absence().into())
     }
 }

@@ -92,7 +92,7 @@ fn write_answer(line: &[u8]) -> Result<(), Failure> {
     match written {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Failure::reader_gone()),
-        Err(error) if error.kind() == ErrorKind::StorageFull => Err(Failure::new("disk-full")),
+        Err(error) if error.kind() == ErrorKind::StorageFull => Err(Failure::new("output-full")),
         Err(error) => Err(Failure::internal(&error)),
     }
 }

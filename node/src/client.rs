@@ -1,6 +1,11 @@
 //! One way to the local API, be it a running node's socket or handlers in this process.
 
-use std::time::{Duration, Instant};
+use std::{
+    ffi::OsString,
+    os::unix::ffi::OsStringExt as _,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use axum::{Router, body::Body, http::Request, response::Response};
 use http_body_util::BodyExt as _;
@@ -26,7 +31,7 @@ const LOCK_POLL: Duration = Duration::from_millis(20);
 pub struct Client(Way);
 
 enum Way {
-    Socket(std::path::PathBuf),
+    Socket(PathBuf),
     InProcess { router: Router, driver: Driver },
 }
 
@@ -36,14 +41,18 @@ impl Client {
     /// # Errors
     /// When the socket is there but this user may not use it.
     pub async fn connect(home: &Home) -> Result<Option<Self>> {
-        let path = home.socket_path()?;
-        match UnixStream::connect(&path).await {
-            Ok(_) => Ok(Some(Self(Way::Socket(path)))),
-            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-                Err(Error::new("permission-denied").with("path", path.display()))
+        let noted = std::fs::read(home.socket_note_path()).ok().map(|bytes| OsString::from_vec(bytes).into());
+        let paths: [Option<PathBuf>; 2] = [home.socket_path().ok(), noted];
+        for path in paths.into_iter().flatten() {
+            match UnixStream::connect(&path).await {
+                Ok(_) => return Ok(Some(Self(Way::Socket(path)))),
+                Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                    return Err(Error::new("permission-denied").with("path", path.display()));
+                }
+                Err(_) => {}
             }
-            Err(_) => Ok(None),
         }
+        Ok(None)
     }
 
     /// Opens the store in this process.

@@ -47,7 +47,8 @@ impl Error {
             "wrong-passphrase" | "passphrase-needed" => 4,
             "deadline" => 5,
             "home-in-use" => 6,
-            "home-newer" | "home-damaged" | "vault-damaged" | "journal-damaged" => 7,
+            "home-newer" | "home-damaged" | "vault-damaged" | "vault-missing" | "journal-damaged"
+            | "journal-missing" => 7,
             _ => 1,
         }
     }

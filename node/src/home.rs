@@ -90,6 +90,32 @@ impl Home {
         self.vault_path().exists()
     }
 
+    /// Why nothing can be opened here, where there is no vault: an empty place is not one whose
+    /// vault went missing.
+    #[must_use]
+    pub fn absence(&self) -> Error {
+        let code = if self.is_free() { "no-home" } else { "vault-missing" };
+        Error::new(code).with("home", self.path().display())
+    }
+
+    /// Whether a Musette may begin here without touching anything of anybody's: nothing has the
+    /// name of one of our files, or all of it was left by a beginning that did not end.
+    pub(crate) fn is_free(&self) -> bool {
+        let ours = [self.journal_dir(), self.index_dir(), self.key_path(), self.config_path()];
+        self.begun_path().exists() || !ours.iter().any(|path| path.exists())
+    }
+
+    /// A mark that a Musette is being made here: what lies beside it may be removed.
+    pub(crate) fn begun_path(&self) -> PathBuf {
+        self.path.join("begun")
+    }
+
+    /// Where a running node writes which socket it listens on: a program with another runtime
+    /// directory finds it all the same.
+    pub(crate) fn socket_note_path(&self) -> PathBuf {
+        self.path.join("socket")
+    }
+
     /// Makes the directory, readable to its owner only.
     ///
     /// # Errors

@@ -124,7 +124,15 @@ impl Store {
         let lock = home.lock()?;
         Config::load(home)?;
         let (vault, keys) = Vault::open(home, passphrase)?;
-        Self::open_unlocked(home.clone(), lock, vault, keys, repair)
+        healing::finish_repair(home)?;
+        let store = Self::open_unlocked(home.clone(), lock, vault, keys, repair)?;
+        // A journal without this device's own enrolment lost its beginning, or is empty: going on
+        // would sign a second history.
+        if store.state().log().devices().contains_key(&store.device) {
+            Ok(store)
+        } else {
+            Err(Error::new("journal-missing").with("home", home.path().display()))
+        }
     }
 
     /// Opens a home whose vault is open already.
@@ -141,10 +149,11 @@ impl Store {
         let mut notices = Vec::new();
         let mut damaged = false;
         if repair == Repair::Rebuild {
+            let known = known_position(&home, &keys);
             if home.index_dir().exists() {
                 Index::set_aside(&home.index_dir()).map_err(|error| replace::io_error(&error))?;
             }
-            if let Some(notice) = healing::copy_around_damage(&home, keys.journal)? {
+            if let Some(notice) = healing::copy_around_damage(&home, keys.journal, known)? {
                 notices.push(notice);
                 damaged = true;
             }
@@ -444,6 +453,16 @@ impl Store {
 
 fn inception_of(keys: &Keys) -> Result<Signed<Inception>> {
     Signed::from_bytes(&keys.inception).map_err(|_| Error::new("vault-damaged"))
+}
+
+/// How far the journal once reached, if the index still tells.
+fn known_position(home: &Home, keys: &Keys) -> Option<Position> {
+    let dir = home.index_dir();
+    if !dir.exists() {
+        return None;
+    }
+    let kept = Index::open(&dir, &keys.index).and_then(|index| index.load()).ok()?;
+    kept.map(|kept| kept.position)
 }
 
 /// Opens the index; one that cannot be used is set aside, and the person is told.

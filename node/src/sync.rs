@@ -17,7 +17,7 @@ use std::{
 use libp2p::{Multiaddr, PeerId};
 use musette_protocol::{
     id::DeviceId,
-    session::{Event, Role, Session, SessionError},
+    session::{Event, Role, Session, SessionError, message::Reason},
 };
 use tokio::{
     sync::{Notify, mpsc, watch},
@@ -332,7 +332,7 @@ impl Conversation {
             SessionError::Newer => "protocol-newer",
             SessionError::Unrecognised => "session-unrecognised",
             SessionError::BadProof => "session-bad-proof",
-            SessionError::Fork { .. } => "session-fork",
+            SessionError::Fork { .. } | SessionError::RefusedByPeer(Reason::Fork) => "session-fork",
             SessionError::RefusedByPeer(_) => "session-refused",
         };
         if matches!(error, SessionError::Unrecognised | SessionError::RefusedByPeer(_)) {

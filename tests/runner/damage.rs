@@ -71,7 +71,7 @@ fn damage_is_refused_with_a_way_out_that_keeps_all_the_rest() {
     }
     let kept = fs::read_dir(laptop.home()).unwrap().flatten();
     assert!(
-        kept.map(|entry| entry.path()).any(|path| path.ends_with("journal.damaged")),
+        kept.map(|entry| entry.path()).any(|path| path.ends_with("journal.damaged-1")),
         "the damaged one is kept"
     );
     // And it goes on.
@@ -116,4 +116,83 @@ fn another_device_gives_back_what_was_damaged() {
     laptop_node.stop();
     phone_node.stop();
     assert_eq!(laptop.list(), phone.list());
+}
+
+#[test]
+fn a_home_whose_vault_is_missing_is_not_made_anew() {
+    let _turn = turns::shared();
+    let world = World::new();
+    let laptop = world.first_device("laptop");
+    notes(&laptop, 3);
+    let before = laptop.list();
+    let (vault, aside) = (laptop.home().join("vault"), world.path().join("vault"));
+    fs::rename(&vault, &aside).unwrap();
+    for line in
+        [&["list"][..], &["up"], &["init", "--name", "Emilie", "--device", "again", "--no-passphrase"]]
+    {
+        laptop.refuses(line, 7, "vault-missing");
+    }
+    fs::rename(&aside, &vault).unwrap();
+    assert_eq!(laptop.list(), before);
+}
+
+#[test]
+fn a_folder_with_somebody_elses_things_is_left_alone() {
+    let _turn = turns::shared();
+    let world = World::new();
+    let laptop = world.device("laptop");
+    let diary = laptop.home().join("journal").join("2024.md");
+    fs::create_dir_all(diary.parent().unwrap()).unwrap();
+    fs::write(&diary, "dear diary").unwrap();
+    laptop.refuses(
+        &["init", "--name", "Emilie", "--device", "laptop", "--no-passphrase"],
+        7,
+        "vault-missing",
+    );
+    assert_eq!(fs::read_to_string(&diary).unwrap(), "dear diary");
+}
+
+#[test]
+fn a_journal_that_lost_its_end_is_healed_and_not_forked() {
+    let _turn = turns::shared();
+    let world = World::new();
+    let laptop = world.first_device("laptop");
+    let notes = notes(&laptop, 10);
+    let phone = world.device("phone");
+    let node = laptop.up();
+    phone.join(&laptop);
+    node.stop();
+    let before = by_id(&laptop.list());
+    let mut begins: Vec<u64> = notes.values().copied().collect();
+    begins.sort_unstable();
+    let segment = laptop.segments()[0].clone();
+    let whole = fs::metadata(&segment).unwrap().len();
+    OpenOptions::new().write(true).open(&segment).unwrap().set_len(whole - (whole - begins[5]) / 2).unwrap();
+    laptop.refuses(&["list"], 7, "journal-damaged");
+    laptop.run(&["doctor", "--rebuild"]);
+    laptop.refuses(&["add", "note", "title=Too early"], 1, "healing");
+    let (laptop_node, phone_node) = (laptop.up(), phone.up());
+    until(PATIENCE, "everything is back", || (laptop_node.api.items().len() == 10).then_some(()));
+    assert_eq!(by_id(&laptop.list()), before);
+    until(PATIENCE, "it writes again", || {
+        (laptop.run(&["add", "note", "title=After"]).code == Some(0)).then_some(())
+    });
+    await_same_list(&laptop_node, &phone_node);
+}
+
+#[test]
+fn an_empty_journal_is_no_empty_musette() {
+    let _turn = turns::shared();
+    let world = World::new();
+    let laptop = world.first_device("laptop");
+    notes(&laptop, 3);
+    let before = laptop.list();
+    let (journal, aside) = (laptop.home().join("journal"), world.path().join("journal"));
+    fs::rename(&journal, &aside).unwrap();
+    for line in [&["list"][..], &["up"], &["doctor", "--rebuild"]] {
+        laptop.refuses(line, 7, "journal-missing");
+    }
+    // A repair that was cut off between its two renames is finished.
+    fs::rename(&aside, laptop.home().join("journal.new")).unwrap();
+    assert_eq!(laptop.list(), before);
 }

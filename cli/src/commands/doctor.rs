@@ -8,6 +8,9 @@ use crate::text::{list_of, text_of};
 use crate::{locale, t, vault};
 use serde_json::Value;
 
+/// The notices that say what a repair did, and what it could not do.
+const REPAIRS: [&str; 5] = ["damage-skipped", "healed", "healing", "torn-tail", "index-rebuilt"];
+
 /// Checks a home, or rebuilds its index from the journal.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Doctor {
@@ -36,6 +39,10 @@ impl Doctor {
             }
             for check in checks {
                 context.output.answer(&describe(check))?;
+            }
+            let told = |one: &&Value| REPAIRS.contains(&text_of(one, "code"));
+            for repair in list_of(&answer, "notices").iter().filter(told) {
+                context.output.answer(&super::status::notice(repair))?;
             }
             let verdict = if is_sound { t!("doctor-sound") } else { t!("doctor-unsound") };
             context.output.say(&verdict);

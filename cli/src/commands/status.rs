@@ -66,7 +66,7 @@ fn recovery(recovery: &Value) -> Option<String> {
     }
 }
 
-fn notice(notice: &Value) -> String {
+pub(super) fn notice(notice: &Value) -> String {
     let words = locale::find_told("notice", notice)
         .or_else(|| locale::find_told("error", notice))
         .unwrap_or_else(|| text_of(notice, "code").to_owned());

@@ -8,13 +8,14 @@ use tokio::net::{UnixListener, UnixStream, unix::SocketAddr};
 use crate::{
     error::Result,
     home::Home,
-    store::replace::{io_error, told},
+    store::replace::{io_error, replace, told},
 };
 
 /// A bound socket; its file goes with it.
 pub(crate) struct Socket {
     listener: UnixListener,
     path: PathBuf,
+    note: PathBuf,
     user: u32,
 }
 
@@ -33,13 +34,18 @@ impl Socket {
         let listener = told(UnixListener::bind(&path))?;
         let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o600);
         told(std::fs::set_permissions(&path, permissions))?;
-        Ok(Self { listener, path, user: rustix::process::geteuid().as_raw() })
+        let note = home.socket_note_path();
+        if let Err(error) = replace(&note, path.as_os_str().as_encoded_bytes()) {
+            tracing::warn!(reason = %error.kind(), "programs with another runtime directory will not find the node");
+        }
+        Ok(Self { listener, path, note, user: rustix::process::geteuid().as_raw() })
     }
 }
 
 impl Drop for Socket {
     fn drop(&mut self) {
         drop(std::fs::remove_file(&self.path));
+        drop(std::fs::remove_file(&self.note));
     }
 }
 

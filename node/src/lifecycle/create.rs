@@ -18,7 +18,12 @@ use crate::{
     entropy,
     error::{Error, Result},
     home::{Home, HomeLock, VaultChoice},
-    store::{Repair, Store, keys::Keys, replace::io_error, vault::Vault},
+    store::{
+        Repair, Store,
+        keys::Keys,
+        replace::{remove_dir, replace, told},
+        vault::Vault,
+    },
 };
 
 /// A Musette that was just created.
@@ -72,6 +77,7 @@ pub fn create(home: &Home, person_name: &str, device_name: &str, vault: &VaultCh
         recovery_checked: false,
         words: Default::default(),
         addresses: Default::default(),
+        met: Default::default(),
         healing: Default::default(),
     };
     let (device, device_key) = (keys.device_id(), keys.device_key());
@@ -97,13 +103,20 @@ pub(super) fn check_name(name: &str) -> Result<()> {
     }
 }
 
-/// Makes and locks a home that holds no Musette yet.
+/// Makes and locks a home that holds no Musette yet, and nothing that could be taken for a part of
+/// one: what is there may be all that somebody has left.
 pub(super) fn empty_home(home: &Home) -> Result<HomeLock> {
+    let exists = || Error::new("home-exists").with("home", home.path().display());
     if home.exists() {
-        return Err(Error::new("home-exists").with("home", home.path().display()));
+        return Err(exists());
+    }
+    if !home.is_free() {
+        return Err(home.absence());
     }
     home.create()?;
-    home.lock()
+    let lock = home.lock()?;
+    // Another process may have been faster.
+    if home.exists() { Err(exists()) } else { Ok(lock) }
 }
 
 /// Writes a first vault and journal. The vault comes last: a home without one holds no Musette, and
@@ -115,19 +128,18 @@ pub(super) fn begin_home(
     choice: &VaultChoice,
     write: impl FnOnce(&mut Store) -> Result<()>,
 ) -> Result<()> {
-    for leftover in [home.journal_dir(), home.index_dir()] {
-        match std::fs::remove_dir_all(&leftover) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(io_error(&error));
-            }
-            _ => {}
+    if home.begun_path().exists() {
+        for leftover in [home.journal_dir(), home.index_dir()] {
+            remove_dir(&leftover)?;
         }
     }
+    told(replace(&home.begun_path(), b""))?;
     Config::default().save(home)?;
     let vault = Vault::prepare(home, choice)?;
     let mut store = Store::open_unlocked(home.clone(), lock, vault, keys, Repair::No)?;
     write(&mut store)?;
     store.commit()?;
     store.save_vault()?;
+    told(std::fs::remove_file(home.begun_path()))?;
     store.close()
 }

@@ -282,6 +282,7 @@ impl Joining<'_> {
             recovery_checked: false,
             words: Default::default(),
             addresses: Default::default(),
+            met: Default::default(),
             healing: Default::default(),
         };
         let lock = empty_home(self.home)?;

@@ -9,37 +9,46 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use musette_protocol::{
     crypto::aead::NONCE_LEN,
     id::DeviceId,
-    journal::{Journal, JournalId, Opening},
+    journal::{Journal, JournalId, Opening, Position},
 };
 
 use super::{
     Notice, Store,
     files::FileDisk,
     journal_error,
-    replace::{sync_dir, told},
+    replace::{remove_dir, sync_dir, told},
     write_error,
 };
-use crate::{entropy, error::Result, home::Home};
+use crate::{
+    entropy,
+    error::{Error, Result},
+    home::Home,
+};
 
 /// Bytes of records that are copied at once.
 const COPY_BYTES: usize = 1024 * 1024;
 
 /// Copies what can be read of a damaged journal into a new one. The damaged one is kept beside it:
 /// nothing is destroyed that somebody might still read more of. `None` when it is not damaged.
-pub(super) fn copy_around_damage(home: &Home, id: JournalId) -> Result<Option<Notice>> {
+/// `known` is a position that it had reached: one that ends before lost its end.
+pub(super) fn copy_around_damage(
+    home: &Home,
+    id: JournalId,
+    known: Option<Position>,
+) -> Result<Option<Notice>> {
     let (old, new) = (home.journal_dir(), home.journal_dir().with_extension("new"));
     remove_dir(&new)?;
     let disk = |dir: &Path| FileDisk::open(dir).map_err(|error| journal_error(error.into()));
     let (mut copy, _) =
         Journal::open(disk(&new)?, &Opening::new(id), &mut |_, _, _| {}).map_err(journal_error)?;
     let (mut batch, mut failure) = (Vec::new(), None);
-    let opening = Opening { salvage: true, ..Opening::new(id) };
+    let opening = Opening { salvage: true, known_durable: known, ..Opening::new(id) };
     let (_, recovery) = Journal::open(disk(&old)?, &opening, &mut |_, _, record| {
         batch.push(record.to_vec());
         if failure.is_none() && batch.iter().map(Vec::len).sum::<usize>() >= COPY_BYTES {
@@ -58,8 +67,7 @@ pub(super) fn copy_around_damage(home: &Home, id: JournalId) -> Result<Option<No
     copy.append(&batch).map_err(journal_error)?;
     copy.sync().map_err(journal_error)?;
     drop(copy);
-    let aside = old.with_extension("damaged");
-    remove_dir(&aside)?;
+    let aside = free_name(&old);
     told(fs::rename(&old, &aside))?;
     told(fs::rename(&new, &old))?;
     told(sync_dir(home.path()))?;
@@ -70,17 +78,31 @@ pub(super) fn copy_around_damage(home: &Home, id: JournalId) -> Result<Option<No
     Ok(Some(Notice { code: "damage-skipped", args }))
 }
 
-fn remove_dir(dir: &Path) -> Result<()> {
-    match fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(super::replace::io_error(&error)),
-        _ => Ok(()),
+/// Finishes a repair that was cut off between its two renames: the copy was complete by then.
+pub(super) fn finish_repair(home: &Home) -> Result<()> {
+    let (journal, new) = (home.journal_dir(), home.journal_dir().with_extension("new"));
+    if journal.exists() {
+        return Ok(());
     }
+    if !new.exists() {
+        return Err(Error::new("journal-missing").with("home", home.path().display()));
+    }
+    told(fs::rename(&new, &journal))?;
+    told(sync_dir(home.path()))
+}
+
+/// A name beside the journal that nothing has yet: an earlier damaged journal may hold what this
+/// one lacks.
+fn free_name(journal: &Path) -> PathBuf {
+    let numbered = (1_u32..).map(|number| journal.with_extension(format!("damaged-{number}")));
+    numbered.into_iter().find(|path| !path.exists()).expect("fewer than four billion repairs")
 }
 
 impl Store {
     /// Notes that records may be missing.
     pub(super) fn begin_healing(&mut self) -> Result<()> {
         let mut others: BTreeSet<DeviceId> = self.state().log().devices().into_keys().collect();
+        others.extend(&self.keys.met);
         others.remove(&self.device());
         if others.is_empty() {
             return self.finish_healing();

@@ -36,6 +36,8 @@ pub(crate) struct Keys {
     pub words: BTreeMap<DeviceId, [u16; 3]>,
     /// Addresses at which other devices were reached last.
     pub addresses: BTreeMap<DeviceId, Vec<String>>,
+    /// Devices of this person that were met: what is known of them even if the journal loses its end.
+    pub met: BTreeSet<DeviceId>,
     /// The other devices there were when damage was skipped. While it is not empty, records may be
     /// missing, and nothing is signed until one of these devices has filled the gaps: one number
     /// could be signed twice.

@@ -123,6 +123,14 @@ pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
+/// Removes a directory and all that is in it, if it is there.
+pub(crate) fn remove_dir(path: &Path) -> Result<()> {
+    match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error(&error)),
+        _ => Ok(()),
+    }
+}
+
 /// A disk's error as people are told of it: `disk-full`, `permission-denied`, or `disk-failed` with
 /// the system's reason. No path is told.
 #[must_use]

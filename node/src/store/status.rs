@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use musette_crdt::date::rfc3339;
 use musette_protocol::{
     id::{DeviceId, DocumentId},
+    limits::BLOB_CHUNK_LEN,
     session::Frontier,
     time::Timestamp,
 };
@@ -100,6 +101,11 @@ impl Store {
         if !self.state().log().devices().contains_key(&device) {
             return Ok(());
         }
+        if !self.keys().met.contains(&device) {
+            self.change_keys(|keys| {
+                keys.met.insert(device);
+            })?;
+        }
         // Asked each time: what the frontier covers may have come after it.
         let heals = self.keys().healing.contains(&device) && frontier.is_covered_by(self.replica.state());
         let peer = self.peers.by_device.entry(device).or_default();
@@ -132,12 +138,16 @@ impl Store {
                 let peer = self.peers.by_device.get(&id);
                 let connected = peer.is_some_and(|peer| peer.sessions > 0);
                 let missing = self.missing_on(id);
+                let reason = peer.and_then(|peer| peer.reason.as_deref());
+                let refused = reason.is_some_and(|reason| reason.starts_with("session-"));
                 let state = match (id == self.device(), missing) {
                     (true, _) => "this",
+                    // What it once acknowledged says nothing while the two do not talk.
+                    _ if refused && !connected => "unreachable",
                     (_, Some(0)) => "agrees",
                     (_, Some(_)) => "behind",
                     (_, None) if connected => "behind",
-                    (_, None) if peer.is_some_and(|peer| peer.reason.is_some()) => "unreachable",
+                    (_, None) if reason.is_some() => "unreachable",
                     (_, None) => "never-met",
                 };
                 json!({
@@ -150,7 +160,7 @@ impl Store {
                     "state": state,
                     "missing": missing,
                     "last_seen": peer.and_then(|peer| peer.last_seen).and_then(rfc3339),
-                    "reason": peer.and_then(|peer| peer.reason.clone()),
+                    "reason": reason,
                 })
             })
             .collect()
@@ -260,8 +270,13 @@ impl Store {
             unreadable == 0,
             json!({ "documents": self.records.len(), "bad": unreadable }),
         );
+        let wanted: Vec<_> = self.items().flat_map(|view| view.attachments).collect();
+        let chunks = |size: u64| size.div_ceil(BLOB_CHUNK_LEN as u64);
+        let held = |id| self.blobs.get(id).map_or(0, |chunks| chunks.len() as u64);
+        let bad = wanted.iter().filter(|one| held(&one.id) < chunks(one.size)).count();
+        check("attachments-whole", bad == 0, json!({ "attachments": wanted.len(), "bad": bad }));
         check("index-open", self.index.is_some(), json!({}));
-        json!({ "checks": checks })
+        json!({ "checks": checks, "notices": self.notices_json() })
     }
 }
 
