@@ -342,9 +342,7 @@ impl Store {
             let Some(peer) = session.peer() else { return Ok(Err(SessionError::Malformed)) };
             let ingested = self.replica.ingest(&peer, records).map_err(write_error)?;
             self.unsynced |= ingested.new_records > 0;
-            if let Err(error) = session.ingested(&ingested) {
-                return Ok(Err(error));
-            }
+            let kept_to_protocol = session.ingested(&ingested);
             if ingested.from_stranger > 0 {
                 tracing::warn!(
                     records = ingested.from_stranger,
@@ -354,7 +352,11 @@ impl Store {
             for error in &ingested.unopened {
                 tracing::warn!(%error, "a record of a peer was refused");
             }
+            // What counted, counted: also when the rest ends the session.
             self.apply(ingested.effects, Vec::new());
+            if let Err(error) = kept_to_protocol {
+                return Ok(Err(error));
+            }
         }
         if let (Some(peer), Some(frontier)) = (session.peer(), session.acknowledged()) {
             self.note_frontier(peer, frontier.clone())?;
