@@ -18,6 +18,7 @@ use musette_protocol::{
         secret::Secret32,
     },
 };
+use unicode_normalization::UnicodeNormalization as _;
 use zeroize::Zeroizing;
 
 use crate::{
@@ -208,7 +209,9 @@ impl Cost {
     }
 }
 
+/// One keyboard types `é` as one character, another as two: both are the same passphrase (NFC).
 fn stretch(passphrase: &str, cost: Cost, salt: &[u8; SALT_LEN]) -> Result<Secret32> {
+    let passphrase = Zeroizing::new(passphrase.nfc().collect::<String>());
     let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, None).map_err(|_| damaged())?;
     let mut root = Zeroizing::new([0; 32]);
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
@@ -336,6 +339,14 @@ mod tests {
         rewrite(&home, |file| *file.last_mut().unwrap() ^= 1);
         assert_eq!(code(&home, Some("correct horse")), "vault-damaged", "the passphrase was right");
         assert_eq!(code(&home, Some("correct house")), "wrong-passphrase");
+    }
+
+    #[test]
+    fn an_accent_is_the_same_however_it_is_typed() {
+        let (_dir, home) = home();
+        let choice = VaultChoice::Passphrase(Zeroizing::new("caf\u{e9}".to_owned()));
+        create(&home, &choice, &contents("accent")).unwrap();
+        assert_eq!(open(&home, Some("cafe\u{301}")).unwrap(), contents("accent"));
     }
 
     #[test]
