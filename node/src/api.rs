@@ -9,7 +9,7 @@
 //! | `GET /v1/timeline` | what has a date |
 //! | `GET, POST /v1/imports`, `DELETE /v1/imports/{id}` | batches |
 //! | `GET /v1/devices`, `GET /v1/pairing`, `POST /v1/pairing/{invitations,confirm}` | devices |
-//! | `GET /v1/recovery`, `POST /v1/recovery/check` | the recovery phrase |
+//! | `POST /v1/recovery`, `POST /v1/recovery/check` | the recovery phrase |
 //! | `GET /v1/doctor` | is everything in order |
 //! | `GET /v1/events` | what changes, one JSON line each |
 //!
@@ -29,6 +29,7 @@ use axum::{
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value as Json, json};
 use tokio::sync::mpsc;
+use zeroize::Zeroizing;
 
 use crate::{
     driver::Driver,
@@ -74,7 +75,7 @@ pub(crate) fn router(context: Context) -> Router {
         .route("/v1/pairing", get(pairing))
         .route("/v1/pairing/invitations", post(invite))
         .route("/v1/pairing/confirm", post(confirm))
-        .route("/v1/recovery", get(recovery))
+        .route("/v1/recovery", post(recovery))
         .route("/v1/recovery/check", post(recovery_check))
         .route("/v1/doctor", get(doctor))
         .route("/v1/events", get(lines::events))
@@ -258,14 +259,21 @@ async fn confirm(State(context): State<Context>, body: axum::body::Bytes) -> Ans
 }
 
 #[derive(Deserialize)]
-struct RecoveryQuery {
+#[serde(deny_unknown_fields)]
+struct RecoveryRequest {
     language: Option<String>,
+    passphrase: Option<String>,
 }
 
-async fn recovery(State(context): State<Context>, Query(query): Query<RecoveryQuery>) -> Answer {
+/// Whoever holds the words is the person, for ever. So an unlocked node is not enough: the
+/// passphrase is asked for again, where there is one.
+async fn recovery(State(context): State<Context>, body: axum::body::Bytes) -> Answer {
+    let RecoveryRequest { language, passphrase } = parse(&body)?;
+    let passphrase = passphrase.map(Zeroizing::new);
     let work = move |store: &mut crate::store::Store| {
         let entropy = store.keys().recovery.as_ref().ok_or_else(|| Error::new("recovery-not-held"))?;
-        let words = recovery_words(entropy.expose(), query.language.as_deref().unwrap_or("en"));
+        store.check_passphrase(passphrase.as_deref().map(String::as_str))?;
+        let words = recovery_words(entropy.expose(), language.as_deref().unwrap_or("en"));
         Ok(json!({ "words": *words }))
     };
     context.driver.run(work).await.map(AxumJson)

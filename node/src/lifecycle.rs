@@ -25,6 +25,7 @@ mod listen;
 
 pub use create::{Created, create};
 pub use join::{JoinEvent, JoinOptions, Joined, join};
+pub use listen::check_listen;
 use listen::listen;
 
 pub use crate::store::vault::is_passphrase_needed;

@@ -262,6 +262,14 @@ impl Store {
         self.vault.save(&self.keys)
     }
 
+    /// Whether this passphrase opens the vault; any does where there is none.
+    ///
+    /// # Errors
+    /// `passphrase-needed`, `wrong-passphrase`.
+    pub(crate) fn check_passphrase(&self, passphrase: Option<&str>) -> Result<()> {
+        Vault::open::<Keys>(&self.home, passphrase).map(drop)
+    }
+
     /// Writes the vault as it is: what makes a new home one.
     ///
     /// # Errors

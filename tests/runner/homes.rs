@@ -161,3 +161,12 @@ fn what_makes_no_sense_is_refused_by_name() {
     laptop.run(&["up", "--listen", "nowhere"]).exits(2);
     assert_eq!(laptop.list()["items"].as_array().map(Vec::len), Some(0));
 }
+
+#[test]
+fn a_bad_address_makes_no_home() {
+    let _turn = turns::shared();
+    let world = World::new();
+    let laptop = world.device("laptop");
+    laptop.refuses(&["up", "--listen", "nonsense"], 2, "bad-listen-address");
+    assert!(!laptop.home().join("vault").exists());
+}

@@ -7,7 +7,7 @@ use musette_tests::{
     search::Needle,
     turns,
     wait::PATIENCE,
-    world::{Device, World},
+    world::{Device, LOOPBACK, World},
 };
 
 fn check(device: &Device, answers: &std::path::Path) -> musette_tests::process::Run {
@@ -46,4 +46,25 @@ fn the_words_are_checked_and_then_kept_nowhere() {
         assert!(found.is_empty(), "{found:?}");
     }
     laptop.refuses(&[&init[..], &[paper.to_str().unwrap()]].concat(), 1, "file-exists");
+}
+
+#[test]
+fn a_running_node_does_not_give_the_words_away() {
+    let _turn = turns::shared();
+    let world = World::new();
+    let laptop = world.device("laptop");
+    let secret = world.file("passphrase", "café au lait\n");
+    let secret = ["--passphrase-file", secret.to_str().unwrap()];
+    laptop.run(&[&["init", "--name", "E", "--device", "laptop"], &secret[..]].concat()).ok();
+    let node = laptop.up_with(&[&LOOPBACK[..], &secret].concat());
+    laptop.refuses(&["recovery", "show"], 4, "passphrase-needed");
+    let wrong = world.file("wrong", "thé\n");
+    laptop.refuses(
+        &["--passphrase-file", wrong.to_str().unwrap(), "recovery", "show"],
+        4,
+        "wrong-passphrase",
+    );
+    let words = laptop.json(&[&secret[..], &["recovery", "show"]].concat());
+    assert_eq!(words["words"].as_array().unwrap().len(), 24);
+    node.stop();
 }

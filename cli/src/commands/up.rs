@@ -40,6 +40,7 @@ pub(crate) struct Up {
 
 impl Up {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        lifecycle::check_listen(&self.listen)?;
         let passphrase = if context.home.exists() {
             vault::unlock(context)?
         } else {

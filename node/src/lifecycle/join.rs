@@ -17,7 +17,7 @@ use musette_protocol::{
 };
 
 use super::{
-    NodeOptions,
+    NodeOptions, check_listen,
     create::{begin_home, check_name, empty_home},
     start_network,
 };
@@ -90,6 +90,7 @@ pub async fn join(
     on_event: &mut (dyn FnMut(JoinEvent) + Send),
 ) -> Result<Joined> {
     check_name(&options.device_name)?;
+    check_listen(&options.listen)?;
     let ticket = parse_ticket(&options.ticket, clock::now())?;
     if home.exists() {
         return Err(Error::new("home-not-empty").with("home", home.path().display()));

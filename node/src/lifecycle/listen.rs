@@ -51,6 +51,14 @@ pub(super) async fn listen(
     Ok(started)
 }
 
+/// Checks addresses before anything is made on their behalf.
+///
+/// # Errors
+/// When one of them is no multiaddress.
+pub fn check_listen(addresses: &[String]) -> Result<()> {
+    parse_addresses(addresses).map(drop)
+}
+
 fn parse_addresses(texts: &[String]) -> Result<Vec<Multiaddr>> {
     let parse =
         |text: &String| text.parse().map_err(|_| Error::new("bad-listen-address").with("address", text));

@@ -1,10 +1,11 @@
 //! `musette recovery show`: the words, numbered, to be copied by hand.
 
-use crate::client::with_query;
+use crate::client::Connection;
 use crate::context::Context;
 use crate::error::{Exit, Failure};
 use crate::text::list_of;
-use crate::{locale, t};
+use crate::{locale, t, vault};
+use serde_json::json;
 
 /// Shows the words.
 #[derive(clap::Args, Debug)]
@@ -12,9 +13,18 @@ pub(crate) struct Show {}
 
 impl Show {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let path = with_query("/v1/recovery", &[("language", Some(locale::language().tag()))]);
-        let connection = context.connect().await?;
-        let result = connection.get(&path).await;
+        context.require_home()?;
+        // Asked for even while a node runs: these words are more than what the node gives away.
+        let passphrase = vault::unlock(context)?;
+        let request = json!({
+            "language": locale::language().tag(),
+            "passphrase": passphrase.as_deref(),
+        });
+        let connection = match Connection::running(&context.home).await? {
+            Some(connection) => connection,
+            None => Connection::in_process(&context.home, passphrase).await?,
+        };
+        let result = connection.post("/v1/recovery", request).await;
         connection.close().await?;
         let answer = result?;
         context.output.warn(&t!("recovery-warning"));
