@@ -3,6 +3,7 @@
 use std::fs;
 
 use musette_tests::{
+    process::Process,
     turns,
     wait::PATIENCE,
     world::{LOOPBACK, World},
@@ -70,20 +71,23 @@ fn a_home_has_one_owner_at_a_time() {
 }
 
 #[test]
-fn a_command_cannot_open_a_home_that_somebody_holds() {
+fn a_node_is_found_from_another_session_and_its_home_is_never_opened_twice() {
     let _turn = turns::shared();
     let world = World::new();
     let laptop = world.first_device("laptop");
-    // Whoever runs it has another runtime folder: over ssh, or another session. The socket is
-    // not found, the lock is.
+    // Whoever runs it has another runtime folder: over ssh, or from a timer.
     let node = laptop.up();
     let elsewhere = world.path().join("elsewhere");
     fs::create_dir(&elsewhere).unwrap();
-    let mut command = laptop.command(&["--json", "list"]);
-    command.env("XDG_RUNTIME_DIR", &elsewhere);
-    let run =
-        musette_tests::process::Process::start(command, laptop.new_log(&["list"])).wait(PATIENCE).exits(6);
-    assert_eq!(run.json()["error"]["code"], "home-in-use");
+    let list = || {
+        let mut command = laptop.command(&["--json", "list"]);
+        command.env("XDG_RUNTIME_DIR", &elsewhere);
+        Process::start(command, laptop.new_log(&["list"])).wait(PATIENCE)
+    };
+    assert_eq!(list().ok().json()["items"].as_array().map(Vec::len), Some(0));
+    // Without the note of where the socket is, the node is not found; the lock is.
+    fs::remove_file(laptop.home().join("socket")).unwrap();
+    assert_eq!(list().exits(6).json()["error"]["code"], "home-in-use");
     node.stop();
     laptop.run(&["list"]).ok();
 }
