@@ -1,6 +1,9 @@
 //! From records to documents to views.
 
-use std::{collections::BTreeMap, thread};
+use std::{
+    collections::{BTreeMap, HashSet},
+    thread,
+};
 
 use musette_crdt::{document::Document, view::ItemView};
 use musette_protocol::{id::DocumentId, journal::Location, record::Payload};
@@ -67,9 +70,14 @@ impl Store {
                 touched.push((id, document));
             }
         }
+        // A few new documents are likely to be edited next; ten thousand are not.
         let few = fresh.len() < PARALLEL_FROM;
+        let mut kept_loaded = HashSet::new();
         for (id, view) in views_of(&fresh) {
             self.set_view(id, &view);
+            if few || is_internal(&view) {
+                kept_loaded.insert(id);
+            }
         }
         for (id, document) in touched {
             if let Ok(view) = document.view(id) {
@@ -78,10 +86,8 @@ impl Store {
             self.note_internal(id, &document);
             self.loaded.put(id, document);
         }
-        // A few new documents are likely to be edited next; ten thousand are not.
         for (id, payloads) in fresh {
-            let internal = self.view(id).is_some_and(|view| is_internal(&view));
-            if (few || internal)
+            if kept_loaded.contains(&id)
                 && let Ok(document) = Document::load(payloads.iter().map(Vec::as_slice))
             {
                 self.note_internal(id, &document);
