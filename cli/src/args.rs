@@ -4,8 +4,8 @@
 //! `help-<command>` and `help-<command>--<argument>`, and a test asks for each.
 
 use crate::commands::{
-    add, attach, demo, device, doctor, edit, events, extract, history, import, init, kinds, list, recovery,
-    resolve, show, status, timeline, up,
+    add, attach, demo, device, doctor, edit, events, extract, fetch, history, import, init, kinds, list,
+    recovery, resolve, show, status, sync, timeline, up,
 };
 use std::path::PathBuf;
 
@@ -45,6 +45,7 @@ pub(crate) enum Command {
     Init(init::Init),
     Recovery(recovery::Recovery),
     Status(status::Status),
+    Sync(sync::Sync),
     Device(device::Device),
     Import(import::Import),
     Add(add::Add),
@@ -55,6 +56,7 @@ pub(crate) enum Command {
     Resolve(resolve::Resolve),
     Attach(attach::Attach),
     Extract(extract::Extract),
+    Fetch(fetch::Fetch),
     Kinds(kinds::Kinds),
     Timeline(timeline::Timeline),
     Doctor(doctor::Doctor),

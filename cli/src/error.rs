@@ -74,6 +74,11 @@ impl Failure {
         self
     }
 
+    /// Whether the node stopped before it answered.
+    pub(crate) fn is_node_gone(&self) -> bool {
+        self.code == "node-gone"
+    }
+
     #[cfg(test)]
     pub(crate) fn code(&self) -> &str {
         &self.code
@@ -132,7 +137,7 @@ impl From<musette_node::error::Error> for Failure {
 fn exit_of(code: &str) -> u8 {
     match code {
         "passphrase-needed" | "wrong-passphrase" => 4,
-        "deadline" => 5,
+        "deadline" | "not-synced" | "no-node-in-time" => 5,
         _ => 1,
     }
 }

@@ -1,5 +1,6 @@
 //! An item as a person reads it.
 
+use crate::commands::status;
 use crate::text::{self, count_of, list_of, text_of};
 use crate::{dates, locale, t};
 use musette_node::schema::{self, Field, Shape, When};
@@ -93,6 +94,12 @@ pub(crate) fn sync_in_words(sync: &Value) -> String {
         "only-here" => t!("sync-only-here"),
         "everywhere" => t!("sync-everywhere", of = count_of(sync, "of")),
         "partly" => t!("sync-partly", have = count_of(sync, "have"), of = count_of(sync, "of")),
+        "waiting" | "refused" => t!(
+            "sync-waiting",
+            have = count_of(sync, "have"),
+            of = count_of(sync, "of"),
+            waiting = status::waiting_in_words(sync),
+        ),
         _ => String::new(),
     }
 }

@@ -25,6 +25,7 @@ mod logs;
 mod output;
 mod panics;
 mod prompt;
+mod quantities;
 mod text;
 mod timeline_drawing;
 mod vault;

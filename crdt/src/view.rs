@@ -11,8 +11,7 @@ use musette_protocol::{
     id::{BlobId, DocumentId},
     time::Timestamp,
 };
-use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap as _};
 
 use crate::{
     date::rfc3339,
@@ -197,78 +196,155 @@ impl ItemView {
         title.chars().take(MAX_TITLE_CHARS).collect()
     }
 
-    /// The JSON of the contract. `provenance` is what the batch knows of the row, for an imported
-    /// item.
+    /// The JSON of the contract, as a tree. `provenance` is what the batch knows of the row, for an
+    /// imported item.
+    ///
+    /// # Panics
+    /// Never: every part of a view can be written as JSON.
     #[must_use]
     pub fn to_json(&self, provenance: Option<&ImportProvenance>) -> serde_json::Value {
-        let fields: serde_json::Map<_, _> =
-            self.fields.iter().map(|(name, value)| (name.clone(), value.to_json())).collect();
-        let mut json = serde_json::Map::new();
-        json.insert("id".into(), self.id.to_string().into());
-        json.insert("kind".into(), self.kind.as_str().into());
-        json.insert("title".into(), self.title().into());
-        json.insert("fields".into(), fields.into());
-        json.insert("sensitivity".into(), self.sensitivity.name().into());
-        json.insert("provenance".into(), self.provenance_json(provenance));
-        if let Some(created) = self.created.and_then(rfc3339) {
-            json.insert("created".into(), created.into());
-        }
-        let links: Vec<String> = self.links.iter().map(ToString::to_string).collect();
-        let lists =
-            [("labels", &self.labels), ("spheres", &self.spheres), ("tags", &self.tags), ("links", &links)];
-        for (name, entries) in lists {
-            if !entries.is_empty() {
-                json.insert(name.into(), entries.as_slice().into());
-            }
-        }
-        if !self.conflicts.is_empty() {
-            json.insert("conflicts".into(), self.conflicts_json());
-        }
-        if !self.attachments.is_empty() {
-            let attachments: Vec<_> = self.attachments.iter().map(attachment_json).collect();
-            json.insert("attachments".into(), attachments.into());
-        }
-        for (name, flag) in [("archived", self.archived), ("undone", self.undone)] {
-            if flag {
-                json.insert(name.into(), true.into());
-            }
-        }
-        json.into()
-    }
-
-    fn conflicts_json(&self) -> serde_json::Value {
-        let values = |values: &Vec<Value>| values.iter().map(Value::to_json).collect::<Vec<_>>();
-        let all = self.conflicts.iter();
-        all.map(|(name, offered)| (name.clone(), values(offered).into()))
-            .collect::<serde_json::Map<_, _>>()
-            .into()
-    }
-
-    fn provenance_json(&self, batch: Option<&ImportProvenance>) -> serde_json::Value {
-        match (&self.provenance, batch) {
-            (ProvenanceRef::Declared, _) => json!({ "type": "declared" }),
-            (ProvenanceRef::Imported { source }, None) => {
-                json!({ "type": "imported", "source": source })
-            }
-            (ProvenanceRef::Imported { source }, Some(batch)) => json!({
-                "type": "imported",
-                "source": source,
-                "file": batch.file,
-                "row": batch.row,
-                "on": rfc3339(batch.on),
-                "batch": batch.batch.to_string(),
-            }),
-        }
+        let whole = ItemJson { view: self, provenance, brief: false };
+        serde_json::to_value(whole).expect("views are written as JSON objects")
     }
 }
 
-fn attachment_json(attachment: &Attachment) -> serde_json::Value {
-    json!({
-        "id": attachment.id.to_string(),
-        "name": attachment.name,
-        "media_type": attachment.media_type,
-        "size": attachment.size,
-    })
+/// The JSON of the contract, written without a tree: of a long list the tree takes ten times the
+/// memory, and most of the time.
+#[derive(Debug, Clone, Copy)]
+pub struct ItemJson<'a> {
+    /// What is shown.
+    pub view: &'a ItemView,
+    /// What the batch knows of the row, for an imported item.
+    pub provenance: Option<&'a ImportProvenance>,
+    /// Only what a line of a list shows: id, kind, title, dates, and what is in conflict.
+    pub brief: bool,
+}
+
+impl ItemJson<'_> {
+    fn is_written(&self, value: &Value) -> bool {
+        !self.brief || matches!(value, Value::Date(_))
+    }
+}
+
+impl Serialize for ItemJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let view = self.view;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("id", &Shown(&view.id))?;
+        map.serialize_entry("kind", &view.kind)?;
+        map.serialize_entry("title", &view.title())?;
+        map.serialize_entry("fields", &FieldsJson(self))?;
+        if !view.conflicts.is_empty() {
+            map.serialize_entry("conflicts", &ConflictsJson(&view.conflicts))?;
+        }
+        if self.brief {
+            return map.end();
+        }
+        map.serialize_entry("sensitivity", view.sensitivity.name())?;
+        map.serialize_entry("provenance", &ProvenanceJson(&view.provenance, self.provenance))?;
+        if let Some(created) = view.created.and_then(rfc3339) {
+            map.serialize_entry("created", &created)?;
+        }
+        for (name, entries) in [("labels", &view.labels), ("spheres", &view.spheres), ("tags", &view.tags)] {
+            if !entries.is_empty() {
+                map.serialize_entry(name, entries)?;
+            }
+        }
+        if !view.links.is_empty() {
+            map.serialize_entry("links", &view.links.iter().map(Shown).collect::<Vec<_>>())?;
+        }
+        if !view.attachments.is_empty() {
+            map.serialize_entry(
+                "attachments",
+                &view.attachments.iter().map(AttachmentJson).collect::<Vec<_>>(),
+            )?;
+        }
+        for (name, flag) in [("archived", view.archived), ("undone", view.undone)] {
+            if flag {
+                map.serialize_entry(name, &true)?;
+            }
+        }
+        map.end()
+    }
+}
+
+/// Something by its text.
+struct Shown<T>(T);
+
+impl<T: std::fmt::Display> Serialize for Shown<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+struct FieldsJson<'a>(&'a ItemJson<'a>);
+
+impl Serialize for FieldsJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let written = self.0.view.fields.iter().filter(|(_, value)| self.0.is_written(value));
+        serializer.collect_map(written.map(|(name, value)| (name, PlainJson(value))))
+    }
+}
+
+struct ConflictsJson<'a>(&'a BTreeMap<String, Vec<Value>>);
+
+impl Serialize for ConflictsJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let plain = |(name, offered): (&'_ String, &'_ Vec<Value>)| {
+            (name.clone(), offered.iter().map(Value::to_json).collect::<Vec<_>>())
+        };
+        serializer.collect_map(self.0.iter().map(plain))
+    }
+}
+
+struct ProvenanceJson<'a>(&'a ProvenanceRef, Option<&'a ImportProvenance>);
+
+impl Serialize for ProvenanceJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        match self.0 {
+            ProvenanceRef::Declared => map.serialize_entry("type", "declared")?,
+            ProvenanceRef::Imported { source } => {
+                map.serialize_entry("type", "imported")?;
+                map.serialize_entry("source", source)?;
+                if let Some(batch) = self.1 {
+                    map.serialize_entry("file", &batch.file)?;
+                    map.serialize_entry("row", &batch.row)?;
+                    map.serialize_entry("on", &rfc3339(batch.on))?;
+                    map.serialize_entry("batch", &Shown(&batch.batch))?;
+                }
+            }
+        }
+        map.end()
+    }
+}
+
+struct AttachmentJson<'a>(&'a Attachment);
+
+impl Serialize for AttachmentJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("id", &Shown(&self.0.id))?;
+        map.serialize_entry("name", &self.0.name)?;
+        map.serialize_entry("media_type", &self.0.media_type)?;
+        map.serialize_entry("size", &self.0.size)?;
+        map.end()
+    }
+}
+
+/// A value as plain JSON: a string, number, boolean or array of strings.
+struct PlainJson<'a>(&'a Value);
+
+impl Serialize for PlainJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Text(text) => text.serialize(serializer),
+            Value::Int(number) => number.serialize(serializer),
+            Value::Bool(flag) => flag.serialize(serializer),
+            Value::Date(date) => serializer.collect_str(date),
+            Value::List(entries) => entries.serialize(serializer),
+        }
+    }
 }
 
 fn first_line(value: &Value) -> String {
@@ -277,6 +353,8 @@ fn first_line(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn view() -> ItemView {
@@ -315,6 +393,21 @@ mod tests {
             "provenance": { "type": "declared" },
         });
         assert_eq!(view().to_json(None), expected);
+    }
+
+    #[test]
+    fn brief_json_is_what_a_line_of_a_list_shows() {
+        let mut view = view();
+        view.conflicts.insert("role".into(), vec!["a".into(), "b".into()]);
+        let brief = ItemJson { view: &view, provenance: None, brief: true };
+        let expected = json!({
+            "id": "aeaqcaibaeaqcaibaeaqcaibae",
+            "kind": "activity",
+            "title": "Graphiste, Leroy Merlin",
+            "fields": { "from": "2014-04" },
+            "conflicts": { "role": ["a", "b"] },
+        });
+        assert_eq!(serde_json::to_value(brief).expect("JSON"), expected);
     }
 
     #[test]

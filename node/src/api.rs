@@ -3,14 +3,17 @@
 //! | | |
 //! |---|---|
 //! | `GET /v1/status` | where things stand |
-//! | `GET, POST /v1/items`, `GET, PATCH /v1/items/{id}` | items |
+//! | `GET, POST /v1/items`, `GET, PATCH /v1/items/{id}` | items; `?brief=true` for lines of a list |
 //! | `GET /v1/items/{id}/history`, `POST /v1/items/{id}/resolve` | what happened to one, settling |
 //! | `POST /v1/items/{id}/attachments`, `GET …/attachments/{name}` | files |
 //! | `GET /v1/timeline` | what has a date |
 //! | `GET, POST /v1/imports`, `DELETE /v1/imports/{id}` | batches |
 //! | `GET /v1/devices`, `GET /v1/pairing`, `POST /v1/pairing/{invitations,confirm}` | devices |
 //! | `POST /v1/recovery`, `POST /v1/recovery/check` | the recovery phrase |
+//! | `GET, PATCH /v1/sync`, `POST /v1/sync/now` | pause, metered mode, budget; dial everybody |
+//! | `GET /v1/sync/wait?for=synced&timeout_ms=N` | answers when the goal is reached, or the time is up |
 //! | `GET /v1/doctor` | is everything in order |
+//! | `POST /v1/doctor/compact` | give back what space can be given back |
 //! | `GET /v1/events` | what changes, one JSON line each |
 //!
 //! Errors are `{"error": {"code", "args", "exit"}}`. What takes long answers in JSON lines:
@@ -36,12 +39,17 @@ use crate::{
     error::{Error, Result},
     net::Endpoint,
     pairing::{Pairing, vouch},
-    store::items::{RawEdit, RawFields},
+    store::{
+        Store,
+        items::{List, RawEdit, RawFields},
+    },
+    sync::{Sessions, scheduler::Scheduler},
     words::{is_recovery_word, recovery_words},
 };
 
 mod lines;
 pub(crate) mod socket;
+mod sync;
 
 /// Bytes of a request: the longest is an edit with a long note.
 const MAX_REQUEST_BYTES: usize = 4 * 1024 * 1024;
@@ -53,7 +61,16 @@ const RECOVERY_ANSWERS: usize = 3;
 pub(crate) struct Context {
     pub(crate) driver: Driver,
     /// Absent when no node runs.
-    pub(crate) network: Option<(Arc<Endpoint>, Pairing)>,
+    pub(crate) network: Option<Online>,
+}
+
+/// What there is beside the store while a node runs.
+#[derive(Clone)]
+pub(crate) struct Online {
+    pub(crate) endpoint: Arc<Endpoint>,
+    pub(crate) pairing: Pairing,
+    pub(crate) scheduler: Scheduler,
+    pub(crate) sessions: Sessions,
 }
 
 type Answer = Result<AxumJson<Json>>;
@@ -68,6 +85,7 @@ pub(crate) fn router(context: Context) -> Router {
         .route("/v1/items/{id}/resolve", post(resolve_item))
         .route("/v1/items/{id}/attachments", post(lines::attach))
         .route("/v1/items/{id}/attachments/{name}", get(lines::attachment))
+        .route("/v1/items/{id}/attachments/{name}/fetch", post(lines::fetch))
         .route("/v1/timeline", get(timeline))
         .route("/v1/imports", get(import_list).post(lines::import))
         .route("/v1/imports/{id}", axum::routing::delete(import_undo))
@@ -75,9 +93,13 @@ pub(crate) fn router(context: Context) -> Router {
         .route("/v1/pairing", get(pairing))
         .route("/v1/pairing/invitations", post(invite))
         .route("/v1/pairing/confirm", post(confirm))
+        .route("/v1/sync", get(sync::show).patch(sync::change))
+        .route("/v1/sync/now", post(sync::now))
+        .route("/v1/sync/wait", get(sync::wait))
         .route("/v1/recovery", post(recovery))
         .route("/v1/recovery/check", post(recovery_check))
         .route("/v1/doctor", get(doctor))
+        .route("/v1/doctor/compact", post(compact))
         .route("/v1/events", get(lines::events))
         .fallback(async || Error::new("bad-request").with("detail", "no such path"))
         .layer(axum::extract::DefaultBodyLimit::max(MAX_REQUEST_BYTES))
@@ -89,7 +111,8 @@ impl IntoResponse for Error {
         let status = match self.code() {
             "not-found" | "attachment-not-found" => StatusCode::NOT_FOUND,
             "internal" | "disk-failed" | "disk-full" | "stopping" => StatusCode::INTERNAL_SERVER_ERROR,
-            "needs-running-node" | "healing" | "recovery-not-held" | "no-pairing" => StatusCode::CONFLICT,
+            "needs-running-node" | "sync-paused" | "sync-budget-used" | "healing" | "recovery-not-held"
+            | "no-pairing" => StatusCode::CONFLICT,
             _ => StatusCode::BAD_REQUEST,
         };
         (status, AxumJson(self.to_json())).into_response()
@@ -109,14 +132,34 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
 }
 
 async fn status(State(context): State<Context>) -> Answer {
-    let listen: Option<Vec<String>> = context
-        .network
-        .as_ref()
-        .map(|(endpoint, _)| endpoint.listen_addresses().iter().map(ToString::to_string).collect());
-    let running = listen.is_some();
-    let work =
-        move |store: &mut crate::store::Store| Ok(store.status_json(running, &listen.unwrap_or_default()));
-    context.driver.run(work).await.map(AxumJson)
+    let online = context.network.as_ref();
+    let listen: Option<Vec<String>> =
+        online.map(|online| online.endpoint.listen_addresses().iter().map(ToString::to_string).collect());
+    let (running, stop) = (listen.is_some(), sync::stop(&context));
+    let sessions = online.map(|online| online.sessions.clone());
+    let work = move |store: &mut Store| {
+        let mut status = store.status_json(running, &listen.unwrap_or_default(), stop);
+        status["devices"] = devices_with_traffic(store, sessions.as_ref()).into();
+        Ok(status)
+    };
+    let mut status = context.driver.run(work).await?;
+    let mut standing = sync::standing(&context).await?;
+    status["traffic"] = standing["traffic"].take();
+    status["flow"] = standing["flow"].take();
+    status["settings"] = standing["settings"].take();
+    Ok(AxumJson(status))
+}
+
+/// All devices; those with a session also with what went over it.
+fn devices_with_traffic(store: &Store, sessions: Option<&Sessions>) -> Vec<Json> {
+    let mut devices = store.devices_json();
+    for device in &mut devices {
+        let id = device["id"].as_str().and_then(|id| id.parse().ok());
+        let traffic = id.and_then(|id| sessions?.traffic(id));
+        device["traffic"] =
+            traffic.map_or(Json::Null, |(sent, received)| json!({ "sent": sent, "received": received }));
+    }
+    devices
 }
 
 #[derive(Deserialize)]
@@ -124,13 +167,13 @@ struct ListQuery {
     kind: Option<String>,
     #[serde(default)]
     all: bool,
+    #[serde(default)]
+    brief: bool,
 }
 
-async fn list_items(State(context): State<Context>, Query(query): Query<ListQuery>) -> Answer {
-    let work = move |store: &mut crate::store::Store| {
-        Ok(json!({ "items": store.list(query.kind.as_deref(), query.all)? }))
-    };
-    context.driver.run(work).await.map(AxumJson)
+async fn list_items(State(context): State<Context>, Query(query): Query<ListQuery>) -> Result<Response> {
+    let list = List { kind: query.kind, all: query.all, brief: query.brief, after: None };
+    lines::items(context.driver, list).await
 }
 
 #[derive(Deserialize)]
@@ -147,10 +190,11 @@ async fn add_item(State(context): State<Context>, body: axum::body::Bytes) -> An
 }
 
 async fn show_item(State(context): State<Context>, Path(id): Path<String>) -> Answer {
-    let work = move |store: &mut crate::store::Store| {
+    let stop = sync::stop(&context);
+    let work = move |store: &mut Store| {
         let id = store.find(&id)?;
         let mut item = store.item(id)?;
-        item["sync"] = store.sync_json(Some(id));
+        item["sync"] = store.sync_json(Some(id), stop);
         Ok(item)
     };
     context.driver.run(work).await.map(AxumJson)
@@ -162,7 +206,7 @@ async fn edit_item(
     body: axum::body::Bytes,
 ) -> Answer {
     let edit: RawEdit = parse(&body)?;
-    let work = move |store: &mut crate::store::Store| {
+    let work = move |store: &mut Store| {
         let id = store.find(&id)?;
         store.edit(id, &edit)
     };
@@ -170,7 +214,7 @@ async fn edit_item(
 }
 
 async fn item_history(State(context): State<Context>, Path(id): Path<String>) -> Answer {
-    let work = move |store: &mut crate::store::Store| {
+    let work = move |store: &mut Store| {
         let id = store.find(&id)?;
         store.history(id)
     };
@@ -189,7 +233,7 @@ async fn resolve_item(
     body: axum::body::Bytes,
 ) -> Answer {
     let Resolution { set } = parse(&body)?;
-    let work = move |store: &mut crate::store::Store| {
+    let work = move |store: &mut Store| {
         let id = store.find(&id)?;
         store.resolve(id, set)
     };
@@ -204,7 +248,7 @@ struct TimelineQuery {
 }
 
 async fn timeline(State(context): State<Context>, Query(query): Query<TimelineQuery>) -> Answer {
-    let work = move |store: &mut crate::store::Store| {
+    let work = move |store: &mut Store| {
         store.timeline(query.from.as_deref(), query.to.as_deref(), query.kind.as_deref())
     };
     context.driver.run(work).await.map(AxumJson)
@@ -219,15 +263,18 @@ async fn import_undo(State(context): State<Context>, Path(id): Path<String>) -> 
 }
 
 async fn devices(State(context): State<Context>) -> Answer {
-    context.driver.run(|store| Ok(json!({ "devices": store.devices_json() }))).await.map(AxumJson)
+    let sessions = context.network.map(|online| online.sessions);
+    let work =
+        move |store: &mut Store| Ok(json!({ "devices": devices_with_traffic(store, sessions.as_ref()) }));
+    context.driver.run(work).await.map(AxumJson)
 }
 
-fn network(context: &Context) -> Result<&(Arc<Endpoint>, Pairing)> {
+fn network(context: &Context) -> Result<&Online> {
     context.network.as_ref().ok_or_else(|| Error::new("needs-running-node"))
 }
 
 async fn pairing(State(context): State<Context>) -> Answer {
-    Ok(AxumJson(network(&context)?.1.to_json()))
+    Ok(AxumJson(network(&context)?.pairing.to_json()))
 }
 
 #[derive(Deserialize)]
@@ -239,8 +286,8 @@ struct NewInvitation {
 
 async fn invite(State(context): State<Context>, body: axum::body::Bytes) -> Answer {
     let NewInvitation { unattended } = parse(&body)?;
-    let (endpoint, pairing) = network(&context)?;
-    pairing.open(endpoint, unattended).map(AxumJson)
+    let online = network(&context)?;
+    online.pairing.open(&online.endpoint, unattended).map(AxumJson)
 }
 
 #[derive(Deserialize)]
@@ -252,7 +299,7 @@ struct TypedWords {
 async fn confirm(State(context): State<Context>, body: axum::body::Bytes) -> Answer {
     let TypedWords { words } = parse(&body)?;
     match &context.network {
-        Some((_, pairing)) if pairing.awaits_words() => pairing.confirm(&words).await?,
+        Some(online) if online.pairing.awaits_words() => online.pairing.confirm(&words).await?,
         _ => drop(context.driver.run(move |store| vouch(store, &words)).await?),
     }
     context.driver.run(|store| Ok(json!({ "devices": store.devices_json() }))).await.map(AxumJson)
@@ -270,7 +317,7 @@ struct RecoveryRequest {
 async fn recovery(State(context): State<Context>, body: axum::body::Bytes) -> Answer {
     let RecoveryRequest { language, passphrase } = parse(&body)?;
     let passphrase = passphrase.map(Zeroizing::new);
-    let work = move |store: &mut crate::store::Store| {
+    let work = move |store: &mut Store| {
         let entropy = store.keys().recovery.as_ref().ok_or_else(|| Error::new("recovery-not-held"))?;
         store.check_passphrase(passphrase.as_deref().map(String::as_str))?;
         let words = recovery_words(entropy.expose(), language.as_deref().unwrap_or("en"));
@@ -293,7 +340,7 @@ struct RecoveryAnswers {
 
 async fn recovery_check(State(context): State<Context>, body: axum::body::Bytes) -> Answer {
     let RecoveryAnswers { answers } = parse(&body)?;
-    let work = move |store: &mut crate::store::Store| {
+    let work = move |store: &mut Store| {
         let entropy = store.keys().recovery.as_ref().ok_or_else(|| Error::new("recovery-not-held"))?;
         let positions: std::collections::BTreeSet<usize> =
             answers.iter().map(|answer| answer.position).collect();
@@ -313,6 +360,10 @@ async fn recovery_check(State(context): State<Context>, body: axum::body::Bytes)
         Ok(json!({ "checked": true }))
     };
     context.driver.run(work).await.map(AxumJson)
+}
+
+async fn compact(State(context): State<Context>) -> Answer {
+    context.driver.run(Store::compact).await.map(AxumJson)
 }
 
 async fn doctor(State(context): State<Context>) -> Answer {

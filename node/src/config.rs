@@ -1,6 +1,11 @@
 //! What a person may set by hand: `musette.json` in the home.
 
-use serde::{Deserialize, Serialize};
+use musette_crdt::date::rfc3339;
+use musette_protocol::{
+    schedule::{Pause, Settings},
+    time::Timestamp,
+};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -25,8 +30,60 @@ pub(crate) struct Config {
     /// Whether devices on the same network may find this one.
     #[serde(default = "yes")]
     pub(crate) lan_discovery: bool,
+    /// When and how much to sync.
+    #[serde(default, skip_serializing_if = "Syncing::is_default")]
+    pub(crate) sync: Syncing,
     #[serde(flatten)]
     unknown: Map<String, Value>,
+}
+
+/// What the person set about syncing.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct Syncing {
+    #[serde(default)]
+    paused: bool,
+    /// The end of the pause; none: until resumed.
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "write_instant")]
+    #[serde(deserialize_with = "read_instant")]
+    paused_until: Option<Timestamp>,
+    #[serde(default)]
+    pub(crate) metered: bool,
+    /// Bytes per UTC day, both ways together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) daily_budget: Option<u64>,
+    #[serde(flatten)]
+    unknown: Map<String, Value>,
+}
+
+impl Syncing {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Pauses, or resumes.
+    pub(crate) const fn set_pause(&mut self, pause: Option<Pause>) {
+        self.paused = pause.is_some();
+        self.paused_until = match pause {
+            Some(Pause::Until(end)) => Some(end),
+            _ => None,
+        };
+    }
+
+    /// As the schedule takes it.
+    pub(crate) fn settings(&self) -> Settings {
+        let pause = self.paused.then(|| self.paused_until.map_or(Pause::UntilResumed, Pause::Until));
+        Settings { pause, metered: self.metered, daily_budget: self.daily_budget }
+    }
+}
+
+fn write_instant<S: Serializer>(instant: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    instant.and_then(rfc3339).serialize(serializer)
+}
+
+fn read_instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+    let instant: jiff::Timestamp = text.parse().map_err(D::Error::custom)?;
+    Ok(Some(Timestamp::from_millis(instant.as_millisecond())))
 }
 
 const fn newest_format() -> u64 {
@@ -39,7 +96,13 @@ const fn yes() -> bool {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { format: FORMAT, listen: Vec::new(), lan_discovery: true, unknown: Map::new() }
+        Self {
+            format: FORMAT,
+            listen: Vec::new(),
+            lan_discovery: true,
+            sync: Syncing::default(),
+            unknown: Map::new(),
+        }
     }
 }
 
@@ -101,6 +164,24 @@ mod tests {
     }
 
     #[test]
+    fn what_was_set_about_syncing_is_kept_beside_what_a_newer_version_added() {
+        let text = r#"{"sync":{"paused":true,"paused_until":"2026-11-24T00:00:00Z","later":1}}"#;
+        let (_dir, home) = home(text);
+        let mut config = Config::load(&home).unwrap();
+        let midnight = Timestamp::from_millis(1_795_478_400_000);
+        assert_eq!(config.sync.settings().pause, Some(Pause::Until(midnight)));
+        config.sync.daily_budget = Some(5_000_000);
+        config.save(&home).unwrap();
+        assert_eq!(Config::load(&home).unwrap(), config);
+        let written: Value = serde_json::from_slice(&std::fs::read(home.config_path()).unwrap()).unwrap();
+        assert_eq!(written["sync"]["later"], 1);
+        config.sync.set_pause(None);
+        assert_eq!(config.sync.settings(), Settings { daily_budget: Some(5_000_000), ..Settings::default() });
+        config.sync.set_pause(Some(Pause::UntilResumed));
+        assert_eq!(config.sync.settings().pause, Some(Pause::UntilResumed));
+    }
+
+    #[test]
     fn no_file_means_the_defaults() {
         let (_dir, home) = home("{}");
         assert_eq!(Config::load(&home).unwrap(), Config::default());
@@ -115,9 +196,16 @@ mod tests {
         let error = Config::load(&newer).unwrap_err();
         assert_eq!((error.code(), error.exit_code()), ("home-newer", 7));
         assert_eq!((error.args()["found"].as_str(), error.args()["known"].as_str()), ("2", "1"));
-        for bad in
-            ["", "[]", "{\"listen\":", "{\n\"lan_discovery\":3}", r#"{"format":-1}"#, r#"{"format":"x"}"#]
-        {
+        for bad in [
+            "",
+            "[]",
+            "{\"listen\":",
+            "{\n\"lan_discovery\":3}",
+            r#"{"format":-1}"#,
+            r#"{"format":"x"}"#,
+            r#"{"sync":{"paused_until":"tomorrow"}}"#,
+            r#"{"sync":{"daily_budget":-1}}"#,
+        ] {
             let (_dir, damaged) = home(bad);
             assert_eq!(Config::load(&damaged).unwrap_err().code(), "config-damaged", "{bad}");
         }

@@ -43,7 +43,7 @@ impl Error {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self.code() {
-            "bad-request" | "bad-listen-address" => 2,
+            "bad-request" | "bad-listen-address" | "budget-too-small" => 2,
             "wrong-passphrase" | "passphrase-needed" => 4,
             "deadline" => 5,
             "home-in-use" => 6,

@@ -206,6 +206,11 @@ impl Home {
         self.path.join("key")
     }
 
+    /// Where the bytes of the day are counted.
+    pub(crate) fn traffic_path(&self) -> PathBuf {
+        self.path.join("traffic.json")
+    }
+
     /// The configuration's file.
     #[must_use]
     pub fn config_path(&self) -> PathBuf {

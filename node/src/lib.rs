@@ -18,6 +18,7 @@ pub mod home;
 pub mod lifecycle;
 mod net;
 mod pairing;
+pub mod standing;
 mod store;
 mod sync;
 pub mod words;

@@ -1,13 +1,13 @@
 //! Beginnings and ends: a new Musette, a new device, a node that starts and stops.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::Router;
 use tokio::{sync::oneshot, task::JoinHandle};
 use zeroize::Zeroizing;
 
 use crate::{
-    api::{Context, router, socket::Socket},
+    api::{Context, Online, router, socket::Socket},
     client::Client,
     config::Config,
     driver::Driver,
@@ -16,7 +16,10 @@ use crate::{
     net::Endpoint,
     pairing::Pairing,
     store::{Repair, Store},
-    sync::Network,
+    sync::{
+        Network,
+        scheduler::{Scheduler, keep_usage, load_usage},
+    },
 };
 
 mod create;
@@ -29,6 +32,11 @@ pub use listen::check_listen;
 use listen::listen;
 
 pub use crate::store::vault::is_passphrase_needed;
+
+/// How often the store is tidied.
+const TIDY_EVERY: Duration = Duration::from_secs(60);
+/// The pause between two steps of that.
+const TIDY_PAUSE: Duration = Duration::from_millis(100);
 
 /// How a node starts.
 #[derive(Debug, Clone, Default)]
@@ -75,9 +83,11 @@ async fn start_network(home: &Home, driver: Driver, options: &NodeOptions) -> Re
     let started = async {
         let config = Config::load(home)?;
         let discovery = options.discovery && config.lan_discovery;
-        listen(home, config, &options.listen, discovery).await
+        let scheduler = Scheduler::new(config.sync.settings(), load_usage(home));
+        let (endpoint, events) = listen(home, config, &options.listen, discovery).await?;
+        Ok((endpoint, events, scheduler))
     };
-    let (endpoint, events) = match started.await {
+    let (endpoint, events, scheduler) = match started.await {
         Ok(started) => started,
         Err(error) => {
             driver.stop().await?;
@@ -86,10 +96,35 @@ async fn start_network(home: &Home, driver: Driver, options: &NodeOptions) -> Re
     };
     let endpoint = Arc::new(endpoint);
     let pairing = Pairing::default();
-    let network = Network::new(driver.clone(), endpoint.clone(), pairing.clone());
-    let context = Context { driver: driver.clone(), network: Some((endpoint.clone(), pairing)) };
-    let network = tokio::spawn(network.run(events));
+    let network = Network::new(driver.clone(), endpoint.clone(), pairing.clone(), scheduler.clone());
+    let sessions = network.sessions.clone();
+    let online = Online { endpoint: endpoint.clone(), pairing, scheduler, sessions };
+    let context = Context { driver: driver.clone(), network: Some(online) };
+    let tidying = driver.clone();
+    let network = tokio::spawn(async move {
+        tokio::select! {
+            () = network.run(events) => {}
+            () = keep_tidy(tidying) => {}
+        }
+    });
     Ok(RunningNode { driver, context, endpoint: Some(endpoint), network, server: None })
+}
+
+/// Tidies the store now and then, one step at a time so that nobody waits long.
+async fn keep_tidy(driver: Driver) {
+    loop {
+        tokio::time::sleep(TIDY_EVERY).await;
+        loop {
+            match driver.run(Store::tidy).await {
+                Ok(true) => tokio::time::sleep(TIDY_PAUSE).await,
+                Ok(false) => break,
+                Err(error) => {
+                    tracing::warn!(code = error.code(), "tidying stopped");
+                    break;
+                }
+            }
+        }
+    }
 }
 
 impl RunningNode {
@@ -124,14 +159,20 @@ impl RunningNode {
         if let Some((stop, server)) = self.server.take() {
             let _ = stop.send(());
             // Followers of events keep their connection open for ever.
-            if tokio::time::timeout(std::time::Duration::from_millis(200), server).await.is_err() {
+            if tokio::time::timeout(Duration::from_millis(200), server).await.is_err() {
                 tracing::debug!("a client of the socket was cut off");
             }
         }
         self.network.abort();
         drop((&mut self.network).await);
+        if let Some(online) = self.context.network.take() {
+            let usage = online.scheduler.usage();
+            let kept = self.driver.run(move |store| keep_usage(store.home(), usage)).await;
+            if let Err(error) = kept {
+                tracing::warn!(code = error.code(), "the bytes of the day are not kept");
+            }
+        }
         let stopped = self.driver.stop().await;
-        self.context.network = None;
         if let Some(endpoint) = self.endpoint.take().and_then(Arc::into_inner) {
             endpoint.stop().await;
         }

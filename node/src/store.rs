@@ -10,7 +10,7 @@
 //! The store is synchronous and has one owner; nothing here knows the network or a request.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     io,
     num::NonZeroUsize,
 };
@@ -18,17 +18,25 @@ use std::{
 use lru::LruCache;
 use musette_crdt::document::Document;
 use musette_protocol::{
-    crypto::{aead::NONCE_LEN, sign::SigningKey},
-    id::{BlobId, DeviceId, DocumentId, PersonId, RecordId},
+    crypto::{aead::NONCE_LEN, kem::KemSecret, sign::SigningKey},
+    id::{BlobId, DeviceId, DocumentId, EpochId, PersonId, RecordId},
     identity::{log::DeviceLog, person::Inception},
     journal::{Journal, JournalError, Location, Opening, Position},
     record::{Payload, open},
     replica::{Counted, Effects, Replica, State, Subject, Write, WriteError},
     session::{Event as SessionEvent, Session, SessionError},
     signed::Signed,
+    time::Timestamp,
 };
+use serde::{Deserialize, Serialize};
 
-use self::{files::FileDisk, imports::Batches, index::Index, keys::Keys, vault::Vault};
+use self::{
+    files::FileDisk,
+    imports::Batches,
+    index::{Index, rows::PackedViews},
+    keys::Keys,
+    vault::Vault,
+};
 use crate::{
     config::Config,
     entropy,
@@ -38,6 +46,7 @@ use crate::{
 
 pub(crate) mod attachments;
 mod documents;
+pub(crate) mod fetching;
 pub(crate) mod files;
 mod healing;
 pub(crate) mod imports;
@@ -47,20 +56,29 @@ pub(crate) mod keys;
 pub(crate) mod replace;
 pub(crate) mod settings;
 pub(crate) mod status;
+mod tidying;
 pub(crate) mod vault;
 
 /// Documents kept loaded. One costs about 19 KB; this many serve a person who edits.
 const LOADED_DOCUMENTS: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
+/// The index was written before records moved; nobody sees this code.
+const INDEX_STALE: &str = "index-stale";
 /// Commits and views after which the index is written without waiting for a pause.
 const CHECKPOINT_EVERY: usize = 4_096;
+
+/// Bytes of the journal after which it is written: what a start reads again is then read in a
+/// moment.
+const CHECKPOINT_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Something that others may want to know, told once it is durable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum StoreEvent {
     /// An item is shown otherwise than before.
     Item(DocumentId),
-    /// The device log or its state changed.
+    /// The device log changed, or who is connected.
     Devices,
+    /// What other devices hold changed, or why they cannot be reached, or what was set about it.
+    Sync,
 }
 
 /// What a person should know about this home, by code and arguments.
@@ -70,10 +88,36 @@ pub(crate) struct Notice {
     pub(crate) args: BTreeMap<&'static str, String>,
 }
 
+/// What only this device knows and the journal does not tell: losing it costs a little time.
+#[derive(Default, Serialize, Deserialize)]
+struct Local {
+    peers: Vec<u8>,
+    /// Attachments that the person asked for.
+    asked: Vec<BlobId>,
+    /// When each epoch was first seen here.
+    epochs: BTreeMap<EpochId, Timestamp>,
+    /// How many of the journal's segments were emptied by then: with another count, the places of
+    /// records in the index are out of date.
+    emptied: u32,
+}
+
+/// What the journal held beyond the index.
+#[derive(Default)]
+struct Beyond {
+    /// Inserted already.
+    effects: Effects,
+    /// To be inserted after what the index kept: at most what is between two checkpoints.
+    waiting: Vec<(RecordId, Location, Payload)>,
+}
+
 /// What is written to the index at the next checkpoint.
 #[derive(Default)]
 struct Dirty {
     counted: Vec<Counted>,
+    /// Commits that were written before and of which more is held since.
+    grown: BTreeSet<(DeviceId, u64)>,
+    /// Whether records moved, so that everything is written anew.
+    moved: bool,
     views: BTreeSet<DocumentId>,
     any: bool,
 }
@@ -89,9 +133,7 @@ pub(crate) struct Store {
     replica: Replica<FileDisk>,
     index: Option<Index>,
     /// Encoded [`ItemView`]s: a tenth of the memory of decoded ones.
-    views: BTreeMap<DocumentId, Box<[u8]>>,
-    records: HashMap<DocumentId, Vec<Location>>,
-    blobs: HashMap<BlobId, BTreeMap<u32, Location>>,
+    views: PackedViews,
     loaded: LruCache<DocumentId, Document>,
     batches: Batches,
     settings: settings::Settings,
@@ -102,6 +144,10 @@ pub(crate) struct Store {
     events: Vec<StoreEvent>,
     notices: Vec<Notice>,
     peers: status::Peers,
+    fetching: fetching::Fetching,
+    tidying: tidying::Tidying,
+    /// Bytes of the journal when the index was last written.
+    checkpointed_bytes: u64,
     // Dropped last: another process may open the home from then on.
     _lock: HomeLock,
 }
@@ -158,26 +204,32 @@ impl Store {
                 damaged = true;
             }
         }
-        let (index, kept) = open_index(&home, &keys, &mut notices)?;
+        let (mut index, mut kept) = open_index(&home, &keys, &mut notices)?;
         let inception = inception_of(&keys)?;
         let person = inception.person().map_err(|_| Error::new("vault-damaged"))?;
-        let (keyring, _) = keys.epochs.duplicate().into_parts();
-        let log = DeviceLog::new(person, inception.body());
-        let mut state = State::new(keys.space, log, inception.body().clone(), keyring);
-        if let Some(kept) = &kept {
-            kept.counted.iter().for_each(|counted| state.restore(counted));
-        }
-        let position = kept.as_ref().map(|kept| kept.position);
-        let (journal, effects) = open_journal(&home, &keys, &mut state, position, &mut notices)?;
+        let (state, journal, beyond) = loop {
+            let mut state = empty_state(&keys, person, inception.body());
+            if let Some(kept) = &kept {
+                state.restore(&kept.counted);
+            }
+            match open_journal(&home, &keys, &mut state, kept.as_ref(), &mut notices) {
+                Ok((journal, beyond)) => break (state, journal, beyond),
+                // Records moved since the index was written: a start was cut off at a bad moment.
+                Err(error) if error.code() == INDEX_STALE && kept.is_some() => {
+                    drop((index.take(), kept.take()));
+                    Index::remove(&home.index_dir()).map_err(|error| replace::io_error(&error))?;
+                    index = Index::open(&home.index_dir(), &keys.index).ok();
+                }
+                Err(error) => return Err(error),
+            }
+        };
         let mut store = Self {
             person,
             device: keys.device_id(),
             device_key: keys.device_key(),
             replica: Replica::new(state, journal),
             index,
-            views: BTreeMap::new(),
-            records: HashMap::new(),
-            blobs: HashMap::new(),
+            views: PackedViews::new(),
             loaded: LruCache::new(LOADED_DOCUMENTS),
             batches: Batches::default(),
             settings: settings::Settings::default(),
@@ -187,12 +239,15 @@ impl Store {
             events: Vec::new(),
             notices,
             peers: status::Peers::default(),
+            fetching: fetching::Fetching::default(),
+            tidying: tidying::Tidying::default(),
+            checkpointed_bytes: 0,
             home,
             vault,
             keys,
             _lock: lock,
         };
-        store.take_back(kept, effects)?;
+        store.take_back(kept, beyond)?;
         if damaged {
             store.begin_healing()?;
         }
@@ -201,16 +256,20 @@ impl Store {
     }
 
     /// Takes what the index kept, then what the journal held beyond it.
-    fn take_back(&mut self, kept: Option<index::Loaded>, beyond: Effects) -> Result<()> {
-        let Some(kept) = kept else {
-            self.apply(beyond, Vec::new());
-            return Ok(());
+    fn take_back(&mut self, kept: Option<index::Loaded>, beyond: Beyond) -> Result<()> {
+        let Some(mut kept) = kept else {
+            return self.apply(beyond.effects, Vec::new());
         };
-        kept.counted.iter().for_each(|counted| self.note_locations(counted));
-        self.views = kept.views.into_iter().map(|(id, bytes)| (id, bytes.into_boxed_slice())).collect();
-        self.peers.take_back(&kept.peers);
+        kept.counted.iter().for_each(|counted| self.note_commits(counted));
+        let local = local_of(&kept);
+        self.views = kept.views;
+        self.peers.take_back(&local.peers);
+        self.fetching.take_back(&local.asked);
+        self.tidying.epochs = local.epochs;
+        self.checkpointed_bytes = self.replica.journal().bytes();
         self.read_internal_documents();
         let mut effects = Effects::default();
+        kept.uncounted.sort_unstable_by_key(|(_, location)| *location);
         for (record, location) in kept.uncounted {
             let opened = self.replica.read_payload(location).map_err(journal_error)?;
             match opened {
@@ -218,9 +277,11 @@ impl Store {
                 Err(error) => tracing::warn!(%error, record = record.short(), "a record no longer opens"),
             }
         }
-        effects.extend(beyond);
-        self.apply(effects, Vec::new());
-        Ok(())
+        for (record, location, payload) in beyond.waiting {
+            effects.extend(self.replica.reinsert(record, location, payload));
+        }
+        effects.extend(beyond.effects);
+        self.apply(effects, Vec::new())
     }
 
     /// Whose Musette this is.
@@ -293,8 +354,7 @@ impl Store {
             .write(writes, &self.device_key, &mut entropy::bytes::<NONCE_LEN>)
             .map_err(write_error)?;
         self.unsynced = true;
-        self.apply(effects, at_hand);
-        Ok(())
+        self.apply(effects, at_hand)
     }
 
     /// Appends a statement that carries its own signature. Durable after [`Store::commit`].
@@ -305,8 +365,7 @@ impl Store {
         let effects =
             self.replica.write_statement(payload, &mut entropy::bytes::<NONCE_LEN>).map_err(write_error)?;
         self.unsynced = true;
-        self.apply(effects, Vec::new());
-        Ok(())
+        self.apply(effects, Vec::new())
     }
 
     /// Makes everything written so far durable.
@@ -361,10 +420,17 @@ impl Store {
                 tracing::warn!(%error, "a record of a peer was refused");
             }
             // What counted, counted: also when the rest ends the session.
-            self.apply(ingested.effects, Vec::new());
+            self.apply(ingested.effects, Vec::new())?;
             if let Err(error) = kept_to_protocol {
                 return Ok(Err(error));
             }
+        }
+        if let (Some(peer), Some(SessionEvent::Lacking { blob })) = (session.peer(), &event) {
+            self.note_lacking(peer, *blob);
+        }
+        if let (Some(peer), Some(SessionEvent::Acknowledged)) = (session.peer(), &event) {
+            // Also at each periodic check: who lacked a piece may have it by now.
+            self.fetching.ask_again(peer);
         }
         if let (Some(peer), Some(frontier)) = (session.peer(), session.acknowledged()) {
             self.note_frontier(peer, frontier.clone())?;
@@ -378,21 +444,31 @@ impl Store {
     /// When the disk fails.
     pub(crate) fn poll_session(&mut self, session: &mut Session) -> Result<Option<Vec<u8>>> {
         self.commit()?;
+        self.plan_fetches(session);
         session.poll_frame(&mut self.replica).map_err(journal_error)
     }
 
     /// Updates documents and views after records were inserted. `at_hand` are documents that hold
     /// the changes already, because they were made here.
-    fn apply(&mut self, effects: Effects, at_hand: Vec<(DocumentId, Document)>) {
+    ///
+    /// # Errors
+    /// When the vault cannot be written.
+    fn apply(&mut self, effects: Effects, at_hand: Vec<(DocumentId, Document)>) -> Result<()> {
         for refusal in &effects.refused {
             tracing::warn!(%refusal, "a record was refused");
         }
         if effects.membership_changed {
             self.events.push(StoreEvent::Devices);
             self.dirty.any = true;
+            self.keep_epochs()?;
         }
+        for arrived in &effects.arrived {
+            self.dirty.grown.insert((arrived.device, arrived.number));
+            self.dirty.any = true;
+        }
+        self.dirty.any |= !effects.dropped.is_empty();
         if effects.counted.is_empty() {
-            return;
+            return Ok(());
         }
         let mut changes: BTreeMap<DocumentId, Vec<Vec<u8>>> = BTreeMap::new();
         for mut newly in effects.counted {
@@ -403,43 +479,68 @@ impl Store {
                     changes.entry(document).or_default().extend(bytes);
                 }
             }
-            self.note_locations(&newly.counted);
+            self.note_commits(&newly.counted);
             self.dirty.counted.push(newly.counted);
         }
         self.dirty.any = true;
         self.update_documents(changes, at_hand);
+        Ok(())
     }
 
-    fn note_locations(&mut self, counted: &Counted) {
+    /// Puts secrets of new epochs into the vault, before what is sealed under them is durable.
+    fn keep_epochs(&mut self) -> Result<()> {
+        let keyring = self.replica.state().keyring();
+        let (kept, keeper) = self.keys.epochs.duplicate().into_parts();
+        if keyring.iter().count() == kept.iter().count() {
+            return Ok(());
+        }
+        let grant = keyring.to_grant();
+        let epochs = keeper.map_or(grant.duplicate(), |keeper| grant.with_keeper(keeper));
+        self.change_keys(|keys| keys.epochs = epochs)
+    }
+
+    fn note_commits(&mut self, counted: &Counted) {
         for item in &counted.items {
-            match item.subject {
-                Subject::Document(document) => {
-                    self.records.entry(document).or_default().push(item.location);
-                    self.peers.note_commit(document, counted.device, counted.number);
-                }
-                Subject::Blob(blob, index) => {
-                    self.blobs.entry(blob).or_default().insert(index, item.location);
-                }
+            if let Subject::Document(document) = item.subject {
+                self.peers.note_commit(document, counted.device, counted.number);
             }
         }
     }
 
     /// Writes the index when enough has changed, or when asked to.
     pub(crate) fn checkpoint(&mut self, at_once: bool) {
-        let enough = self.dirty.counted.len() + self.dirty.views.len() >= CHECKPOINT_EVERY;
+        let grown = self.replica.journal().bytes().saturating_sub(self.checkpointed_bytes);
+        let changed = self.dirty.counted.len() + self.dirty.grown.len() + self.dirty.views.len();
+        let enough = changed >= CHECKPOINT_EVERY || grown >= CHECKPOINT_BYTES;
         if self.unsynced || !self.dirty.any || !(enough || at_once) {
             return;
         }
-        let Some(index) = &self.index else { return };
-        let dirty = std::mem::take(&mut self.dirty);
-        let uncounted: Vec<(RecordId, Location)> =
-            self.replica.state().uncounted().map(|(record, location)| (*record, *location)).collect();
-        let changed = index::Changed {
-            counted: &dirty.counted,
-            uncounted: &uncounted,
-            views: dirty.views.iter().filter_map(|id| Some((*id, self.views.get(id)?.as_ref()))).collect(),
-            peers: &self.peers.to_bytes(),
+        let Some(index) = &mut self.index else { return };
+        let Dirty { counted, grown, moved, views, .. } = std::mem::take(&mut self.dirty);
+        let state = self.replica.state();
+        let uncounted: Vec<(RecordId, Location)> = state.uncounted().collect();
+        let counted = if moved {
+            state.counted(None)
+        } else {
+            let grown = if grown.is_empty() { Vec::new() } else { state.counted(Some(&grown)) };
+            counted.into_iter().chain(grown).collect()
         };
+        let local = Local {
+            peers: self.peers.to_bytes(),
+            asked: self.fetching.asked(),
+            epochs: self.tidying.epochs.clone(),
+            emptied: self.replica.journal().emptied(),
+        };
+        let local = postcard::to_allocvec(&local).expect("postcard writes every type of this file");
+        let changed = index::Changed {
+            counted: &counted,
+            is_all_counted: moved,
+            uncounted: &uncounted,
+            views: views.iter().filter_map(|id| Some((*id, self.views.get(id)?.as_ref()))).collect(),
+            documents: self.views.len(),
+            peers: &local,
+        };
+        self.checkpointed_bytes = self.replica.journal().bytes();
         if let Err(error) = index.save(self.replica.journal().position(), &changed) {
             // The journal has it all. Without an index the next start takes longer.
             tracing::warn!(%error, "the index is given up until the next start");
@@ -471,7 +572,7 @@ fn known_position(home: &Home, keys: &Keys) -> Option<Position> {
     if !dir.exists() {
         return None;
     }
-    let kept = Index::open(&dir, &keys.index).and_then(|index| index.load()).ok()?;
+    let kept = Index::open(&dir, &keys.index).and_then(|mut index| index.load()).ok()?;
     kept.map(|kept| kept.position)
 }
 
@@ -482,7 +583,7 @@ fn open_index(
     notices: &mut Vec<Notice>,
 ) -> Result<(Option<Index>, Option<index::Loaded>)> {
     let dir = home.index_dir();
-    let opened = Index::open(&dir, &keys.index).and_then(|index| Ok((index.load()?, index)));
+    let opened = Index::open(&dir, &keys.index).and_then(|mut index| Ok((index.load()?, index)));
     match opened {
         Ok((kept, index)) => Ok((Some(index), kept)),
         Err(error) => {
@@ -495,23 +596,43 @@ fn open_index(
     }
 }
 
+fn empty_state(keys: &Keys, person: PersonId, inception: &Inception) -> State {
+    let (keyring, _) = keys.epochs.duplicate().into_parts();
+    let log = DeviceLog::new(person, inception);
+    State::new(keys.space, log, inception.clone(), keyring, Some(KemSecret::from_secret(&keys.kem)))
+}
+
+/// What the index kept for this device alone.
+fn local_of(kept: &index::Loaded) -> Local {
+    postcard::from_bytes(&kept.peers).unwrap_or_default()
+}
+
 fn open_journal(
     home: &Home,
     keys: &Keys,
     state: &mut State,
-    position: Option<Position>,
+    kept: Option<&index::Loaded>,
     notices: &mut Vec<Notice>,
-) -> Result<(Journal<FileDisk>, Effects)> {
+) -> Result<(Journal<FileDisk>, Beyond)> {
     let disk = FileDisk::open(&home.journal_dir()).map_err(|error| journal_error(error.into()))?;
-    let opening = Opening { from: position, known_durable: position, ..Opening::new(keys.journal) };
-    let mut effects = Effects::default();
-    let (space, keyring) = (*state.space(), keys.epochs.duplicate().into_parts().0);
-    let (journal, recovery) =
-        Journal::open(disk, &opening, &mut |record, location, bytes| match open(bytes, &space, &keyring) {
-            Ok(payload) => effects.extend(state.insert(record, location, payload)),
-            Err(error) => tracing::warn!(%error, record = record.short(), "a record no longer opens"),
-        })
-        .map_err(journal_error)?;
+    let position = kept.map(|kept| kept.position);
+    let emptied = kept.map_or(0, |kept| local_of(kept).emptied);
+    let opening = Opening { from: position, emptied, known_durable: position, ..Opening::new(keys.journal) };
+    let mut beyond = Beyond::default();
+    // Records that the index keeps uncounted came before: in another order, another of two
+    // histories could count.
+    let waits = kept.is_some_and(|kept| !kept.uncounted.is_empty());
+    let space = *state.space();
+    let (journal, recovery) = Journal::open(disk, &opening, &mut |record, location, bytes| match open(
+        bytes,
+        &space,
+        state.keyring(),
+    ) {
+        Ok(payload) if waits => beyond.waiting.push((record, location, payload)),
+        Ok(payload) => beyond.effects.extend(state.replay(record, location, payload)),
+        Err(error) => tracing::warn!(%error, record = record.short(), "a record no longer opens"),
+    })
+    .map_err(journal_error)?;
     if recovery.torn_bytes > 0 {
         let args = BTreeMap::from([("bytes", recovery.torn_bytes.to_string())]);
         notices.push(Notice { code: "torn-tail", args });
@@ -521,7 +642,7 @@ fn open_journal(
             "a torn tail was repaired"
         );
     }
-    Ok((journal, effects))
+    Ok((journal, beyond))
 }
 
 /// An error of the journal in a person's terms.
@@ -538,7 +659,10 @@ fn journal_error(error: JournalError<io::Error>) -> Error {
             Error::new("home-newer").with("found", found).with("known", known)
         }
         JournalError::BadLength { len } => Error::new("too-large").with("size", len),
-        JournalError::Failed => Error::new("disk-failed"),
+        JournalError::Moved { .. } => Error::new(INDEX_STALE),
+        JournalError::Failed | JournalError::NotClosed { .. } | JournalError::NotCopied { .. } => {
+            Error::new("disk-failed")
+        }
     }
 }
 

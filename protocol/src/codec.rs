@@ -41,6 +41,12 @@ pub enum Tag {
     SessionProof = 14,
     /// A device's proof inside a session's handshake, sealed
     SealedProof = 15,
+    /// `record::DropStatement`
+    Drop = 16,
+    /// `record::Receipt`
+    Receipt = 17,
+    /// `membership::MembershipOperation`
+    MembershipOperation = 18,
 }
 
 /// A structure with a tag and a version of its own.

@@ -119,8 +119,17 @@ id!(
     CommitId, 32
 );
 id!(
+    /// A drop: BLAKE3 of its signed bytes.
+    DropId, 32
+);
+id!(
     /// A signed operation in a log (device log, membership log): BLAKE3 of its signed bytes.
     OperationId, 32
+);
+id!(
+    /// Something that counts by its own signature and is not named by a commit: an epoch, a log
+    /// operation, a drop, a receipt. The name that each of them has anyway.
+    StatementId, 32
 );
 id!(
     /// A document, and so an item: random, or a keyed hash for what was imported.
@@ -130,6 +139,18 @@ id!(
     /// A stored attachment: random.
     BlobId, 16
 );
+
+macro_rules! statements {
+    ($($name:ident),*) => {
+        $(impl From<$name> for StatementId {
+            fn from(name: $name) -> Self {
+                Self(name.0)
+            }
+        })*
+    };
+}
+
+statements!(EpochId, OperationId, DropId);
 
 #[cfg(test)]
 mod tests {

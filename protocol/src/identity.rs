@@ -6,6 +6,8 @@
 //!    ([`certificate::Certificate`], [`log::Operation`]).
 //! 3. Everybody who holds the [`log::DeviceLog`] draws the same conclusion about who is entitled,
 //!    whatever the order in which the operations arrived.
+//! 4. What others seal to the person goes to the [`log::PersonKey`] that the log announces: all of
+//!    the person's devices hold it.
 //!
 //! What it does not promise: revocation is a later version's operation; a device that was enrolled
 //! stays entitled here.

@@ -6,6 +6,8 @@
 //! 3. [`Journal::sync`] makes all of it durable at once, then writes a *mark*: a frame without a
 //!    record that says "what is before me was synced". The mark itself is not synced.
 //! 4. [`Journal::read`] reads one record back and checks it.
+//! 5. [`Journal::copy_forward`] and [`Journal::retire`] rewrite a segment, so that records that were
+//!    dropped or superseded give their space back and are gone (`journal/rewriting.rs`).
 //!
 //! The mark answers a question that framing alone cannot: whether a frame that does not hold was
 //! torn by a power cut, before anybody relied on it, or damaged later. A mark behind it proves the
@@ -21,56 +23,33 @@ pub mod conformance;
 mod disk;
 mod frame;
 pub mod memory;
+mod place;
 mod recovery;
+mod rewriting;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod vectors;
+mod window;
 
-use std::{fmt, num::NonZeroU32};
+use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
+pub(crate) use self::frame::FRAME_HEAD_LEN;
 pub use self::{
     disk::Disk,
+    place::{JournalId, Location, Position, SegmentNumber},
     recovery::{Damage, Recovery},
+    rewriting::{Copied, worth_rewriting},
 };
 use self::{
-    frame::{FRAME_HEAD_LEN, HEADER_LEN, Header, SegmentKey, record_id},
+    frame::{HEADER_LEN, Header, SegmentKey, frame_len, record_id},
     recovery::Tail,
+    rewriting::Closed,
 };
 use crate::{
     id::RecordId,
     limits::{JOURNAL_PIECE_LEN, MAX_RECORD_LEN, SEGMENT_LEN},
 };
-
-/// The number of a segment, from 1 on, without gaps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct SegmentNumber(NonZeroU32);
-
-/// Names one journal, so that a segment of another one is refused. Not a secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct JournalId([u8; 16]);
-
-/// A place in the journal: between two frames.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Position {
-    /// The segment.
-    pub segment: SegmentNumber,
-    /// Bytes from the segment's start.
-    pub offset: u64,
-}
-
-/// Where a record is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Location {
-    /// The segment.
-    pub segment: SegmentNumber,
-    /// Bytes from the segment's start to the record's frame.
-    pub offset: u64,
-    /// Bytes of the record.
-    pub len: u32,
-}
 
 /// How to open a journal.
 #[derive(Debug, Clone)]
@@ -80,6 +59,10 @@ pub struct Opening {
     /// Where to begin handing out records: a [`Journal::position`] from before, or the start. It is
     /// relied on: from a place between no two frames, everything behind it looks torn.
     pub from: Option<Position>,
+    /// The [`Journal::emptied`] of when `from`, and every [`Location`] kept with it, were noted. When
+    /// it is another one, or `from` is in a segment emptied since, opening is refused
+    /// ([`JournalError::Moved`]) before any record is handed out.
+    pub emptied: u32,
     /// A [`Journal::position`] from before: a journal that ends earlier is damaged, not torn.
     pub known_durable: Option<Position>,
     /// Hand out what can still be read of a damaged journal, and list the rest in [`Recovery`].
@@ -119,6 +102,26 @@ pub enum JournalError<E> {
         /// The newest format known here.
         known: u16,
     },
+    /// Segments were emptied since the caller noted places in the journal, so that records are
+    /// elsewhere now: it must read everything ([`Opening::from`] `None`).
+    #[error("records were moved since: {emptied} segments are emptied")]
+    Moved {
+        /// How many segments are emptied.
+        emptied: u32,
+    },
+    /// There is no such segment, or it is the one still written to.
+    #[error("segment {segment} is not closed")]
+    NotClosed {
+        /// The segment.
+        segment: SegmentNumber,
+    },
+    /// The caller would empty a segment that [`Journal::copy_forward`] did not go through to its
+    /// end since the journal was opened. Nothing was emptied.
+    #[error("segment {segment} was not copied")]
+    NotCopied {
+        /// The segment.
+        segment: SegmentNumber,
+    },
     /// The caller offered an empty record or one above [`MAX_RECORD_LEN`]. Nothing was written.
     #[error("a record of {len} bytes cannot be stored")]
     BadLength {
@@ -138,8 +141,11 @@ pub struct Journal<D: Disk> {
     segment_len: u64,
     key: SegmentKey,
     segment: SegmentNumber,
-    /// Bytes in the segments before this one.
-    earlier_bytes: u64,
+    /// The segments before this one.
+    closed: BTreeMap<SegmentNumber, Closed>,
+    /// Up to where a closed segment was copied. Kept here, not by the caller: after a new opening
+    /// copies may be lost, and nobody may take them for made.
+    copied_to: Option<Position>,
     /// Up to here the segment is durable.
     durable: u64,
     /// Up to here the segment is written: records that await a sync, or the mark of the last one.
@@ -149,60 +155,11 @@ pub struct Journal<D: Disk> {
     failed: bool,
 }
 
-impl SegmentNumber {
-    /// The first segment.
-    pub const FIRST: Self = Self(NonZeroU32::MIN);
-
-    /// From a number; 0 is none.
-    #[must_use]
-    pub const fn new(number: u32) -> Option<Self> {
-        match NonZeroU32::new(number) {
-            Some(number) => Some(Self(number)),
-            None => None,
-        }
-    }
-
-    /// The number.
-    #[must_use]
-    pub const fn get(self) -> u32 {
-        self.0.get()
-    }
-
-    /// The next one, if numbers are left.
-    #[must_use]
-    pub const fn next(self) -> Option<Self> {
-        match self.0.checked_add(1) {
-            Some(number) => Some(Self(number)),
-            None => None,
-        }
-    }
-}
-
-impl fmt::Display for SegmentNumber {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl JournalId {
-    /// Wraps 16 bytes that the caller drew at random, or derived from what is.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-
-    /// The bytes.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
-}
-
 impl Opening {
     /// Everything from the start, nothing known, damage refused, segments of [`SEGMENT_LEN`].
     #[must_use]
     pub const fn new(id: JournalId) -> Self {
-        Self { id, from: None, known_durable: None, salvage: false, segment_len: SEGMENT_LEN }
+        Self { id, from: None, emptied: 0, known_durable: None, salvage: false, segment_len: SEGMENT_LEN }
     }
 }
 
@@ -224,7 +181,7 @@ impl<D: Disk> Journal<D> {
             disk.remove(unfinished)?;
         }
         let journal = match found.tail {
-            Some(tail) => Self::resume(disk, opening, &tail)?,
+            Some(tail) => Self::resume(disk, opening, tail)?,
             None => Self::begin(disk, opening)?,
         };
         Ok((journal, recovery))
@@ -233,14 +190,20 @@ impl<D: Disk> Journal<D> {
     fn begin(mut disk: D, opening: &Opening) -> Result<Self, JournalError<D::Error>> {
         let segment = SegmentNumber::FIRST;
         disk.create(segment)?;
-        disk.append(segment, &Header { segment, previous_end: 0, id: opening.id }.encode())?;
+        disk.append(segment, &Header { segment, previous_end: 0, id: opening.id, emptied: false }.encode())?;
         disk.sync(segment)?;
         Ok(Self::at(disk, opening, segment, HEADER_LEN as u64))
     }
 
     /// Takes up the last segment: cuts a torn tail off, and makes durable what a killed process
     /// may have left in the system's cache only.
-    fn resume(mut disk: D, opening: &Opening, tail: &Tail) -> Result<Self, JournalError<D::Error>> {
+    fn resume(mut disk: D, opening: &Opening, tail: Tail) -> Result<Self, JournalError<D::Error>> {
+        if tail.emptied {
+            // Only a salvage comes here: where the journal goes on is missing, and nothing may be
+            // written behind a stub.
+            let stopped = Self::at(disk, opening, tail.segment, tail.end);
+            return Ok(Self { closed: tail.closed, failed: true, ..stopped });
+        }
         let torn = tail.end < tail.len;
         if torn {
             disk.truncate(tail.segment, tail.end)?;
@@ -249,7 +212,7 @@ impl<D: Disk> Journal<D> {
             disk.sync(tail.segment)?;
         }
         let mut journal = Self::at(disk, opening, tail.segment, tail.end);
-        journal.earlier_bytes = tail.earlier_bytes;
+        journal.closed = tail.closed;
         if tail.ends_with_mark {
             journal.durable -= FRAME_HEAD_LEN as u64;
         } else if tail.end > HEADER_LEN as u64 {
@@ -265,7 +228,8 @@ impl<D: Disk> Journal<D> {
             segment_len: opening.segment_len,
             key: SegmentKey::new(&opening.id, segment),
             segment,
-            earlier_bytes: 0,
+            closed: BTreeMap::new(),
+            copied_to: None,
             durable: end,
             written: end,
             pending: false,
@@ -289,8 +253,7 @@ impl<D: Disk> Journal<D> {
         if records.is_empty() {
             return Ok(Vec::new());
         }
-        let holds_records = self.written > HEADER_LEN as u64;
-        if holds_records && self.written.saturating_add(batch_len) > self.segment_len {
+        if self.written.saturating_add(batch_len) > self.segment_len {
             self.rotate()?;
         }
         match self.write_frames(records) {
@@ -320,13 +283,27 @@ impl<D: Disk> Journal<D> {
         Ok(())
     }
 
+    /// Closes the segment that is written to, so that it can be rewritten, if it holds records. What
+    /// was appended is then durable.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn rotate(&mut self) -> Result<(), JournalError<D::Error>> {
+        self.check_running()?;
+        if self.written > HEADER_LEN as u64 { self.begin_next() } else { Ok(()) }
+    }
+
     /// Reads a record back, synced or not.
     ///
     /// # Errors
-    /// [`JournalError::Damaged`] when what is there is not the record that was written there.
+    /// [`JournalError::Damaged`] when what is there is not the record that was written there, and
+    /// [`JournalError::Moved`] when the segment was emptied.
     pub fn read(&mut self, location: Location) -> Result<Vec<u8>, JournalError<D::Error>> {
         self.check_running()?;
         let Location { segment, offset, len } = location;
+        if self.closed.get(&segment).is_some_and(|closed| closed.emptied) {
+            return Err(JournalError::Moved { emptied: self.emptied() });
+        }
         let damaged = || JournalError::Damaged { segment, offset };
         let len = usize::try_from(len).ok().filter(|len| *len <= MAX_RECORD_LEN).ok_or_else(damaged)?;
         let mut frame = vec![0; FRAME_HEAD_LEN + len];
@@ -351,11 +328,11 @@ impl<D: Disk> Journal<D> {
 
     /// Bytes on the disk.
     #[must_use]
-    pub const fn bytes(&self) -> u64 {
-        self.earlier_bytes + self.written
+    pub fn bytes(&self) -> u64 {
+        self.closed.values().map(|closed| closed.len).sum::<u64>() + self.written
     }
 
-    /// How many segments there are.
+    /// How many segments there are, emptied ones too.
     #[must_use]
     pub const fn segments(&self) -> u32 {
         self.segment.get()
@@ -420,15 +397,15 @@ impl<D: Disk> Journal<D> {
 
     /// Begins the next segment. Recovery takes its existence as proof that this one is whole, so
     /// this one is synced first, and a half-made next one must be gone before this one grows.
-    fn rotate(&mut self) -> Result<(), JournalError<D::Error>> {
+    fn begin_next(&mut self) -> Result<(), JournalError<D::Error>> {
         let next = self.segment.next().ok_or(JournalError::Failed)?;
         self.sync_segment()?;
-        let header = Header { segment: next, previous_end: self.written, id: self.id };
+        let header = Header { segment: next, previous_end: self.written, id: self.id, emptied: false };
         if let Err(error) = self.disk.create(next).and_then(|()| self.disk.append(next, &header.encode())) {
             self.failed |= self.disk.remove(next).is_err();
             return Err(error.into());
         }
-        self.earlier_bytes += self.written;
+        self.closed.insert(self.segment, Closed { len: self.written, emptied: false });
         self.key = SegmentKey::new(&self.id, next);
         self.segment = next;
         self.written = HEADER_LEN as u64;
@@ -472,8 +449,4 @@ fn batch_len<R: AsRef<[u8]>, E>(records: &[R]) -> Result<u64, JournalError<E>> {
         1..=MAX_RECORD_LEN => Ok(sum + frame_len(record)),
         len => Err(JournalError::BadLength { len }),
     })
-}
-
-const fn frame_len(record: &[u8]) -> u64 {
-    (FRAME_HEAD_LEN + record.len()) as u64
 }

@@ -11,9 +11,11 @@ pub mod id;
 pub mod identity;
 pub mod journal;
 pub mod limits;
+pub mod membership;
 pub mod pairing;
 pub mod record;
 pub mod replica;
+pub mod schedule;
 pub mod session;
 pub mod signed;
 #[cfg(test)]

@@ -12,12 +12,42 @@ pub const MAX_LOG_OPERATIONS: usize = 256;
 /// must name them all, from ever writing again.
 pub const MAX_LOG_HEADS: usize = MAX_LOG_OPERATIONS;
 
+/// Operations in one space's membership log: members let in and put out, in all. With the owner's
+/// devices no more than an epoch may have recipients. A multiple of 64.
+pub const MAX_MEMBERSHIP_OPERATIONS: usize = 512;
+
+/// Operations of device logs and membership that wait for those they build on. An honest peer sends
+/// causes first and needs none.
+pub const MAX_WAITING_STATEMENTS: usize = 512;
+
 /// Records that one commit names: one signature covers an import's thousand rows, and a commit
 /// with all its ids stays under 64 KiB.
 pub const MAX_COMMIT_RECORDS: usize = 1_024;
 
+/// Records that one drop lists: it stays below [`MAX_RECORD_LEN`], with all the drops it may replace.
+pub const MAX_DROP_IDS: usize = 30_000;
+
+/// Drops of a space that are not settled: what a drop may replace, and a receipt may list.
+pub const MAX_OPEN_DROPS: usize = 256;
+
 /// Devices and epochs that a frontier lists, so that one frame holds it.
 pub const MAX_FRONTIER_ENTRIES: usize = 256;
+
+/// Epochs that one record is sealed under. More heads at once take as many devices that each started
+/// one unseen by the others; the next epoch replaces them all.
+pub const MAX_RECORD_EPOCHS: usize = 8;
+
+/// Epochs of a space whose statements or secrets are held: one more could not be listed in a frontier.
+pub const MAX_EPOCHS: usize = MAX_FRONTIER_ENTRIES;
+
+/// Of these, kept free for removals: age alone starts no epoch that a removal may need later.
+pub const EPOCHS_KEPT_FOR_REMOVALS: usize = 64;
+
+/// Age at which an epoch is replaced, in milliseconds: 30 days.
+pub const ROTATION_AGE_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+
+/// How much longer devices wait that were not elected to do so, in milliseconds: a week.
+pub const ROTATION_GRACE_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
 /// Recipients of one epoch: a person's devices, or the readers of a space.
 pub const MAX_EPOCH_RECIPIENTS: usize = 1_024;
@@ -52,6 +82,19 @@ pub const MAX_HANDSHAKE_FRAME_LEN: usize = 512;
 /// still shares one of the last eight.
 pub const MAX_RECOGNITION_MARKS: usize = 8;
 
+/// Devices whose connections a schedule keeps: as many as a device log can enrol.
+pub const MAX_SCHEDULED_DEVICES: usize = MAX_LOG_OPERATIONS;
+
+/// Neighbours without a proven name that are being tried. Somebody who announces thousands on the
+/// local network then costs a few dials a second.
+pub const MAX_NEIGHBOURS: usize = 64;
+
+/// Neighbours remembered as somebody else's, so that they are not dialled at each announcement.
+pub const MAX_STRANGERS: usize = 1_024;
+
+/// Devices dialled at once, and as many neighbours: each dial tries up to sixteen addresses.
+pub const MAX_DIALS_AT_ONCE: usize = 8;
+
 /// Bytes after which the journal starts a new segment: small enough to rewrite in a second, large
 /// enough that a lifetime of items is a few dozen files.
 pub const SEGMENT_LEN: u64 = 64 * 1024 * 1024;
@@ -63,5 +106,44 @@ pub const JOURNAL_PIECE_LEN: usize = 64 * 1024;
 /// Bytes that recovery reads at once: a disk's read-ahead, and no whole segment in memory.
 pub const JOURNAL_CHUNK_LEN: usize = 1024 * 1024;
 
+/// Bytes of a journal's segment that are gone through in one step of rewriting it: a device that
+/// writes meanwhile waits for some milliseconds, not for a whole segment.
+pub const JOURNAL_COPY_LEN: u64 = 1024 * 1024;
+
+/// Bytes in a segment that are no longer needed, below which rewriting it to save space costs more
+/// syncs than anybody notices of the space.
+pub const MIN_DEAD_LEN: u64 = 1024 * 1024;
+
 /// Damaged places of a journal that are listed one by one; past this only their bytes are counted.
 pub const MAX_LISTED_DAMAGE: usize = 1_024;
+
+/// Drops that a space keeps: settled ones are merged, so that only those wait here that some device
+/// has not confirmed.
+pub const MAX_DROPS: usize = 256;
+
+/// Names of statements that one message lists: log operations, epochs, drops, and a receipt for each
+/// device, each at its own bound.
+pub const MAX_STATEMENTS: usize =
+    MAX_LOG_OPERATIONS + MAX_FRONTIER_ENTRIES + MAX_DROPS + MAX_FRONTIER_ENTRIES;
+
+/// Pieces of an attachment that one message asks for: 4 MiB, so that a connection that breaks has
+/// carried little for nothing.
+pub const MAX_WANT: usize = 16;
+
+/// Requests for pieces that wait for their answer in one session, so that the next one is there
+/// before the last is served.
+pub const MAX_WANTS_OPEN: usize = 2;
+
+/// Bytes of one message of a reconciliation.
+pub const RECONCILE_FRAME_LEN: u64 = 64 * 1024;
+
+/// Messages of reconciliations that one side answers between two of its own periodic checks: one
+/// difference in 100,000 takes three. Each costs a walk over all record ids.
+pub const MAX_RECONCILE_MESSAGES: u32 = 64;
+
+/// Reconciliations that a dialer begins between two periodic checks: records that no commit names may
+/// come one after the other from a third device.
+pub const MAX_RECONCILIATIONS: u32 = 8;
+
+/// Records that one reconciliation asks for; what is left is found by the next.
+pub const MAX_RECONCILED: usize = 4_096;

@@ -8,21 +8,32 @@
 //!
 //! The node runs it over files, the simulator over a disk that loses what was not synced.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::{
     crypto::{aead::NONCE_LEN, sign::SigningKey},
-    id::{CommitId, DeviceId, OperationId, RecordId, SpaceId},
-    journal::{Disk, Journal, JournalError, Location},
-    limits::{MAX_COMMIT_RECORDS, MAX_RECORD_LEN},
-    record::{BlobChunk, Change, Commit, OpenError, Payload, epoch_record, open, record_id, seal},
+    id::{CommitId, DeviceId, DocumentId, DropId, OperationId, RecordId, SpaceId, StatementId},
+    journal::{Disk, Journal, JournalError, Location, SegmentNumber},
+    limits::{MAX_COMMIT_RECORDS, MAX_DROP_IDS, MAX_RECORD_LEN},
+    record::{
+        BlobChunk, Change, Commit, DropStatement, OpenError, Payload, Receipt, drop_record, epoch_record,
+        is_epoch, open, record_id, seal,
+    },
     session::frontier::Head,
     signed::Signed,
 };
 
+pub(crate) mod chains;
+mod drops;
+#[cfg(test)]
+mod order;
+pub(crate) mod records;
 pub mod state;
 
-pub use state::{Counted, Effects, Item, NewlyCounted, Refusal, State, Subject};
+use records::Row;
+use state::is_droppable;
+
+pub use state::{Arrived, Counted, Effects, Item, NewlyCounted, Refusal, State, Subject};
 
 /// What a device writes in one go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +42,17 @@ pub enum Write {
     Change(Change),
     /// A piece of an attachment.
     BlobChunk(BlobChunk),
+}
+
+/// What takes the place of many small changes of a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fold {
+    /// The document.
+    pub document: DocumentId,
+    /// The whole of it as one payload, loaded again and compared before.
+    pub snapshot: Vec<u8>,
+    /// The counted changes that are all in it.
+    pub replaces: Vec<RecordId>,
 }
 
 /// Why a write did not happen; nothing of it is left.
@@ -52,14 +74,20 @@ pub enum WriteError<E> {
 pub struct Ingested {
     /// What counts now.
     pub effects: Effects,
-    /// The commits in the batch, held before or not: the peer has them.
+    /// The commits in the batch that count, before or now: the peer has them.
     pub commits: Vec<Head>,
+    /// The statements in the batch that hold, before or now.
+    pub statements: Vec<StatementId>,
+    /// How many pieces of attachments were in the batch, wanted or not.
+    pub chunks: usize,
     /// Records not held before.
     pub new_records: usize,
     /// Records that did not open, and why.
     pub unopened: Vec<OpenError>,
     /// Records that were left aside because the peer is not enrolled.
     pub from_stranger: usize,
+    /// Records that were left aside because they were dropped.
+    pub dropped_before: usize,
 }
 
 /// A record, its name, and what it holds.
@@ -161,6 +189,18 @@ impl<D: Disk> Replica<D> {
         nonce: &mut dyn FnMut() -> [u8; NONCE_LEN],
     ) -> Result<Effects, WriteError<D::Error>> {
         let mut prepared = Vec::with_capacity(writes.len() + 1 + writes.len() / MAX_COMMIT_RECORDS);
+        self.prepare(writes, device, nonce, &mut prepared)?;
+        self.append(prepared)
+    }
+
+    /// Seals writes and the commits that make them count; gives the name of the last commit.
+    fn prepare(
+        &self,
+        writes: Vec<Write>,
+        device: &SigningKey,
+        nonce: &mut dyn FnMut() -> [u8; NONCE_LEN],
+        prepared: &mut Vec<Prepared>,
+    ) -> Result<Option<CommitId>, WriteError<D::Error>> {
         let mut chain = self.next_link(device);
         let mut writes = writes.into_iter().peekable();
         while writes.peek().is_some() {
@@ -177,7 +217,115 @@ impl<D: Disk> Replica<D> {
             let payload = Payload::Commit(chain.commit(records, chunks, device));
             prepared.push((self.seal(&payload, nonce)?, payload));
         }
+        Ok(chain.previous)
+    }
+
+    /// Replaces small changes of documents by one each, and drops them once that counts. Durable
+    /// after [`Replica::sync`]. All that would be dropped beyond [`MAX_DROP_IDS`] stays.
+    ///
+    /// # Errors
+    /// When a snapshot is too large for a record or the storage fails; nothing is then changed.
+    pub fn fold(
+        &mut self,
+        folds: Vec<Fold>,
+        device: &SigningKey,
+        keeper: &SigningKey,
+        nonce: &mut dyn FnMut() -> [u8; NONCE_LEN],
+    ) -> Result<Effects, WriteError<D::Error>> {
+        let (mut writes, mut ids) = (Vec::new(), BTreeSet::new());
+        for fold in folds {
+            if ids.len() + fold.replaces.len() > MAX_DROP_IDS {
+                break;
+            }
+            ids.extend(fold.replaces);
+            writes.push(Write::Change(Change { document: fold.document, bytes: fold.snapshot }));
+        }
+        // Snapshots without their drop would only add to what they replace.
+        if ids.is_empty() || !self.state.has_room_for_drops() {
+            return Ok(Effects::default());
+        }
+        let mut prepared = Vec::new();
+        let after = self.prepare(writes, device, nonce, &mut prepared)?;
+        prepared.push(self.prepare_drop(after, ids.into_iter().collect(), Vec::new(), keeper));
         self.append(prepared)
+    }
+
+    /// Merges the drops that every device has confirmed into one. Durable after [`Replica::sync`].
+    ///
+    /// # Errors
+    /// When the storage fails; nothing is then changed.
+    pub fn merge_drops(&mut self, keeper: &SigningKey) -> Result<Effects, WriteError<D::Error>> {
+        let Some((ids, replaces)) = self.state.mergeable() else { return Ok(Effects::default()) };
+        let prepared = self.prepare_drop(None, ids, replaces, keeper);
+        self.append(vec![prepared])
+    }
+
+    fn prepare_drop(
+        &self,
+        after: Option<CommitId>,
+        ids: Vec<RecordId>,
+        replaces: Vec<DropId>,
+        keeper: &SigningKey,
+    ) -> Prepared {
+        let space = *self.state.space();
+        let statement = DropStatement { space, keeper: keeper.verifying_key(), after, ids, replaces };
+        let signed = Signed::new(statement, keeper);
+        let record = drop_record(&signed);
+        ((record_id(&record), record), Payload::Drop(signed))
+    }
+
+    /// States which drops this device has carried out, unless it said just that before. Durable
+    /// after [`Replica::sync`].
+    ///
+    /// # Errors
+    /// When the storage fails; nothing is then changed.
+    pub fn write_receipt(
+        &mut self,
+        device: &SigningKey,
+        nonce: &mut dyn FnMut() -> [u8; NONCE_LEN],
+    ) -> Result<Effects, WriteError<D::Error>> {
+        let id = DeviceId::from_bytes(*device.verifying_key().as_bytes());
+        let drops = self.state.applied_drops();
+        let said = self.state.confirmed_by(&id);
+        if said.is_some_and(|said| said.iter().eq(&drops)) {
+            return Ok(Effects::default());
+        }
+        let number = self.state.next_receipt(&id);
+        let receipt = Receipt { space: *self.state.space(), device: id, number, drops };
+        self.write_statement(Payload::Receipt(Signed::new(receipt, device)), nonce)
+    }
+
+    /// Closes the journal's segment, so that it may be rewritten.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn rotate_journal(&mut self) -> Result<(), JournalError<D::Error>> {
+        self.journal.rotate()
+    }
+
+    /// Rewrites a closed segment: what is still needed of it is copied to the end and made durable,
+    /// then the segment is emptied. What was dropped is in no file of the journal after that.
+    ///
+    /// # Errors
+    /// When the storage fails. Nothing is lost then, and it may be tried again.
+    pub fn rewrite_segment(&mut self, segment: SegmentNumber) -> Result<(), JournalError<D::Error>> {
+        loop {
+            let records = &self.state.records;
+            let mut is_live = |record, location| match records.find(&record) {
+                Some((_, Row::Held(held, _))) => held == location,
+                Some((_, Row::Dropped | Row::Absent)) => false,
+                // Unknown here, perhaps for want of a key: not ours to destroy.
+                Some((_, Row::Wanted)) | None => true,
+            };
+            let copied = self.journal.copy_forward(segment, &mut is_live)?;
+            for (record, location) in copied.records {
+                self.state.relocate(record, location);
+            }
+            if copied.finished {
+                break;
+            }
+        }
+        self.journal.retire(segment)
     }
 
     /// Commits the records that are held but that no counted commit names: after damage to the
@@ -215,13 +363,13 @@ impl<D: Disk> Replica<D> {
             number,
             previous,
             seen: self.state.seen_by(&id),
-            log_heads: self.state.log().heads(),
+            log_heads: self.state.roster().heads_for(&id),
         }
     }
 
     /// Inserts a record that the journal holds already and an index kept apart.
     pub fn reinsert(&mut self, id: RecordId, location: Location, payload: Payload) -> Effects {
-        self.state.insert(id, location, payload)
+        self.state.replay(id, location, payload)
     }
 
     /// Appends statements that carry their own signature: a log operation, an epoch.
@@ -238,6 +386,10 @@ impl<D: Disk> Replica<D> {
                 let record = epoch_record(statement);
                 (record_id(&record), record)
             }
+            Payload::Drop(statement) => {
+                let record = drop_record(statement);
+                (record_id(&record), record)
+            }
             _ => self.seal(&payload, nonce)?,
         };
         self.append(vec![(sealed, payload)])
@@ -250,6 +402,7 @@ impl<D: Disk> Replica<D> {
     /// is told in [`Ingested`], and the others land.
     pub fn ingest(&mut self, peer: &DeviceId, records: &[Vec<u8>]) -> Result<Ingested, WriteError<D::Error>> {
         let mut ingested = Ingested::default();
+        self.learn_epochs(records);
         let (mut statements, mut data) = (Vec::new(), Vec::new());
         let mut fresh = HashSet::new();
         for record in records {
@@ -266,12 +419,21 @@ impl<D: Disk> Replica<D> {
                 }
             };
             let id = record_id(record);
-            let is_new = !self.state.holds(&id) && fresh.insert(id);
-            let list = if matches!(payload, Payload::Operation(_) | Payload::Epoch(_)) {
-                &mut statements
-            } else {
-                &mut data
-            };
+            ingested.chunks += usize::from(matches!(payload, Payload::BlobChunk(_)));
+            if self.state.has_dropped(&id) && is_droppable(&payload) {
+                ingested.dropped_before += 1;
+                continue;
+            }
+            let held = self.state.holds(&id)
+                || statement_of(&payload).is_some_and(|name| self.state.holds_statement(&name))
+                || self.state.is_superseded(&payload);
+            let is_new = !held && fresh.insert(id);
+            let list =
+                if matches!(payload, Payload::Operation(_) | Payload::Membership(_) | Payload::Epoch(_)) {
+                    &mut statements
+                } else {
+                    &mut data
+                };
             list.push((((id, record.clone()), payload), is_new));
         }
         // Who knows an epoch's secret but is not enrolled may show why it should be, and nothing
@@ -290,6 +452,16 @@ impl<D: Disk> Replica<D> {
         Ok(ingested)
     }
 
+    /// Learns the secrets that epochs of a batch hold for this device: what follows in the same
+    /// batch may be sealed under them.
+    fn learn_epochs(&mut self, records: &[Vec<u8>]) {
+        for record in records.iter().filter(|record| is_epoch(record)) {
+            if let Ok(Payload::Epoch(statement)) = open(record, self.state.space(), self.state.keyring()) {
+                self.state.learn_epoch(&statement);
+            }
+        }
+    }
+
     fn take_in(
         &mut self,
         opened: Vec<(Prepared, bool)>,
@@ -303,10 +475,14 @@ impl<D: Disk> Replica<D> {
             _ => None,
         });
         ingested.commits.extend(commits);
+        ingested.statements.extend(opened.iter().filter_map(|((_, payload), _)| statement_of(payload)));
         let new: Vec<Prepared> =
             opened.into_iter().filter(|(_, is_new)| *is_new).map(|(one, _)| one).collect();
         ingested.new_records += new.len();
         ingested.effects.extend(self.append(new)?);
+        // What does not hold says nothing about who sent it, and there is no end of it.
+        ingested.commits.retain(|head| self.state.chains.place(&head.commit).is_some());
+        ingested.statements.retain(|name| self.state.holds_statement(name));
         Ok(())
     }
 
@@ -324,8 +500,7 @@ impl<D: Disk> Replica<D> {
         nonce: &mut dyn FnMut() -> [u8; NONCE_LEN],
     ) -> Result<(RecordId, Vec<u8>), WriteError<D::Error>> {
         let keyring = self.state.keyring();
-        let epoch = keyring.newest().expect("a replica that writes has an epoch");
-        let record = seal(payload, self.state.space(), &epoch, keyring, &nonce());
+        let record = seal(payload, self.state.space(), keyring, &nonce());
         if record.len() > MAX_RECORD_LEN {
             return Err(WriteError::TooLarge { len: record.len() });
         }
@@ -340,5 +515,17 @@ impl<D: Disk> Replica<D> {
             effects.extend(self.state.insert(id, location, payload));
         }
         Ok(effects)
+    }
+}
+
+/// The name of a payload that counts by its own signature.
+fn statement_of(payload: &Payload) -> Option<StatementId> {
+    match payload {
+        Payload::Operation(operation) => Some(StatementId::from(operation.id())),
+        Payload::Membership(operation) => Some(StatementId::from(operation.id())),
+        Payload::Epoch(statement) => Some(StatementId::from(statement.body().epoch)),
+        Payload::Drop(statement) => Some(StatementId::from(statement.id())),
+        Payload::Receipt(receipt) => Some(StatementId::from_bytes(receipt.hash())),
+        Payload::Change(_) | Payload::BlobChunk(_) | Payload::Commit(_) => None,
     }
 }

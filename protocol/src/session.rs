@@ -6,36 +6,37 @@
 //!    follow anybody by it, and cannot replay it into another connection.
 //! 3. Under a key from a shared epoch, both prove which device they are by a signature over the
 //!    whole handshake. A stolen epoch secret alone does not pass as a device.
-//! 4. Both send their [`Frontier`]: one number per device. That tells each what the other lacks;
-//!    it sends epochs, log operations, then commits with what they name, causes before effects.
-//! 5. Each answers what it received *and made durable* with its new frontier. What was written
-//!    since goes out at once in the same way: there is one mechanism for first sync, catching up
-//!    and live push.
+//! 4. What follows is about a space ([`exchange`]), which is named by a hash under a key of this
+//!    session. There is one mechanism for first sync, catching up and live push.
 //!
 //! Frames come in through [`Session::handle_frame`] and are drawn from [`Session::poll_frame`], one
 //! at a time and only when the connection can take it: memory is bounded by one frame each way.
 //!
 //! What it does not promise: a member who withholds is noticed only by what its frontier admits.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use crate::{
-    codec::decode,
+    codec::{Encoded as _, decode},
     crypto::sign::SigningKey,
-    id::{DeviceId, EpochId, OperationId},
-    journal::{Disk, JournalError, Location},
-    limits::{FRAME_TARGET_LEN, MAX_FRAME_LEN, MAX_FRONTIER_ENTRIES, MAX_HANDSHAKE_FRAME_LEN},
-    replica::{Ingested, Refusal, Replica, State},
+    id::{BlobId, DeviceId},
+    journal::{Disk, JournalError},
+    limits::{MAX_FRAME_LEN, MAX_HANDSHAKE_FRAME_LEN},
+    replica::{Ingested, Replica, State},
 };
 
+mod exchange;
+mod fetch;
 pub mod frontier;
 mod handshake;
 pub mod message;
+mod reconcile;
 
+use exchange::Exchange;
 pub use frontier::Frontier;
 use handshake::Handshake;
 pub use handshake::Role;
-use message::{Message, Reason, frame_of_message, frame_of_records, parse_frame};
+use message::{Mark, Message, Reason, frame_of_message, parse_frame};
 
 /// What the caller does after a frame.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,6 +50,11 @@ pub enum Event {
     Records(Vec<Vec<u8>>),
     /// The other side told what it holds durably.
     Acknowledged,
+    /// The other side has no more of an attachment that was asked for.
+    Lacking {
+        /// The attachment.
+        blob: BlobId,
+    },
 }
 
 /// Why a session ended: all of it the other side's doing.
@@ -57,6 +63,9 @@ pub enum SessionError {
     /// Bytes that no honest peer sends, or in the wrong order.
     #[error("the other side does not keep to the protocol")]
     Malformed,
+    /// It speaks an older version only.
+    #[error("the other side speaks an older version")]
+    Older,
     /// It speaks a newer version only.
     #[error("the other side speaks a newer version")]
     Newer,
@@ -80,32 +89,13 @@ pub enum SessionError {
 /// One side of a session.
 #[derive(Debug)]
 pub struct Session {
+    role: Role,
     handshake: Handshake,
     /// Frames of the handshake that wait to be sent.
     outbox: VecDeque<Vec<u8>>,
     peer: Option<DeviceId>,
-    /// What the other side said it holds durably.
-    acknowledged: Option<Frontier>,
-    /// What it holds, or will once it has taken what was sent.
-    given: Given,
-    /// Records on their way, in order.
-    queue: VecDeque<Location>,
-    frontier_due: bool,
-    last_frontier: Option<Frontier>,
+    exchange: Option<Exchange>,
     over: bool,
-}
-
-#[derive(Debug, Default)]
-struct Given {
-    operations: BTreeSet<OperationId>,
-    epochs: BTreeSet<EpochId>,
-    chains: BTreeMap<DeviceId, u64>,
-}
-
-impl Given {
-    fn len(&self) -> usize {
-        self.operations.len() + self.epochs.len() + self.chains.len()
-    }
 }
 
 impl Session {
@@ -113,19 +103,14 @@ impl Session {
     /// `nonce` was drawn for it.
     #[must_use]
     pub fn new(role: Role, binding: [u8; 32], nonce: [u8; 32]) -> Self {
-        let mut session = Self {
+        Self {
+            role,
             handshake: Handshake::new(role, binding, nonce),
-            outbox: VecDeque::new(),
+            outbox: VecDeque::from([frame_of_message(&Message::Hello { nonce })]),
             peer: None,
-            acknowledged: None,
-            given: Given::default(),
-            queue: VecDeque::new(),
-            frontier_due: false,
-            last_frontier: None,
+            exchange: None,
             over: false,
-        };
-        session.outbox.push_back(frame_of_message(&Message::Hello { nonce }));
-        session
+        }
     }
 
     /// The device on the other side, once proved.
@@ -134,19 +119,25 @@ impl Session {
         self.peer
     }
 
-    /// What the other side last said it holds durably.
+    /// How the space is named in this session, once the other side proved who it is.
     #[must_use]
-    pub const fn acknowledged(&self) -> Option<&Frontier> {
-        self.acknowledged.as_ref()
+    pub fn mark(&self) -> Option<Mark> {
+        self.exchange.as_ref().map(|exchange| *exchange.mark())
     }
 
-    /// Whether it was ended by [`Session::refuse`].
+    /// What the other side last said it holds durably, and what it sent since.
+    #[must_use]
+    pub fn acknowledged(&self) -> Option<&Frontier> {
+        self.exchange.as_ref()?.acknowledged()
+    }
+
+    /// Whether the session was ended by [`Session::refuse`]; a last frame may wait to be sent.
     #[must_use]
     pub const fn is_over(&self) -> bool {
         self.over
     }
 
-    /// Takes a frame of the other side.
+    /// Takes a frame from the other side.
     ///
     /// # Errors
     /// When the session is over; see [`Session::refuse`].
@@ -156,25 +147,21 @@ impl Session {
         state: &State,
         device: &SigningKey,
     ) -> Result<Option<Event>, SessionError> {
-        let (max_len, records_allowed) = match self.peer {
-            Some(_) => (MAX_FRAME_LEN, true),
-            None => (MAX_HANDSHAKE_FRAME_LEN, false),
-        };
+        let max_len = if self.peer.is_some() { MAX_FRAME_LEN } else { MAX_HANDSHAKE_FRAME_LEN };
         if frame.len() > max_len {
             return Err(SessionError::Malformed);
         }
-        if let Some(records) = parse_frame(frame)? {
-            return records_allowed.then_some(Some(Event::Records(records))).ok_or(SessionError::Malformed);
+        if let Some((mark, records)) = parse_frame(frame)? {
+            let known = self.exchange.as_ref().is_some_and(|exchange| *exchange.mark() == mark);
+            return known.then_some(Some(Event::Records(records))).ok_or(SessionError::Malformed);
         }
-        let message: Message = decode(frame).map_err(|error| match error {
-            crate::codec::DecodeError::Newer { .. } => SessionError::Newer,
-            _ => SessionError::Malformed,
-        })?;
-        match message {
-            Message::Refuse { reason } => Err(SessionError::RefusedByPeer(reason)),
-            Message::Frontier(frontier) if self.peer.is_some() => self.handle_frontier(frontier, state),
-            Message::Frontier(_) => Err(SessionError::Malformed),
-            handshake => self.handle_handshake(handshake, state, device),
+        match (decode_message(frame)?, &mut self.exchange) {
+            (Message::Refuse { reason }, _) => Err(SessionError::RefusedByPeer(reason)),
+            (Message::Space { mark, message }, Some(exchange)) if *exchange.mark() == mark => {
+                exchange.handle(message, state)
+            }
+            (Message::Space { .. }, _) => Err(SessionError::Malformed),
+            (handshake, _) => self.handle_handshake(handshake, state, device),
         }
     }
 
@@ -186,31 +173,10 @@ impl Session {
     ) -> Result<Option<Event>, SessionError> {
         let step = self.handshake.handle(message, state, device)?;
         self.outbox.extend(step.reply.iter().map(frame_of_message));
-        let Some(peer) = step.proved else { return Ok(None) };
-        self.peer = Some(peer);
-        self.frontier_due = true;
-        Ok(Some(Event::Established { device: peer }))
-    }
-
-    fn handle_frontier(&mut self, frontier: Frontier, state: &State) -> Result<Option<Event>, SessionError> {
-        if !frontier.is_within_bounds() {
-            return Err(SessionError::Malformed);
-        }
-        if let Some(device) = frontier.fork_against(state) {
-            return Err(SessionError::Fork { device });
-        }
-        self.given.operations.extend(&frontier.operations);
-        self.given.epochs.extend(&frontier.epochs);
-        for head in &frontier.chains {
-            self.note_given(head.device, head.number);
-        }
-        // What an honest peer holds only grows. One that tells of other things each time would fill
-        // our memory with them.
-        if self.given.len() > 2 * 3 * MAX_FRONTIER_ENTRIES {
-            return Err(SessionError::Malformed);
-        }
-        self.acknowledged = Some(frontier);
-        Ok(Some(Event::Acknowledged))
+        let Some(proved) = step.proved else { return Ok(None) };
+        self.peer = Some(proved.device);
+        self.exchange = Some(Exchange::new(self.role, proved.device, state.space(), &proved.secret));
+        Ok(Some(Event::Established { device: proved.device }))
     }
 
     /// Tells that records of [`Event::Records`] were ingested and are durable.
@@ -218,29 +184,34 @@ impl Session {
     /// # Errors
     /// When the other side leaves more commits waiting than an honest one would.
     pub fn ingested(&mut self, ingested: &Ingested) -> Result<(), SessionError> {
-        if ingested.effects.refused.contains(&Refusal::TooManyPending) {
-            return Err(SessionError::Malformed);
-        }
-        for head in &ingested.commits {
-            self.note_given(head.device, head.number);
-            // What it sent is durable there: nothing leaves before its fsync.
-            if let Some(acknowledged) = &mut self.acknowledged {
-                acknowledged.advance(*head);
-            }
-        }
-        self.frontier_due = true;
-        Ok(())
+        self.exchange.as_mut().map_or(Ok(()), |exchange| exchange.ingested(ingested))
     }
 
-    fn note_given(&mut self, device: DeviceId, number: u64) {
-        let given = self.given.chains.entry(device).or_default();
-        *given = (*given).max(number);
+    /// The periodic check: what both hold is compared again, every few minutes and as a safety net.
+    pub fn check(&mut self) {
+        if let Some(exchange) = &mut self.exchange {
+            exchange.check();
+        }
     }
 
-    /// Asks for the frontier to be sent again: every few minutes, as a safety net.
-    pub fn refresh(&mut self) {
-        self.frontier_due = true;
-        self.last_frontier = None;
+    /// Asks the other side for an attachment of so many chunks, those that are missing here.
+    pub fn fetch(&mut self, blob: BlobId, chunks: u32) {
+        if let Some(exchange) = &mut self.exchange {
+            exchange.fetches().add(blob, chunks);
+        }
+    }
+
+    /// Whether an attachment is being fetched in this session.
+    #[must_use]
+    pub fn is_fetching(&self, blob: &BlobId) -> bool {
+        self.exchange.as_ref().is_some_and(|exchange| exchange.is_fetching(blob))
+    }
+
+    /// Asks for no more of an attachment; what was asked for may still come.
+    pub fn stop_fetching(&mut self, blob: &BlobId) {
+        if let Some(exchange) = &mut self.exchange {
+            exchange.fetches().give_up(blob);
+        }
     }
 
     /// The frame to send next, or `None` when there is nothing to say. Everything in it is durable
@@ -255,68 +226,9 @@ impl Session {
         if let Some(frame) = self.outbox.pop_front() {
             return Ok(Some(frame));
         }
-        if self.peer.is_none() || self.over {
-            return Ok(None);
-        }
-        if std::mem::take(&mut self.frontier_due) {
-            let frontier = Frontier::of(replica.state());
-            if self.last_frontier.as_ref() != Some(&frontier) {
-                let frame = frame_of_message(&Message::Frontier(frontier.clone()));
-                self.last_frontier = Some(frontier);
-                return Ok(Some(frame));
-            }
-        }
-        // Before its frontier, everything would be sent to a peer that may have it all.
-        if self.acknowledged.is_none() {
-            return Ok(None);
-        }
-        self.next_records(replica)
-    }
-
-    fn next_records<D: Disk>(
-        &mut self,
-        replica: &mut Replica<D>,
-    ) -> Result<Option<Vec<u8>>, JournalError<D::Error>> {
-        let mut records = Vec::new();
-        let mut len = 0;
-        while len < FRAME_TARGET_LEN {
-            if self.queue.is_empty() {
-                self.refill(replica.state());
-            }
-            let Some(location) = self.queue.pop_front() else { break };
-            let record = replica.read(location)?;
-            len += record.len();
-            records.push(record);
-        }
-        Ok((!records.is_empty()).then(|| frame_of_records(&records)))
-    }
-
-    /// Queues the next thing the other side lacks, causes before effects.
-    fn refill(&mut self, state: &State) {
-        for (epoch, location) in state.epochs() {
-            if self.given.epochs.insert(*epoch) {
-                self.queue.push_back(*location);
-            }
-        }
-        for operation in state.log().in_order() {
-            let id = operation.id();
-            if self.given.operations.insert(id) {
-                self.queue.extend(state.operation(&id));
-            }
-        }
-        let known = self.peer.is_some_and(|peer| state.log().devices().contains_key(&peer));
-        if !self.queue.is_empty() || !known {
-            return;
-        }
-        let given = |device: &DeviceId| self.given.chains.get(device).copied().unwrap_or(0);
-        let next = state.chains().find_map(|(device, chain)| {
-            let entry = chain.get(usize::try_from(given(device)).ok()?)?;
-            let is_due = |seen| state.place(seen).is_some_and(|(device, number)| given(&device) >= number);
-            entry.seen.iter().all(is_due).then_some((*device, entry))
-        });
-        if let Some((device, entry)) = next {
-            self.queue.extend(entry.locations.iter().copied());
-            *self.given.chains.entry(device).or_default() += 1;
+        match &mut self.exchange {
+            Some(exchange) if !self.over => exchange.poll(replica),
+            _ => Ok(None),
         }
     }
 
@@ -326,6 +238,7 @@ impl Session {
         let reason = match error {
             SessionError::Malformed => Reason::Malformed,
             SessionError::Newer => Reason::Newer,
+            SessionError::Older => Reason::Older,
             SessionError::Unrecognised => Reason::Unrecognised,
             SessionError::BadProof => Reason::BadProof,
             SessionError::Fork { .. } => Reason::Fork,
@@ -334,6 +247,20 @@ impl Session {
         self.over = true;
         self.outbox.push_back(frame_of_message(&Message::Refuse { reason }));
     }
+}
+
+fn decode_message(frame: &[u8]) -> Result<Message, SessionError> {
+    // Said apart from nonsense, so that the person knows which of two devices to update.
+    if let [tag, version, ..] = frame
+        && *tag == Message::TAG as u8
+        && *version < Message::VERSION
+    {
+        return Err(SessionError::Older);
+    }
+    decode(frame).map_err(|error| match error {
+        crate::codec::DecodeError::Newer { .. } => SessionError::Newer,
+        _ => SessionError::Malformed,
+    })
 }
 
 #[cfg(test)]

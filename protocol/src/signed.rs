@@ -3,6 +3,8 @@
 //! The signature covers tag, version and body, so a signature for one kind of statement can never
 //! be shown as one for another.
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use crate::{
     codec::{DecodeError, Encoded, decode, encode},
     crypto::sign::{BadSignature, Signature, SigningKey, VerifyingKey},
@@ -62,5 +64,19 @@ impl<T: Encoded> Signed<T> {
     #[must_use]
     pub fn hash(&self) -> [u8; 32] {
         *blake3::hash(&self.to_bytes()).as_bytes()
+    }
+}
+
+/// Inside another structure: the body alone, then the signature.
+impl<T: Encoded> Serialize for Signed<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (&self.body, &self.signature).serialize(serializer)
+    }
+}
+
+impl<'de, T: Encoded> Deserialize<'de> for Signed<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (body, signature) = Deserialize::deserialize(deserializer)?;
+        Ok(Self { body, signature })
     }
 }

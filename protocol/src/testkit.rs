@@ -88,7 +88,7 @@ pub(crate) fn state(inception: &Signed<Inception>, space: SpaceId, secrets: Vec<
     for secret in secrets {
         keyring.insert(secret, &[]);
     }
-    State::new(space, log, inception.body().clone(), keyring)
+    State::new(space, log, inception.body().clone(), keyring, None)
 }
 
 /// A replica in memory.

@@ -1,4 +1,4 @@
-"""Makes the vectors of encoding, identity, epochs, records and sessions from protocol/spec alone.
+"""Makes the vectors of encoding, identity, epochs, records, membership and sessions from protocol/spec alone.
 
 A second implementation, so that specification and program are tested against each other:
 `pip install blake3 pynacl cryptography`, then `python3 make.py` in this folder. The same bytes come
@@ -100,8 +100,10 @@ def encoding():
     parts = {
         "root signing key": [one], "recovery hpke key": [one], "recovery keeper key": [one],
         "person id": [b"inception"], "space id": [one, two], "epoch id": [one], "record key": [one, two, one],
-        "earlier epoch secrets": [one], "epoch write key": [one], "epoch read key": [one],
-        "session recognition": [one, two, one, two, one, b"dialer", b"mark"], "pairing": [b"salt", one],
+        "record key of several epochs": [one, one, two, two, one],
+        "earlier epoch secrets": [one], "person key": [one], "epoch write key": [one], "epoch read key": [one],
+        "session recognition": [one, two, one, two, one, b"dialer", b"mark"],
+        "session space mark": [one, two], "session reconciliation": [one, two], "pairing": [b"salt", one],
         "pairing words": [one, b"a", b"b"], "vault key": [b"seal", one, two], "index key": [one],
         "settings document": [one], "import batch": [one],
     }
@@ -171,8 +173,9 @@ def identity():
 
     logs = []
 
-    def log(comment, operations, devices, heads):
+    def log(comment, operations, devices, heads, announced=None):
         logs.append({"comment": comment, "operations": [{"bytes": b, "expect": e} for b, e in operations],
+                     **({"person_key": {"epoch": epoch_id(announced), "kem": person_key(announced)}} if announced else {}),
                      "devices": [{"device": public(bytes([d] * 32)), "name": n, "admin": a, "verified": v} for d, n, a, v in devices],
                      "heads": sorted(name_of(h) for h in heads)})
 
@@ -234,6 +237,26 @@ def identity():
         [laptop, (2, "device 2", True, False), (3, "device 3", True, False)], [back])
     saved = operation(me, [back], 1, vouch(2))
     log("until a verified one vouches for it", unverified + [(saved, "ok")], [laptop, *both[1:2], (3, "device 3", True, True)], [saved])
+
+    s1, s2, s3 = (bytes([n] * 32) for n in (10, 11, 12))
+    key1 = operation(me, [first], 1, announce(s1))
+    log("a person key", one + [(key1, "ok")], [laptop], [key1], s1)
+    log("a person key, announced by the root", one + [(root := operation(me, [first], None, announce(s1)), "ok")], [laptop], [root], s1)
+    key2 = operation(me, [key1], 1, announce(s2))
+    log("a later person key", one + [(key1, "ok"), (key2, "ok")], [laptop], [key2], s2)
+    key3 = operation(me, [key1], 1, announce(s3))
+    apart = [(key1, "ok"), (key2, "ok"), (key3, "ok")]
+    log("two that do not know of each other: the first by name", one + apart, [laptop], [key2, key3], s2 if name_of(key2) < name_of(key3) else s3)
+    joined = operation(me, [key2, key3], 1, announce(s1))
+    log("one that knows of both", one + [apart[0], apart[2], apart[1], (joined, "ok")], [laptop], [joined], s1)
+    enrolled = operation(me, [key1, second], 1, enrol(*device(me, 3)))
+    log("it holds while others are enrolled", wide[:2] + [(key1, "ok"), (enrolled, "ok")], [*both[:2], (3, "device 3", True, True)], [enrolled], s1)
+    refused("a person key that nothing can be sealed to", operation(me, [first], 1, announce(s1, kem=bytes(32))), "malformed")
+    refused("a person key by a device that is not enrolled", operation(me, [first], 2, announce(s1)), "not-entitled")
+    log("a person key by a device without the right", [(first, "ok"), (third, "ok"), (operation(me, [third], 3, announce(s1)), "not-entitled")],
+        [laptop, both[2]], [third])
+    write("identity/person_keys.json", "Person keys and the secrets of epochs that they follow from, spec/identity.md.",
+          [{"comment": f"epoch {n}", "secret": s, "epoch": epoch_id(s), "kem": person_key(s)} for n, s in enumerate([s1, s2, s3], 1)])
     write("identity/logs.json", "Device logs, spec/identity.md: operations in the order in which they come, what becomes of each, "
           "and the devices then. A device's signing and HPKE keys are made from seeds of one byte.", logs, inception=me.inception)
 
@@ -249,10 +272,12 @@ def epochs():
         cases.append({"comment": comment, "statement": b, "kem": kem, "expect": expect, **more})
 
     first = statement(space, keeper, s1, [laptop, phone, me.kem])
-    case("the first epoch", first, epochs=[epoch_id(s1)], newest=epoch_id(s1))
-    case("opened with the recovery key", first, kem=me.kem, epochs=[epoch_id(s1)], newest=epoch_id(s1))
+    case("the first epoch", first, epochs=[epoch_id(s1)], written_under=[epoch_id(s1)])
+    case("opened with the recovery key", first, kem=me.kem, epochs=[epoch_id(s1)], written_under=[epoch_id(s1)])
     second = statement(space, keeper, s2, [phone], [s1])
-    case("a second epoch, which holds the secret of the first", second, epochs=sorted([epoch_id(s1), epoch_id(s2)]), newest=epoch_id(s2))
+    case("a second epoch, which holds the secret of the first", second, epochs=sorted([epoch_id(s1), epoch_id(s2)]), written_under=[epoch_id(s2)])
+    withheld = statement(space, keeper, s2, [phone], previous=[epoch_id(s1)])
+    case("a second epoch of a shared space, which gives no earlier secret", withheld, epochs=[epoch_id(s2)], written_under=[epoch_id(s2)])
     case("somebody to whom it was not sealed", first, "not-for-us", kem=thief)
     case("a bit of the signature flipped", flip(first, -1, 0x10), "not-keeper")
     case("another keeper, who signs it", statement(space, keeper, s1, [phone], stated=thief), "not-keeper")
@@ -267,6 +292,7 @@ def epochs():
     case("sealed for another purpose", statement(space, keeper, s1, [phone], info=b"musette epoch grant v1"), "not-for-us")
     case("the earlier secrets sealed under another", statement(space, keeper, s1, [phone], box=bytes(64)), "wrong-secret")
     case("the earlier secrets shorter than a nonce", statement(space, keeper, s1, [phone], box=bytes(23)), "malformed")
+    case("257 earlier secrets", statement(space, keeper, s1, [phone], plain=grant([(n.to_bytes(32, "big"), []) for n in range(257)])), "malformed")
     case("earlier secrets that are no grant", statement(space, keeper, s1, [phone], plain=b"\x06\x01"), "malformed")
     a, b = sorted([epoch_id(s1), epoch_id(bytes([12] * 32))])
     case("previous epochs out of order", statement(space, keeper, s2, [phone], previous=[b, a]), "malformed")
@@ -291,10 +317,17 @@ def epochs():
 
     ids = [epoch_id(s) for s in (s1, s2)]
     good = grant([(s1, []), (s2, [ids[0]])], keeper)
-    given("two epochs and the keeper", to(good), epochs=sorted(ids), newest=ids[1], keeper=keeper)
-    given("without the keeper", to(grant([(s1, [])])), epochs=[ids[0]], newest=ids[0])
+    given("two epochs and the keeper", to(good), epochs=sorted(ids), written_under=[ids[1]], keeper=keeper)
+    given("without the keeper", to(grant([(s1, [])])), epochs=[ids[0]], written_under=[ids[0]])
     given("epochs that replace each other: the first by name is written under", to(grant([(s1, [ids[1]]), (s2, [ids[0]])])),
-          epochs=sorted(ids), newest=min(ids))
+          epochs=sorted(ids), written_under=[min(ids)])
+    three = [(bytes([n] * 32), []) for n in (10, 11, 12)]
+    given("three epochs, none replaced: all are written under", to(grant(three)), epochs=sorted(epoch_id(s) for s, _ in three),
+          written_under=sorted(epoch_id(s) for s, _ in three))
+    numbered = [(n.to_bytes(32, "big"), []) for n in range(257)]
+    every = sorted(epoch_id(s) for s, _ in numbered[:256])
+    given("256 epochs, none replaced: the first eight are written under", to(grant(numbered[:256])), epochs=every, written_under=every[:8])
+    given("257 epochs", to(grant(numbered)), "malformed")
     given("no epoch", to(grant([], keeper)), "malformed")
     given("sealed to another device", to(good, to=laptop), "not-for-us")
     given("of another pairing", to(good, where=bytes([6] * 32)), "not-for-us")
@@ -317,8 +350,10 @@ def records():
     def case(comment, b, expect="ok", **more):
         cases.append({"comment": comment, "record": b, "expect": expect, **more})
 
-    def good(comment, payload):
-        case(comment, seal(space, secret, payload, nonce), payload=payload)
+    second = bytes([6] * 32)
+
+    def good(comment, payload, under=(secret,)):
+        case(comment, seal(space, list(under), payload, nonce), payload=payload, nonce=nonce, sealed_under=under)
 
     def bad(comment, payload, expect="malformed"):
         case(comment, seal(space, secret, payload, nonce), expect)
@@ -335,10 +370,35 @@ def records():
     good("a log operation", operation(me, [], None, enrol(*device(me, 1))))
     good("a commit with 1,024 ids", commit(space, 1, 1, None, [head], [name_of(b"r")] * 1000, chunks=[name_of(b"c")] * 24))
 
+    good("a membership operation", Change(space, 1, [], [head], Add(me, 1)).bytes)
+    good("a receipt", receipt(space, 1, 1, [name_of(b"drop"), name_of(b"another")]))
+    good("a receipt of nothing, with a large number", receipt(space, 1, 2**64 - 1, []))
+    good("a change under two epochs", hello, [secret, second])
+    keeper = bytes([1] * 32)
+    dropping = b"\x04" + drop(space, keeper, [name_of(b"r")], after=name_of(first))
+    case("a drop, in the clear", dropping)
+
     record = seal(space, secret, hello, nonce)
     case("nothing", b"", "malformed")
     case("a suite that does not exist", b"\x00" + record[1:], "unknown-suite")
-    case("a later suite", b"\x03" + record[1:], "unknown-suite")
+    case("a later suite", b"\x05" + record[1:], "unknown-suite")
+    several = seal(space, [secret, second], hello, nonce)
+    case("several epochs: another space", seal(bytes([0x52] * 32), [secret, second], hello, nonce), "other-space")
+    case("several epochs: one of them is not known", seal(space, [secret, unknown], hello, nonce), "unknown-epoch")
+    case("several epochs: one alone", seal(space, [secret], hello, nonce, raw=True), "malformed")
+    case("several epochs: none", several[:33] + b"\x00" + several[98:], "malformed")
+    case("several epochs: nine", seal(space, [bytes([n] * 32) for n in range(9)], hello, nonce), "malformed")
+    case("several epochs: out of order", seal(space, sorted([secret, second], key=epoch_id, reverse=True), hello, nonce, raw=True), "malformed")
+    case("several epochs: one twice", seal(space, [secret, secret], hello, nonce, raw=True), "malformed")
+    case("several epochs: more announced than there are", several[:33] + b"\x03" + several[34:100], "malformed")
+    case("several epochs: shorter than head and tag", several[:137], "malformed")
+    case("several epochs: sealed as if under the first alone", several[:122] + seal(space, secret, hello, nonce)[89:], "does-not-open")
+    case("several epochs: a bit of the nonce flipped", flip(several, 98), "does-not-open")
+    case("a drop of another space", b"\x04" + drop(bytes([0x52] * 32), keeper, [name_of(b"r")]), "other-space")
+    case("a drop without its signature", dropping[:-64], "malformed")
+    case("a newer drop", b"\x04\x10\x02" + dropping[3:], "malformed")
+    case("a drop as an epoch", b"\x02" + dropping[1:], "malformed")
+    case("an epoch as a drop", b"\x04" + statement(space, keeper, secret, []), "malformed")
     case("shorter than head and tag", record[:104], "malformed")
     case("head and tag alone, of another plaintext", record[:105], "does-not-open")
     case("another space", seal(bytes([0x52] * 32), secret, hello, nonce), "other-space")
@@ -365,6 +425,13 @@ def records():
     bad("a payload of nothing", b"")
     bad("an inception is no payload", me.inception)
     bad("an epoch is stated in the clear", b"\x04\x01" + bytes(300))
+    bad("a drop is stated in the clear", dropping[1:])
+    bad("a newer membership operation", b"\x12\x02" + Change(space, 1, [], [head], Add(me, 1)).bytes[2:])
+    bad("receipt: number 0", receipt(space, 1, 0, []))
+    bad("receipt: a drop twice", receipt(space, 1, 1, [name_of(b"drop")] * 2))
+    bad("receipt: 257 drops", receipt(space, 1, 1, [n.to_bytes(32, "big") for n in range(257)]))
+    bad("receipt: without its signature", receipt(space, 1, 1, [])[:-64])
+    bad("receipt: a newer one", b"\x11\x02" + receipt(space, 1, 1, [])[2:])
     bad("a newer change", b"\x06\x02" + hello[2:])
     bad("a byte behind the change", hello + b"\x00")
     bad("a chunk of nothing", chunk(blob, 0, b""))
@@ -379,10 +446,9 @@ def records():
     bad("commit: 257 seen", commit(space, 1, 1, None, [head], [], seen=many))
     bad("commit: without its signature", first[:-64])
     bad("commit: a newer one", b"\x05\x02" + first[2:])
-    write("records/records.json", "Sealed records, spec/records.md, opened in one space by somebody who knows one epoch.", cases, space=space, secret=secret)
+    write("records/records.json", "Sealed records, spec/records.md, opened in one space by somebody who knows two epochs.", cases, space=space, secrets=[secret, second])
 
     counting = []
-    keeper = bytes([1] * 32)
     space = derive("space id", public(keeper), public(me.keeper))
     drawn = [0]
 
@@ -422,17 +488,197 @@ def records():
     count("refused: a device that is not enrolled", log + [x, sealed(commit(space, 3, 1, None, h2, [X]))], [], ["commit"])
     count("refused: before its enrolment, by its own words", log + [x, sealed(commit(space, 2, 1, None, h1, [X]))], [], ["commit"])
     count("refused: at no log heads at all", log + [x, sealed(commit(space, 1, 1, None, [], [X]))], [], ["commit"])
-    count("refused: names a log operation", log + [sealed(commit(space, 1, 1, None, h2, [name_of(log[0])]))], [], ["commit"])
-    count("refused: names a commit", log + [x, A1, sealed(commit(space, 1, 2, name_of(a1), h2, [name_of(A1)]))], [a1], ["commit"])
-    count("refused: names an epoch", log + [b"\x02" + statement(space, keeper, secret, [me.kem])]
-          + [sealed(commit(space, 1, 1, None, h2, [name_of(b"\x02" + statement(space, keeper, secret, [me.kem]))]))], [], ["commit"])
+    count("waits: names a log operation", log + [sealed(commit(space, 1, 1, None, h2, [name_of(log[0])]))], [])
+    count("waits: names a commit", log + [x, A1, sealed(commit(space, 1, 2, name_of(a1), h2, [name_of(A1)]))], [a1])
+    count("waits: names an epoch", log + [b"\x02" + statement(space, keeper, secret, [me.kem])]
+          + [sealed(commit(space, 1, 1, None, h2, [name_of(b"\x02" + statement(space, keeper, secret, [me.kem]))]))], [])
     fork = commit(space, 1, 1, None, h2, [Y])
     count("refused: a number used twice", log + [x, A1, y, sealed(fork)], [a1], ["fork"])
     count("refused: another previous commit", log + [x, A1, y, sealed(commit(space, 1, 2, name_of(fork), h2, [Y]))], [a1], ["fork"])
     count("refused: an epoch by a false keeper", [b"\x02" + statement(space, keeper, secret, [me.kem], stated=bytes([6] * 32))], [], ["epoch"])
     count("refused: an enrolment by a device without the right", log + [sealed(operation(me, [enrol1], 2, enrol(*device(me, 3))))], [], ["operation"])
+    piece = sealed(chunk(blob, 0, b"piece"))
+    P = name_of(piece)
+    with_piece = commit(space, 1, 1, None, h2, [X], chunks=[P])
+    count("a piece is not waited for", log + [x, sealed(with_piece)], [with_piece])
+    count("a piece that comes later", log + [x, sealed(with_piece), piece], [with_piece])
+    count("a change among the pieces", log + [x, sealed(commit(space, 1, 1, None, h2, [], chunks=[X]))], [commit(space, 1, 1, None, h2, [], chunks=[X])])
+    early = commit(space, 2, 1, None, h2, [], chunks=[X])
+    count("a change among another's pieces, and in its place", log + [sealed(early), A1, x], [early, a1])
+    count("waits: a piece among the changes", log + [piece, sealed(commit(space, 1, 1, None, h2, [P]))], [])
+
+    def dropped(ids, **more):
+        return b"\x04" + drop(space, keeper, ids, **more)
+
+    count("a dropped change counts as held", log + [dropped([X]), A1], [a1])
+    count("and is refused", log + [dropped([X]), A1, x], [a1], ["dropped"])
+    count("the drop comes after the commit that waits", log + [A1, dropped([X])], [a1])
+    count("the drop waits for a commit that does not count", log + [A1, dropped([X], after=name_of(b1))], [a1])
+    count("a dropped piece among the changes, held before", log + [piece, sealed(commit(space, 1, 1, None, h2, [P])), dropped([P])], [commit(space, 1, 1, None, h2, [P])])
+    count("a dropped piece among the changes, never held", log + [dropped([P]), sealed(commit(space, 1, 1, None, h2, [P]))], [commit(space, 1, 1, None, h2, [P])])
+    count("a drop that lists a commit", log + [dropped([name_of(A1)]), x, A1], [a1])
+    count("a drop by somebody else", log + [b"\x04" + drop(space, bytes([6] * 32), [X]), A1], [], ["drop"])
+    merged = dropped([X, Y], replaces=[name_of(dropped([X])[1:])])
+    count("a merged drop", log + [dropped([X], after=name_of(a2)), merged, A1, A2], [a1, a2])
+    count("a merged drop, and then what it covers", log + [merged, dropped([X]), A1, A2], [a1, a2])
+    told = sealed(receipt(space, 1, 1, []))
+    count("waits: a receipt among the changes", log + [told, sealed(commit(space, 1, 1, None, h2, [name_of(told)]))], [])
+    count("waits: a receipt that a newer one replaced", log + [told, sealed(receipt(space, 1, 2, [])), sealed(commit(space, 1, 1, None, h2, [name_of(told)]))], [])
+    count("a receipt before its device is enrolled", [sealed(receipt(space, 2, 1, []))] + log, [])
+    count("refused: a receipt that another device signed", log + [sealed(receipt(space, 1, 1, [], signer=bytes([2] * 32)))], [], ["receipt"])
     write("records/commits.json", "Records in the order in which they come, and which commits count then; spec/records.md. "
           "A device's keys are made from seeds of one byte.", counting, inception=me.inception, space=space, secret=secret)
+    dropping_vectors(me, space, keeper)
+
+
+def dropping_vectors(me, space, keeper):
+    thief = bytes([6] * 32)
+    cases = []
+
+    def case(comment, b, expect="ok"):
+        cases.append({"comment": comment, "statement": b, "expect": expect, **({"drop": name_of(b)} if expect == "ok" else {})})
+
+    r, s, d = name_of(b"r"), name_of(b"s"), name_of(b"d")
+    low, high = sorted([r, s])
+    good = drop(space, keeper, [r, s], after=name_of(b"commit"), replaces=[d])
+    case("two records, once a commit counts, in the place of another drop", good)
+    case("one record, at once", drop(space, keeper, [r]))
+    case("signed by another", drop(space, keeper, [r], signer=thief), "not-keeper")
+    case("another keeper, who signs it", drop(space, thief, [r]), "not-keeper")
+    case("the recovery keeper, which does not drop in this version", drop(space, me.keeper, [r]), "not-keeper")
+    case("another space", drop(bytes([7] * 32), keeper, [r]), "not-keeper")
+    case("a bit of the signature flipped", flip(good, -1, 0x10), "not-keeper")
+    case("the moment of effect changed", good[:66] + b"\x00" + good[99:], "not-keeper")
+    case("no record", drop(space, keeper, []), "malformed")
+    case("records out of order", drop(space, keeper, [high, low], raw=True), "malformed")
+    case("a record twice", drop(space, keeper, [r, r]), "malformed")
+    many = [n.to_bytes(32, "big") for n in range(257)]
+    case("257 drops replaced", drop(space, keeper, [r], replaces=many), "malformed")
+    case("replaced drops out of order", drop(space, keeper, [r], replaces=[high, low], raw=True), "malformed")
+    case("without its signature", good[:-64], "malformed")
+    case("an option that is neither absent nor there", good[:66] + b"\x02" + good[67:], "malformed")
+    case("a byte too many", good[:-64] + b"\x00" + good[-64:], "not-canonical")
+    case("a receipt's tag", b"\x11" + good[1:], "wrong-tag")
+    case("a newer version", b"\x10\x02" + good[2:], "newer")
+    write("records/drops.json", "Signed drops, spec/records.md: decoded, then checked against space and recovery keeper.", cases,
+          space=space, recovery_keeper=public(me.keeper))
+
+    cases = []
+
+    def given(comment, b, expect="ok"):
+        cases.append({"comment": comment, "statement": b, "expect": expect})
+
+    good = receipt(space, 1, 2, [r, s])
+    given("of two drops", good)
+    given("of none", receipt(space, 1, 1, []))
+    given("signed by another device", receipt(space, 1, 2, [r], signer=bytes([2] * 32)), "not-its-device")
+    given("another space", receipt(bytes([7] * 32), 1, 2, [r]), "not-its-device")
+    given("a bit of the signature flipped", flip(good, -1, 0x10), "not-its-device")
+    given("number 0", receipt(space, 1, 0, []), "malformed")
+    given("drops out of order", receipt(space, 1, 1, [high, low], raw=True), "malformed")
+    given("257 drops", receipt(space, 1, 1, many), "malformed")
+    given("a drop's tag", b"\x10" + good[1:], "wrong-tag")
+    write("records/receipts.json", "Signed receipts, spec/records.md: decoded, then checked against the space.", cases, space=space)
+
+
+def membership():
+    space, nowhere = bytes([0x51] * 32), bytes([0x52] * 32)
+    me, ada, bob = (Person(bytes([n] * 32)) for n in (9, 20, 30))
+    seed = lambda byte: bytes([byte] * 32)
+    first = operation(me, [], None, enrol(*device(me, 1)))
+    second = operation(me, [first], 1, enrol(*device(me, 2)))
+    plain_device = operation(me, [second], 1, enrol(*device(me, 3, admin=False)))
+    before = [first, second, plain_device]
+    h1, h = [name_of(first)], [name_of(plain_device)]
+    ada1 = operation(ada, [], None, enrol(*device(ada, 21)))
+    ada_key = operation(ada, [ada1], 21, announce(seed(22)))
+    ada2 = operation(ada, [ada_key], 21, enrol(*device(ada, 23)))
+    bob1 = operation(bob, [], None, enrol(*device(bob, 31)))
+    own = sorted(kem_public(seed(n)) for n in (1, 2, 3))
+    cases = []
+
+    def case(comment, steps, recipients=None, devices=None, asked=()):
+        """A step is a change or an operation of a device log, with what becomes of it if that is not `ok`."""
+        steps = [s if isinstance(s, tuple) else (s, "ok") for s in steps]
+        held = {s.name: s for s, e in steps if isinstance(s, Change) and e == "ok"}
+        seen = {p.name for s in held.values() for p in s.previous}
+        cases.append({
+            "comment": comment,
+            "statements": [{"bytes": s.bytes if isinstance(s, Change) else s, "expect": e} for s, e in steps],
+            "heads": sorted(n for n in held if n not in seen),
+            "members": [{"person": p, "role": ["reader", "writer"][r], "base": [{"device": d, "number": n, "commit": c} for d, n, c in base],
+                         "admission": a} for p, r, base, a in members(list(held.values()))],
+            **({"recipients": sorted(recipients)} if recipients else {}),
+            **({"devices": sorted(public(seed(n)) for n in devices)} if devices else {}),
+            **({"asked": [{"device": public(seed(d)), "heads": sorted(at), "entitled": e} for d, at, e in asked]} if asked else {}),
+        })
+
+    case("nobody", [], own, [1, 2, 3], [(1, h, True), (3, h, True), (2, h1, False), (1, [], False), (1, [seed(7)], None), (21, h, False)])
+    add1 = Change(space, 1, [], h, Add(ada, 1))
+    own_log, in_log, both = [name_of(ada1)], [add1.name], [add1.name, name_of(ada1)]
+    case("a writer, and the log of the writer's devices", [add1, ada1, ada_key, ada2], own + [person_key(seed(22))], [1, 2, 3, 21, 23],
+         [(21, both, True), (21, own_log, False), (21, in_log, False), (23, both, False), (23, in_log + [name_of(ada2)], True),
+          (21, both + h, True), (21, both + [seed(7)], None), (1, h + in_log, True), (1, in_log, False), (31, both, False)])
+    case("a member's log before the member", [(ada1, "missing-previous"), add1, ada1], own, [1, 2, 3, 21])
+    reader = Change(space, 1, [], h, Add(ada, 0))
+    case("a reader", [reader, ada1], own, [1, 2, 3, 21], [(21, [reader.name, name_of(ada1)], False)])
+    remove1 = Change(space, 2, [add1], h, Remove(ada))
+    case("put out: earlier commits are judged as before", [add1, ada1, ada_key, remove1], own, [1, 2, 3],
+         [(21, both, True), (21, [remove1.name, name_of(ada1)], False), (21, [add1.name, remove1.name, name_of(ada1)], False)])
+    unseen = Change(space, 1, [add1], h, Add(ada, 0))
+    case("put out, and a change of role that did not know of it", [add1, remove1, unseen])
+    case("the same in the other order", [add1, unseen, remove1, unseen])
+    joined = Change(space, 1, [unseen, remove1], h, Add(ada, 0))
+    case("let in again by somebody who knew of both", [add1, unseen, remove1, joined])
+    again = Change(space, 2, [remove1], h, Add(ada, 1))
+    other_removal = Change(space, 1, [add1], h, Remove(ada))
+    case("let in again, and put out once more by somebody who knew of neither", [add1, remove1, again, other_removal])
+    case("before what it builds on", [(remove1, "missing-previous"), add1])
+    case("one person put out, another stays", [add1, add_bob := Change(space, 1, [add1], h, Add(bob, 0)), bob1,
+                                              Change(space, 1, [add_bob], h, Remove(ada))], own, [1, 2, 3, 31])
+    writer = Change(space, 2, [], h, Add(ada, 1))
+    case("two roles, unknown to each other: the one that allows least", [writer, reader])
+    case("a later role", [reader, Change(space, 1, [reader], h, Add(ada, 1))])
+
+    d1, d2, c1, c2 = sorted([seed(0xD1), seed(0xD2)]) + sorted([name_of(b"c"), name_of(b"d")])
+    based = Change(space, 1, [], h, Add(ada, 0, [(d1, 5, c1), (d2, 300, c2)]))
+    case("a beginning", [based])
+    case("a beginning moved forward", [based, Change(space, 1, [based], h, Base(ada, [(d1, 6, c2)]))])
+    case("a beginning is not moved back", [based, Change(space, 1, [based], h, Base(ada, [(d2, 299, c1)]))])
+    case("two beginnings at one number: the first by name", [based, Change(space, 1, [based], h, Base(ada, [(d1, 5, c2), (d2, 300, c1)]))])
+    case("moving a beginning lets nobody in", [based, gone := Change(space, 1, [based], h, Remove(ada)),
+                                               Change(space, 1, [gone], h, Base(ada, [(d1, 6, c1)]))])
+
+    def refused(comment, change, expect):
+        case(comment, [add1, (change, expect)])
+
+    refused("another space", Change(nowhere, 1, [add1], h, Remove(ada)), "other-space")
+    refused("by a device without the right", Change(space, 3, [add1], h, Remove(ada)), "not-entitled")
+    refused("by a member's device", Change(space, 21, [add1], h, Remove(ada)), "not-entitled")
+    refused("by an admin device, as if it had seen no log", Change(space, 1, [add1], [], Remove(ada)), "not-entitled")
+    refused("by a device before its enrolment, by its own words", Change(space, 2, [add1], h1, Remove(ada)), "not-entitled")
+    refused("at log heads that are not held", Change(space, 1, [add1], [seed(7)], Remove(ada)), "missing-previous")
+    refused("on an operation of the device log", Change(space, 1, [add1], h, Remove(ada), raw=h), "missing-previous")
+    refused("signed by another admin device", Change(space, 1, [add1], h, Remove(ada), signer=seed(2)), "bad-signature")
+    refused("the owner", Change(space, 1, [add1], h, Add(me, 1)), "malformed")
+    refused("an inception by another root", Change(space, 1, [add1], h, Add(bob, 0, inception=signed(ada.root, bob.body))), "bad-signature")
+    refused("somebody put out who was never in", Change(space, 1, [add1], h, Remove(bob)), "not-entitled")
+    refused("the beginning of somebody who was never in", Change(space, 1, [add1], h, Base(bob, [])), "not-entitled")
+    refused("put out as if nobody had been let in", Change(space, 1, [], h, Remove(ada)), "not-entitled")
+    low, high = sorted([add1.name, reader.name])
+    case("heads out of order", [add1, reader, (Change(space, 1, [], h, Remove(ada), raw=[high, low]), "malformed")])
+    refused("a head twice", Change(space, 1, [], h, Remove(ada), raw=[add1.name] * 2), "malformed")
+    refused("257 heads", Change(space, 1, [], h, Remove(ada), raw=[n.to_bytes(32, "big") for n in range(257)]), "malformed")
+    refused("257 log heads", Change(space, 1, [add1], [n.to_bytes(32, "big") for n in range(257)], Remove(ada)), "malformed")
+    refused("a beginning out of order", Change(space, 1, [add1], h, Base(ada, [(d2, 1, c1), (d1, 1, c1)])), "malformed")
+    refused("a beginning with a device twice", Change(space, 1, [add1], h, Base(ada, [(d1, 1, c1), (d1, 2, c2)])), "malformed")
+    refused("a beginning at number 0", Change(space, 1, [add1], h, Base(ada, [(d1, 0, c1)])), "malformed")
+    refused("a beginning on 257 devices", Change(space, 1, [add1], h, Base(ada, [(n.to_bytes(32, "big"), 1, c1) for n in range(257)])), "malformed")
+    role = Change(space, 1, [add1], h, Add(bob, 2))
+    refused("a role that does not exist", role, "malformed")
+    write("membership/logs.json", "Membership and device logs, spec/membership.md: statements in the order in which they come, after the owner's "
+          "log in `before`; what becomes of each; who is in then, and who is entitled at some heads.", cases,
+          inception=me.inception, space=space, before=before)
 
 
 def sessions():
@@ -465,19 +711,22 @@ def sessions():
     me = public(seed2)
     refuse("nothing", [b""], "malformed")
     refuse("a pairing's tag", [b"\x09" + hello[1:]], "malformed")
-    refuse("a newer version", [b"\x0a\x02" + hello[2:]], "newer")
-    refuse("a message that does not exist", [b"\x0a\x01\x05"], "malformed")
+    refuse("a newer version", [b"\x0a\x03" + hello[2:]], "newer")
+    refuse("version 1", [b"\x0a\x01" + hello[2:]], "older")
+    refuse("version 0, which never was", [b"\x0a\x00" + hello[2:]], "older")
+    refuse("a message that does not exist", [b"\x0a\x02\x05"], "malformed")
     refuse("a hello cut short", [hello[:-1]], "malformed")
     refuse("a hello with a byte too many", [hello + b"\x00"], "malformed")
     refuse("its own nonce, echoed", [dialer.hello()], "malformed")
     refuse("hello twice", [hello, hello], "malformed")
     refuse("marks before the hello", [marks], "malformed")
     refuse("the proof before the marks", [hello, proof], "malformed")
-    refuse("a frontier before the proof", [hello, marks, frontier()], "malformed")
-    refuse("records before the proof", [hello, marks, records_frame([bytes([1] * 300)])], "malformed")
-    refuse("a frame of 513 bytes before the proof", [b"\x0a\x01\x01" + data(bytes(509))[:510]], "malformed")
-    refuse("no mark", [hello, b"\x0a\x01\x01\x00"], "unrecognised")
-    refuse("nine marks, the right one among them", [hello, b"\x0a\x01\x01" + listed([marks[4:]] + [bytes(16)] * 8)], "malformed")
+    about = InSpace(listener.session_secret(secret), space)
+    refuse("a frontier before the proof", [hello, marks, about.frontier()], "malformed")
+    refuse("records before the proof", [hello, marks, about.records([bytes([1] * 300)])], "malformed")
+    refuse("a frame of 513 bytes before the proof", [b"\x0a\x02\x01" + data(bytes(509))[:510]], "malformed")
+    refuse("no mark", [hello, b"\x0a\x02\x01\x00"], "unrecognised")
+    refuse("nine marks, the right one among them", [hello, b"\x0a\x02\x01" + listed([marks[4:]] + [bytes(16)] * 8)], "malformed")
     refuse("marks of another epoch", [hello, Side("listener", space, [older], seed2, n2, n1, binding).marks()], "unrecognised")
     refuse("its own marks, echoed", [hello, dialer.marks()], "unrecognised")
     refuse("marks of another connection", [hello, Side("listener", space, [secret], seed2, n2, n1, bytes([0xB2] * 32)).marks()], "unrecognised")
@@ -498,34 +747,158 @@ def sessions():
     done = [hello, marks, proof]
     refuse("the proof twice", done + [proof], "malformed")
     refuse("a hello after the proof", done + [hello], "malformed")
+    for version, expect in [(1, "older"), (3, "newer")]:
+        refuse(f"a frontier of version {version}", done + [b"\x0a" + bytes([version]) + about.frontier()[2:]], expect)
+    refuse("the frontier that version 1 had, under this version's number", done + [b"\x0a\x02\x03\x00\x00\x00"], "malformed")
+    elsewhere = InSpace(listener.session_secret(secret), bytes([0x52] * 32))
+    earlier = InSpace(Side("listener", space, [secret], seed2, n2, bytes([0xD2] * 32), binding).session_secret(secret), space)
+    for other, comment in [(elsewhere, "another space"), (earlier, "an earlier session")]:
+        refuse(f"a frontier under the mark of {comment}", done + [other.frontier()], "malformed")
+        refuse(f"records under the mark of {comment}", done + [other.records([b"abc"])], "malformed")
     low, high = bytes([1] * 32), bytes([2] * 32)
-    refuse("frontier: operations out of order", done + [frontier([high, low])], "malformed")
-    refuse("frontier: an operation twice", done + [frontier([low, low])], "malformed")
-    refuse("frontier: epochs out of order", done + [frontier([], [high, low])], "malformed")
-    refuse("frontier: chains out of order", done + [frontier([], [], [(high, 1, low), (low, 1, low)])], "malformed")
-    refuse("frontier: number 0", done + [frontier([], [], [(low, 0, low)])], "malformed")
-    many = [n.to_bytes(32, "big") for n in range(257)]
-    refuse("frontier: 257 operations", done + [frontier(many)], "malformed")
-    refuse("records: none", done + [b"\xff"], "malformed")
-    refuse("records: an empty one", done + [records_frame([b"a", b""])], "malformed")
-    refuse("records: a length cut short", done + [records_frame([b"a"]) + b"\x01\x00\x00"], "malformed")
-    refuse("records: one cut short", done + [records_frame([b"abc"])[:-1]], "malformed")
-    refuse("records: a length above 1 MiB", done + [b"\xff\x01\x00\x10\x00" + bytes(9)], "malformed")
-    for number, reason in enumerate(["malformed", "newer", "unrecognised", "bad-proof", "fork"]):
-        refuse(f"the other side refuses: {reason}", [b"\x0a\x01\x04" + bytes([number])], f"refused-by-peer: {reason}")
-    refuse("a reason that does not exist", [b"\x0a\x01\x04\x05"], "malformed")
+    many = [n.to_bytes(32, "big") for n in range(1, 1026)]
+    refuse("a space message that does not exist", done + [about.say(7, b"")], "malformed")
+
+    def chains(comment, *listed):
+        refuse(f"frontier: {comment}", done + [about.frontier(chains=listed)], "malformed")
+
+    chains("chains out of order", (high, 1, low, 1), (low, 1, low, 1))
+    chains("a chain twice", (low, 1, low, 1), (low, 2, low, 1))
+    chains("number 0", (low, 0, low, 0))
+    chains("whole beyond its number", (low, 1, low, 2))
+    chains("a number above 64 bits", (low, 2**64, low, 0))
+    chains("257 chains", *((d, 1, low, 0) for d in many[:257]))
+    refuse("frontier: a check that is neither", done + [about.frontier(raw=b"\x02")], "malformed")
+    refuse("frontier: without a check", done + [about.frontier(raw=b"")], "malformed")
+    refuse("frontier: a byte too many", done + [about.frontier(raw=b"\x00\x00")], "malformed")
+    refuse("frontiers of 513 devices in all", done + [about.frontier(chains=[(d, 1, low, 0) for d in part]) for part in (many[:256], many[256:512], many[512:513])], "malformed")
+    refuse("statements: out of order", done + [about.statements([high, low], raw=True)], "malformed")
+    refuse("statements: one twice", done + [about.statements([low, low])], "malformed")
+    refuse("statements: 1,025", done + [about.statements(many)], "malformed")
+    blob = bytes([5] * 16)
+    refuse("want: nothing", done + [about.want(blob, [])], "malformed")
+    refuse("want: 17 pieces", done + [about.want(blob, range(17))], "malformed")
+    refuse("want: out of order", done + [about.want(blob, [1, 0])], "malformed")
+    refuse("want: one twice", done + [about.want(blob, [1, 1])], "malformed")
+    refuse("want: a place above 32 bits", done + [about.want(blob, [2**32])], "malformed")
+    refuse("want: a third before the first was answered", done + [about.want(blob, [n]) for n in range(3)], "malformed")
+    asked = NEGENTROPY + EVERYTHING + id_list([])
+    dialers = [dialer.hello(), dialer.marks(), dialer.proof(secret)]
+    refuse("reconcile: to the dialer", done + [about.reconcile(asked)], "malformed")
+    refuse("reconciling: to the listener", dialers + [about.reconciling(asked)], "malformed", "listener")
+    refuse("reconciling: without a reconciliation", done + [about.reconciling(asked)], "malformed")
+    refuse("need: to the dialer", done + [about.need([low])], "malformed")
+    refuse("need: out of order", dialers + [about.need([high, low])], "malformed", "listener")
+    refuse("need: 4,097", dialers + [about.need([n.to_bytes(32, "big") for n in range(4097)])], "malformed", "listener")
+    refuse("records: no mark", done + [b"\xff"], "malformed")
+    refuse("records: none", done + [about.records([])], "malformed")
+    refuse("records: half a mark", done + [about.records([])[:9]], "malformed")
+    refuse("records: as version 1 wrote them, without a mark", done + [b"\xff\x03\x00\x00\x00abc"], "malformed")
+    refuse("records: an empty one", done + [about.records([b"a", b""])], "malformed")
+    refuse("records: a length cut short", done + [about.records([b"a"]) + b"\x01\x00\x00"], "malformed")
+    refuse("records: one cut short", done + [about.records([b"abc"])[:-1]], "malformed")
+    refuse("records: a length above 1 MiB", done + [about.records([]) + b"\x01\x00\x10\x00" + bytes(9)], "malformed")
+    for number, reason in enumerate(["malformed", "newer", "unrecognised", "bad-proof", "fork", "older"]):
+        refuse(f"the other side refuses: {reason}", [b"\x0a\x02\x04" + bytes([number])], f"refused-by-peer: {reason}")
+    refuse("a reason that does not exist", [b"\x0a\x02\x04\x06"], "malformed")
     write("sessions/refusals.json", "Frames fed to one side of the first handshake, and how its session ends; spec/sessions.md.", cases, **given, secret=secret)
 
     frames = [
-        ("one record", done + [records_frame([b"abc"])], "records", [b"abc"]),
-        ("two records", done + [records_frame([b"abc", b"d"])], "records", [b"abc", b"d"]),
-        ("a frontier of nothing", done + [frontier()], "acknowledged", None),
-        ("a frontier", done + [frontier([low, high], [low], [(low, 1, high), (high, 300, low)])], "acknowledged", None),
+        ("one record", [about.records([b"abc"])], "records", [b"abc"]),
+        ("two records", [about.records([b"abc", b"d"])], "records", [b"abc", b"d"]),
+        ("a frontier of nothing", [about.frontier()], "acknowledged", None),
+        ("a frontier", [about.frontier([low, high], [low], [(low, 1, high, 0), (high, 300, low, 300)], check=True)], "acknowledged", None),
+        ("a second frontier", [about.frontier(), about.frontier(chains=[(low, 1, high, 1)])], "acknowledged", None),
+        ("statements", [about.statements([low, high])], "nothing", None),
+        ("two requests for pieces", [about.want(blob, range(16)), about.want(blob, [2**32 - 1])], "nothing", None),
+        ("word of an attachment that was not asked for", [about.lacks(blob)], "nothing", None),
     ]
     write("sessions/frames.json", "Frames that the dialer of the first handshake accepts; spec/sessions.md.",
-          [{"comment": c, "frames": f, "expect": e, **({"records": r} if r else {})} for c, f, e, r in frames], **given, secret=secret)
+          [{"comment": c, "frames": done + f, "expect": e, **({"records": r} if r else {})} for c, f, e, r in frames], **given, secret=secret)
+    exchanges(seed1, seed2, n1, n2, binding, secret)
+
+
+def exchanges(seed1, seed2, n1, n2, binding, secret):
+    """What a listener that holds some records answers to an enrolled dialer, and to one that is not."""
+    me = Person(bytes([9] * 32))
+    space = derive("space id", public(seed1), public(me.keeper))
+    enrol1 = operation(me, [], None, enrol(*device(me, 1)))
+    enrol2 = operation(me, [enrol1], 1, enrol(*device(me, 2)))
+    drawn = [0]
+
+    def sealed(payload):
+        drawn[0] += 1
+        return seal(space, secret, payload, drawn[0].to_bytes(24, "little"))
+
+    blob, document = bytes([8] * 16), bytes([2] * 16)
+    log = [sealed(enrol1), sealed(enrol2)]
+    x, y, stray = (sealed(change(document, b)) for b in (b"x", b"y", b"stray"))
+    pieces = [sealed(chunk(blob, n, bytes([n + 1] * 9))) for n in range(2)]
+    h2 = [name_of(enrol2)]
+    a1 = commit(space, 2, 1, None, h2, [name_of(x)], chunks=[name_of(p) for p in pieces])
+    a2 = commit(space, 2, 2, name_of(a1), h2, [name_of(y)])
+    A1, A2 = sealed(a1), sealed(a2)
+    held = log + [x, A1, y, A2, stray, pieces[1]]
+    statements = [name_of(enrol1), name_of(enrol2)]
+    compared = [name_of(r) for r in (x, y, stray, A1, A2)]
+    head = [(public(seed2), 2, name_of(a2), 0)]
+    cases = []
+
+    def case(comment, frames, answers, seed=seed1):
+        dialer = Side("dialer", space, [secret], seed, n1, n2, binding)
+        listener = Side("listener", space, [secret], seed2, n2, n1, binding)
+        hellos = [dialer.hello(), dialer.marks(), dialer.proof(secret)]
+        about = InSpace(listener.session_secret(secret), space)
+        own = about.frontier(statements, compared, head, check=True)
+        cases.append({"comment": comment, "frames": hellos + frames(about),
+                      "answers": [listener.hello(), listener.marks(), listener.proof(secret)] + answers(about, own)})
+
+    def same(about, check=True):
+        return about.frontier(statements, compared, head, check=check)
+
+    def reconciled(comment, query, answer, then=lambda about: [], sent=()):
+        case(comment, lambda a: [same(a), a.reconcile(NEGENTROPY + query(a))] + then(a),
+             lambda a, own: [a.reconciling(NEGENTROPY + answer(a)), own] + ([a.records(list(sent))] if sent else []))
+
+    def names(about, records=(x, y, stray, A1, A2)):
+        return sorted(about.name(name_of(r)) for r in records)
+
+    case("before the other's frontier nothing but one's own is said", lambda a: [], lambda a, own: [own])
+    case("both hold the same", lambda a: [same(a)], lambda a, own: [own])
+    case("who holds nothing is sent it, causes before effects; pieces wait to be asked for",
+         lambda a: [a.frontier(check=True), a.statements([])],
+         lambda a, own: [a.statements(statements), own, a.records(log + [x, A1, y, A2])])
+    case("before its statements are known, none is sent and nothing else", lambda a: [a.frontier(check=True)],
+         lambda a, own: [a.statements(statements), own])
+    case("a chain that is held up to its first commit", lambda a: [a.frontier(statements, compared, [(public(seed2), 1, name_of(a1), 0)], check=True)],
+         lambda a, own: [own, a.records([y, A2])])
+    case("a log that lacks its second operation", lambda a: [a.frontier([name_of(enrol1)], compared, head, check=True), a.statements([name_of(enrol1)])],
+         lambda a, own: [a.statements(statements), own, a.records(log[1:])])
+    case("another sum of records changes nothing: the dialer asks", lambda a: [a.frontier(statements, compared[1:], head, check=True)],
+         lambda a, own: [own])
+    case("a piece that is here", lambda a: [same(a), a.want(blob, [1])], lambda a, own: [own, a.records([pieces[1]])])
+    case("one that is here, one that is not", lambda a: [same(a), a.want(blob, [0, 1])], lambda a, own: [own, a.records([pieces[1]]), a.lacks(blob)])
+    case("two requests are answered one after the other", lambda a: [same(a), a.want(bytes(16), [0]), a.want(blob, [1])],
+         lambda a, own: [own, a.lacks(bytes(16)), a.records([pieces[1]])])
+    reconciled("reconciliation: the dialer holds nothing", lambda a: EVERYTHING + id_list([]), lambda a: EVERYTHING + id_list(names(a)))
+    reconciled("reconciliation: both hold the same, told by a fingerprint", lambda a: EVERYTHING + fingerprint(names(a)), lambda a: b"")
+    reconciled("reconciliation: another fingerprint", lambda a: EVERYTHING + fingerprint(names(a)[1:]), lambda a: EVERYTHING + id_list(names(a)))
+    reconciled("reconciliation: the second of two ranges differs",
+               lambda a: below(names(a)[2][:1]) + fingerprint(names(a)[:2]) + EVERYTHING + fingerprint([]),
+               lambda a: below(names(a)[2][:1]) + b"\x00" + EVERYTHING + id_list(names(a)[2:]))
+    reconciled("reconciliation: what the dialer needs is sent", lambda a: EVERYTHING + id_list([]), lambda a: EVERYTHING + id_list(names(a)),
+               lambda a: [a.need(names(a, [stray]))], [stray])
+    reconciled("reconciliation: a name that nobody has", lambda a: EVERYTHING + id_list([]), lambda a: EVERYTHING + id_list(names(a)),
+               lambda a: [a.need([bytes(32)])])
+    case("a device that is not enrolled is given epochs and log operations", lambda a: [a.frontier(check=True), a.statements([])],
+         lambda a, own: [a.statements(statements), own, a.records(log)], bytes([6] * 32))
+    case("nor pieces", lambda a: [same(a), a.want(blob, [1])], lambda a, own: [own, a.lacks(blob)], bytes([6] * 32))
+    case("nor by a reconciliation", lambda a: [same(a), a.reconcile(NEGENTROPY + EVERYTHING + id_list([])), a.need(names(a))],
+         lambda a, own: [own], bytes([6] * 32))
+    write("sessions/exchanges.json", "What the listener, which holds `records`, says in all once it was told `frames`; spec/sessions.md.", cases,
+          inception=me.inception, space=space, binding=binding, secret=secret, listener_device=seed2, listener_nonce=n2, records=held)
 
 
 if __name__ == "__main__":
-    for make in (encoding, identity, epochs, records, sessions):
+    for make in (encoding, identity, epochs, records, membership, sessions):
         make()

@@ -28,6 +28,7 @@ def data(b):
 
 
 def listed(items):
+    items = list(items)
     return varint(len(items)) + b"".join(items)
 
 
@@ -139,6 +140,15 @@ def vouch(byte):
     return b"\x01" + public(bytes([byte] * 32))
 
 
+def person_key(secret):
+    """The public half; its seed is derived from the secret of an epoch of the person's own space."""
+    return kem_public(derive("person key", secret))
+
+
+def announce(secret, kem=None):
+    return b"\x02" + epoch_id(secret) + (person_key(secret) if kem is None else kem)
+
+
 def operation(person, previous, author, action, seed=None, previous_raw=None):
     """`author`: None is the root, a number that device."""
     who = b"\x00" if author is None else b"\x01" + public(bytes([author] * 32))
@@ -188,10 +198,32 @@ def pad(payload):
     return plain + bytes(bucket(len(plain)) - len(plain))
 
 
-def seal(space, secret, payload, nonce, plain=None, suite=1):
-    epoch = epoch_id(secret)
-    head = bytes([suite]) + space + epoch + nonce
-    return head + xchacha(pad(payload) if plain is None else plain, head, nonce, derive("record key", space, epoch, secret))
+def seal(space, secrets, payload, nonce, plain=None, raw=False):
+    """`secrets`: of the epoch, or a list of those of several epochs."""
+    if isinstance(secrets, bytes):
+        secrets = [secrets]
+    epochs = [(epoch_id(s), s) for s in secrets]
+    if not raw:
+        epochs.sort()
+    ids = b"".join(e for e, _ in epochs)
+    if len(epochs) == 1 and not raw:
+        head, purpose = b"\x01" + space + ids + nonce, "record key"
+    else:
+        head, purpose = b"\x03" + space + bytes([len(epochs)]) + ids + nonce, "record key of several epochs"
+    key = derive(purpose, space, *(part for epoch in epochs for part in epoch))
+    return head + xchacha(pad(payload) if plain is None else plain, head, nonce, key)
+
+
+def drop(space, keeper, ids, after=None, replaces=(), signer=None, raw=False):
+    order = list if raw else sorted
+    body = b"\x10\x01" + space + public(keeper) + option(after) + listed(order(ids)) + listed(order(replaces))
+    return signed(signer or keeper, body)
+
+
+def receipt(space, byte, number, drops, signer=None, raw=False):
+    order = list if raw else sorted
+    body = b"\x11\x01" + space + public(bytes([byte] * 32)) + varint(number) + listed(order(drops))
+    return signed(signer or bytes([byte] * 32), body)
 
 
 def change(document, body):
@@ -209,6 +241,64 @@ def commit(space, byte, number, previous, heads, records, seen=(), chunks=(), si
     return signed(signer or bytes([byte] * 32), body)
 
 
+# ---- membership.md
+
+class Change:
+    """An operation of the membership log, and what it says."""
+
+    def __init__(self, space, byte, previous, log_heads, action, signer=None, raw=None):
+        self.previous, self.action = previous, action
+        heads = sorted(p.name for p in previous) if raw is None else raw
+        body = b"\x12\x01" + space + listed(heads) + listed(sorted(log_heads)) + public(bytes([byte] * 32)) + action.bytes
+        self.bytes = signed(signer or bytes([byte] * 32), body)
+        self.name = name_of(self.bytes)
+
+    def past(self):
+        return {p.name for p in self.previous}.union(*(p.past() for p in self.previous))
+
+
+class Add:
+    def __init__(self, person, role, base=(), inception=None):
+        self.person, self.role, self.base = person.id, role, base
+        self.bytes = b"\x00" + (inception or person.inception)[2:] + bytes([role]) + heads(base)
+
+
+class Remove:
+    def __init__(self, person):
+        self.person, self.base = person.id, ()
+        self.bytes = b"\x01" + person.id
+
+
+class Base:
+    def __init__(self, person, base):
+        self.person, self.base = person.id, base
+        self.bytes = b"\x02" + person.id + heads(base)
+
+
+def heads(base):
+    return listed(d + varint(n) + c for d, n, c in base)
+
+
+def members(changes):
+    """Who is in: name of the person, role, base."""
+    found = []
+    for person in sorted({c.action.person for c in changes}):
+        about = [c for c in changes if c.action.person == person]
+        removals = {c.name for c in about if isinstance(c.action, Remove)}
+        standing = [c for c in about if isinstance(c.action, Add) and removals <= c.past()]
+        newest = [c for c in standing if not any(c.name in other.past() for other in standing)]
+        if not newest:
+            continue
+        held = min(newest, key=lambda c: (c.action.role, c.name))
+        base = {}
+        for c in standing + [c for c in about if isinstance(c.action, Base)]:
+            for d, n, commit in c.action.base:
+                if d not in base or (n, bytes(255 - b for b in commit)) > (base[d][0], bytes(255 - b for b in base[d][1])):
+                    base[d] = (n, commit)
+        found.append((person, held.action.role, [(d, n, c) for d, (n, c) in sorted(base.items())], held.name))
+    return found
+
+
 # ---- sessions.md
 
 class Side:
@@ -222,11 +312,11 @@ class Side:
                       self.role.encode(), purpose)
 
     def hello(self):
-        return b"\x0a\x01\x00" + self.nonce
+        return b"\x0a\x02\x00" + self.nonce
 
     def marks(self):
         order = sorted(self.secrets, key=epoch_id)
-        return b"\x0a\x01\x01" + listed([self.key(s, b"mark")[:16] for s in order])
+        return b"\x0a\x02\x01" + listed([self.key(s, b"mark")[:16] for s in order])
 
     def transcript(self, secret, device):
         role = b"\x00" if self.role == "dialer" else b"\x01"
@@ -236,12 +326,79 @@ class Side:
         me = public(self.seed)
         signature = sign(signer or self.seed, transcript or self.transcript(secret, me))
         plain = body or b"\x0f\x01" + me + signature
-        return b"\x0a\x01\x02" + data(xchacha(plain, b"", bytes(24), seal_key or self.key(secret, b"proof")))
+        return b"\x0a\x02\x02" + data(xchacha(plain, b"", bytes(24), seal_key or self.key(secret, b"proof")))
+
+    def session_secret(self, secret):
+        return derive("session recognition", secret, self.space, self.binding, self.dialer, self.listener, b"dialer", b"session")
 
 
-def frontier(operations=(), epochs=(), chains=()):
-    return b"\x0a\x01\x03" + listed(operations) + listed(epochs) + listed([d + varint(n) + c for d, n, c in chains])
+class InSpace:
+    """What is said about a space in a session with this secret."""
+
+    def __init__(self, session_secret, space):
+        self.mark = derive("session space mark", session_secret, space)[:16]
+        self.reconcile_key = derive("session reconciliation", session_secret, space)
+
+    def say(self, number, body):
+        return b"\x0a\x02\x03" + self.mark + bytes([number]) + body
+
+    def frontier(self, statements=(), records=(), chains=(), check=False, raw=None):
+        """`statements`, `records`: names. `chains`: device, number, name, whole."""
+        total = sum(int.from_bytes(r, "little") for r in records) % 2**256
+        body = name_of(b"".join(sorted(statements))) + total.to_bytes(32, "little")
+        body += listed([d + varint(n) + c + varint(w) for d, n, c, w in chains])
+        return self.say(0, body + (bytes([check]) if raw is None else raw))
+
+    def statements(self, names, raw=False):
+        return self.say(1, listed(names if raw else sorted(names)))
+
+    def want(self, blob, places):
+        return self.say(2, blob + listed([varint(p) for p in places]))
+
+    def lacks(self, blob):
+        return self.say(3, blob)
+
+    def reconcile(self, message):
+        return self.say(4, data(message))
+
+    def reconciling(self, message):
+        return self.say(5, data(message))
+
+    def need(self, names):
+        return self.say(6, listed(names))
+
+    def records(self, records):
+        return b"\xff" + self.mark + b"".join(len(r).to_bytes(4, "little") + r for r in records)
+
+    def name(self, record_id):
+        """What a record goes by in a reconciliation."""
+        return blake3(record_id, key=self.reconcile_key).digest()
 
 
-def records_frame(records):
-    return b"\xff" + b"".join(len(r).to_bytes(4, "little") + r for r in records)
+# ---- negentropy, version 1, timestamps of 0: what sets of fewer than 32 need. Its varints are big-endian.
+
+def negentropy_varint(n):
+    out = [n & 0x7F]
+    while n >= 0x80:
+        n >>= 7
+        out.append(n & 0x7F | 0x80)
+    return bytes(reversed(out))
+
+
+NEGENTROPY = b"\x61"
+EVERYTHING = b"\x00\x00"  # an upper bound: no timestamp, no prefix
+
+
+def below(prefix):
+    """An upper bound: timestamp 0, spelt as one more than the one before (0), and a prefix of names."""
+    return b"\x01" + negentropy_varint(len(prefix)) + prefix
+
+
+def id_list(names):
+    return b"\x02" + negentropy_varint(len(names)) + b"".join(names)
+
+
+def fingerprint(names):
+    total = sum(int.from_bytes(n, "little") for n in names) % 2**256
+    digest = hashlib.sha256(total.to_bytes(32, "little") + negentropy_varint(len(names))).digest()
+    return b"\x01" + digest[:16]

@@ -29,8 +29,14 @@ names! {
         Intrusion => "intruder changed nothing",
         /// No exchange goes on without progress.
         Termination => "exchange made progress",
-        /// Devices of one person never refuse each other.
+        /// Once nothing goes wrong any more, all has been said after a while.
+        Quiet => "came to rest in time",
+        /// Honest devices of one person never refuse each other.
         Courtesy => "frame accepted",
+        /// A session that is refused is one with somebody who did wrong.
+        Blame => "who did wrong was refused",
+        /// Whatever comes in, nothing panics.
+        Calm => "ran without a panic",
     }
 }
 

@@ -1,17 +1,24 @@
 //! Links, the connections over them, and the frames on their way.
 //!
 //! A connection carries frames in order, each way, and holds only a few: a sender waits until the
-//! first has arrived. When it breaks, what was on its way is lost. So are both sessions; whoever
-//! connects again begins anew.
+//! first has arrived. It ends for each side by itself: one may have closed it, and connected again,
+//! while the other still gets what was on the way and writes into the void until a deadline tells.
+//! A frame that vanishes takes all after it with it, as in any reliable stream: the direction is
+//! silent from then on, and the deadline ends the connection.
+//!
+//! Sessions end with their connection; whoever connects again begins anew.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use musette_protocol::session::{Role, Session};
 
-use crate::{check::termination::Exchange, dice::Dice, plan::Plan};
+use crate::{check::termination::Exchange, dice::Dice, plan::Plan, tally::Fault};
 
 /// Frames on their way in one direction: what the buffers of a transport hold.
 const WINDOW: usize = 3;
+
+/// Frames that somebody who listens on the way keeps, each way.
+const TAPE_LEN: usize = 8;
 
 /// Two devices that can reach each other.
 #[derive(Debug)]
@@ -20,6 +27,20 @@ pub struct Link {
     pub ends: [usize; 2],
     /// How long a frame usually takes.
     pub latency_ms: u64,
+    /// The device that hears nothing over this link at present.
+    pub deaf: Option<usize>,
+}
+
+/// The way to one side of a connection.
+#[derive(Debug, Default)]
+struct Pipe {
+    frames: VecDeque<Vec<u8>>,
+    /// When the last of them arrives.
+    last_arrival_ms: u64,
+    /// Why nothing arrives any more.
+    silent: Option<Fault>,
+    /// Frames that will not arrive.
+    swallowed: usize,
 }
 
 /// One session and the frames on their way in it. Sides are 0 and 1.
@@ -32,30 +53,79 @@ pub struct Connection {
     pub sessions: [Session; 2],
     /// What each side said.
     pub exchanges: [Exchange; 2],
-    /// The frames on their way to each side.
-    pipes: [VecDeque<Vec<u8>>; 2],
-    /// When the last of them arrives.
-    last_arrival_ms: [u64; 2],
+    /// What somebody who listens on the way heard first of each side.
+    pub tapes: [Vec<Vec<u8>>; 2],
+    /// Whether each side takes it for open.
+    open: [bool; 2],
+    pipes: [Pipe; 2],
+}
+
+/// What became of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// It arrives then.
+    Arrives(u64),
+    /// It is the first that does not arrive, for this reason.
+    Swallowed(Fault),
+    /// It does not arrive either.
+    Lost,
 }
 
 impl Connection {
     /// Whether a side may send one more frame.
     #[must_use]
     pub fn has_room(&self, side: usize) -> bool {
-        self.pipes[1 - side].len() < WINDOW
+        let pipe = &self.pipes[1 - side];
+        self.open[side] && pipe.frames.len() + pipe.swallowed < WINDOW
     }
 
-    /// Puts a frame of a side on its way; gives when it arrives.
-    pub fn send(&mut self, side: usize, frame: Vec<u8>, arrival_ms: u64) -> u64 {
-        let to = 1 - side;
-        self.pipes[to].push_back(frame);
-        self.last_arrival_ms[to] = self.last_arrival_ms[to].max(arrival_ms);
-        self.last_arrival_ms[to]
+    /// Whether a side takes it for open.
+    #[must_use]
+    pub const fn is_open(&self, side: usize) -> bool {
+        self.open[side]
     }
 
-    /// The next frame that arrives at a side.
+    /// Whether both sides do.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        self.open[0] && self.open[1]
+    }
+
+    /// Puts a frame of a side on its way.
+    pub fn send(&mut self, side: usize, frame: Vec<u8>, arrival_ms: u64) -> Sent {
+        if self.tapes[side].len() < TAPE_LEN {
+            self.tapes[side].push(frame.clone());
+        }
+        let heard = self.open[1 - side];
+        let pipe = &mut self.pipes[1 - side];
+        match pipe.silent {
+            None if heard => {
+                pipe.frames.push_back(frame);
+                pipe.last_arrival_ms = pipe.last_arrival_ms.max(arrival_ms);
+                return Sent::Arrives(pipe.last_arrival_ms);
+            }
+            _ => pipe.swallowed += 1,
+        }
+        match pipe.silent {
+            Some(fault) if pipe.swallowed == 1 => Sent::Swallowed(fault),
+            None if pipe.swallowed == 1 => Sent::Swallowed(Fault::HalfOpen),
+            _ => Sent::Lost,
+        }
+    }
+
+    /// From now on nothing that is sent arrives at a side.
+    pub fn silence(&mut self, side: usize, fault: Fault) {
+        self.pipes[side].silent.get_or_insert(fault);
+    }
+
+    /// The next frame that arrives at a side, unless that closed.
     pub fn arrive(&mut self, side: usize) -> Option<Vec<u8>> {
-        self.pipes[side].pop_front()
+        let frame = self.pipes[side].frames.pop_front();
+        frame.filter(|_| self.open[side])
+    }
+
+    fn in_flight(&self) -> usize {
+        self.pipes.iter().map(|pipe| pipe.frames.len() + pipe.swallowed).sum()
     }
 }
 
@@ -75,8 +145,8 @@ impl Network {
     #[must_use]
     pub fn new(plan: &Plan) -> Self {
         let links = plan.links.iter().zip(&plan.latency_ms);
-        let links = links.map(|(ends, latency_ms)| Link { ends: *ends, latency_ms: *latency_ms }).collect();
-        Self { links, ..Self::default() }
+        let links = links.map(|(ends, latency_ms)| Link { ends: *ends, latency_ms: *latency_ms, deaf: None });
+        Self { links: links.collect(), ..Self::default() }
     }
 
     /// Opens a connection over a link; gives its number.
@@ -87,28 +157,39 @@ impl Network {
         }
         let binding = dice.bytes();
         let sessions = [Role::Dialer, Role::Listener].map(|role| Session::new(role, binding, dice.bytes()));
-        let connection = Connection {
+        let mut connection = Connection {
             link,
             ends,
             sessions,
             exchanges: Default::default(),
+            tapes: Default::default(),
+            open: [true; 2],
             pipes: Default::default(),
-            last_arrival_ms: [0; 2],
         };
+        if let Some(side) = ends.iter().position(|end| Some(*end) == self.links[link].deaf) {
+            connection.silence(side, Fault::OneWay);
+        }
         self.next += 1;
         self.connections.insert(self.next, connection);
         self.next
     }
 
-    /// A connection that is still open.
+    /// A connection that at least one side takes for open.
     pub fn get(&mut self, connection: u64) -> Option<&mut Connection> {
         self.connections.get_mut(&connection)
     }
 
-    /// Whether a link has a connection.
+    /// Whether both ends of a link take one connection for open.
     #[must_use]
     pub fn is_connected(&self, link: usize) -> bool {
-        self.connections.values().any(|connection| connection.link == link)
+        self.connections.values().any(|connection| connection.link == link && connection.is_whole())
+    }
+
+    /// Whether a connection was replaced by a newer one over the same link.
+    #[must_use]
+    pub fn is_stale(&self, number: u64) -> bool {
+        let link = self.connections.get(&number).map(|connection| connection.link);
+        self.connections.range(number + 1..).any(|(_, newer)| Some(newer.link) == link)
     }
 
     /// The connections that hold for a test, by number.
@@ -120,10 +201,19 @@ impl Network {
             .collect()
     }
 
+    /// Closes one side of a connection; it is gone once both are closed.
+    pub fn close(&mut self, number: u64, side: usize) {
+        let Some(connection) = self.connections.get_mut(&number) else { return };
+        connection.open[side] = false;
+        if connection.open == [false; 2] {
+            self.connections.remove(&number);
+        }
+    }
+
     /// Breaks a connection; gives its link and how many frames were lost.
     pub fn disconnect(&mut self, connection: u64) -> Option<(usize, usize)> {
         let connection = self.connections.remove(&connection)?;
-        Some((connection.link, connection.pipes.iter().map(VecDeque::len).sum()))
+        Some((connection.link, connection.in_flight()))
     }
 
     /// Parts the network, or with an empty list mends it.

@@ -1,21 +1,27 @@
 //! What the caller decides.
 
+use std::{num::NonZeroUsize, thread::available_parallelism};
+
 use clap::{Parser, ValueEnum};
 
-use crate::check::Check;
+use crate::{check::Check, run::Batch};
 
 /// Runs simulated devices of one person through faults, and checks that nothing is lost, forged or
 /// left apart.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "musette-simulations", version)]
 pub struct Options {
-    /// How many seeds to run, one after the other.
+    /// How many seeds to run.
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub seeds: u64,
 
     /// The first seed.
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub seed: u64,
+
+    /// How many seeds to run at a time; by default, as many as there are cores.
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
 
     /// Tell what happens in each run.
     #[arg(long)]
@@ -24,6 +30,24 @@ pub struct Options {
     /// Do something wrong on purpose: a run that does not notice is worthless.
     #[arg(long = "break", value_name = "WHAT")]
     pub breakage: Option<Breakage>,
+
+    /// Do each of these wrong in turn, until a check notices or the seeds are used up.
+    #[arg(long, conflicts_with_all = ["breakage", "verbose"])]
+    pub mutants: bool,
+}
+
+impl Options {
+    /// How many seeds run at a time.
+    #[must_use]
+    pub fn jobs(&self) -> NonZeroUsize {
+        self.jobs.or_else(|| available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN)
+    }
+
+    /// The seeds asked for, with something done wrong or not.
+    #[must_use]
+    pub fn batch(&self, breakage: Option<Breakage>) -> Batch {
+        Batch { first: self.seed, seeds: self.seeds, breakage, tell: self.verbose, jobs: self.jobs() }
+    }
 }
 
 /// What the simulated shell around the protocol does wrong on purpose.
@@ -47,6 +71,8 @@ pub enum Breakage {
     IgnoreWhenBusy,
     /// Tell peers that nothing is held here.
     AnnounceNothing,
+    /// Show what somebody wrote who is no device of the person.
+    SkipMembership,
     /// Enrol whoever knows the epoch's secret.
     EnrolAnybody,
 }
@@ -62,8 +88,9 @@ impl Breakage {
             Self::LoseRecords | Self::IgnoreWhenBusy => &[Check::Convergence],
             Self::SkipMerge => &[Check::Agreement, Check::Convergence],
             Self::CountUncommitted => &[Check::Agreement, Check::Convergence, Check::Authenticity],
+            Self::SkipMembership => &[Check::Agreement, Check::Convergence, Check::Authenticity],
             Self::SendTwice => &[Check::Termination],
-            Self::AnnounceNothing => &[Check::SecondSync],
+            Self::AnnounceNothing => &[Check::SecondSync, Check::Convergence],
             Self::EnrolAnybody => &[Check::Intrusion],
         }
     }

@@ -70,7 +70,7 @@ impl Person {
     #[must_use]
     pub fn empty_state(&self) -> State {
         let log = DeviceLog::new(self.id, &self.inception);
-        State::new(self.space, log, self.inception.clone(), self.keyring())
+        State::new(self.space, log, self.inception.clone(), self.keyring(), None)
     }
 
     /// The enrolment of a device by another one, or of the first by the root.

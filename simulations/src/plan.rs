@@ -1,21 +1,31 @@
 //! What a seed draws before anything happens.
 
-use crate::dice::Dice;
+use crate::{adversary::Vice, dice::Dice, topology::Topology};
+
+/// People do at least so much in a run.
+const MIN_ACTS: u64 = 200;
 
 /// The conditions of one run. Times are virtual milliseconds.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// Devices of the person, from 2 to 4.
+    /// Honest devices of the person, from 3 to 5.
     pub devices: usize,
-    /// Pairs of devices that can reach each other; all are connected, directly or not.
+    /// What is wrong with one device more, if there is one: it has the number after theirs.
+    pub vice: Option<Vice>,
+    /// Who reaches whom, of the honest devices.
+    pub topology: Topology,
+    /// Pairs of devices that can reach each other. All honest ones are connected, directly or by
+    /// way of others that are honest.
     pub links: Vec<[usize; 2]>,
     /// How long a frame usually takes on each link.
     pub latency_ms: Vec<u64>,
     /// One frame in so many takes far longer.
     pub delay_one_in: u64,
-    /// When the first phase ends.
-    pub heal_at_ms: u64,
-    /// The longest pause of a person between two writes.
+    /// Devices are enrolled within so long.
+    pub enrolled_at_ms: u64,
+    /// The first phase ends when so much was written.
+    pub acts: u64,
+    /// The longest pause of a person between two deeds.
     pub work_pause_ms: u64,
     /// The longest pause between two faults.
     pub fault_pause_ms: u64,
@@ -28,29 +38,34 @@ pub struct Plan {
 impl Plan {
     /// Draws a plan.
     pub fn draw(dice: &mut Dice) -> Self {
-        let devices = 2 + dice.index(3);
-        let links = draw_links(dice, devices);
-        let latency_ms = links.iter().map(|_| dice.between(1, 150)).collect();
+        let devices = 3 + dice.index(3);
+        let topology = Topology::draw(dice);
+        let mut links = topology.links(devices, dice);
+        let vice = dice.one_in(2).then(|| Vice::draw(dice));
+        if vice.is_some() {
+            let first = dice.index(devices);
+            links
+                .extend((0..devices).filter(|end| *end == first || dice.one_in(2)).map(|end| [end, devices]));
+        }
         Self {
             devices,
+            vice,
+            topology,
+            latency_ms: links.iter().map(|_| dice.between(1, 150)).collect(),
             links,
-            latency_ms,
             delay_one_in: dice.between(5, 60),
-            heal_at_ms: dice.between(8_000, 25_000),
-            work_pause_ms: dice.between(400, 4_000),
-            fault_pause_ms: dice.between(300, 3_000),
+            enrolled_at_ms: dice.between(1_000, 6_000),
+            acts: dice.between(MIN_ACTS, MIN_ACTS + 20),
+            work_pause_ms: dice.between(800, 2_400),
+            fault_pause_ms: dice.between(300, 2_000),
             sync_delay_ms: dice.between(1, 300),
-            segment_len: [2_048, 6_000, 20_000, 1 << 20][dice.index(4)],
+            segment_len: [6_000, 20_000, 60_000, 1 << 20][dice.index(4)],
         }
     }
-}
 
-/// A line, a star, or everybody with everybody.
-fn draw_links(dice: &mut Dice, devices: usize) -> Vec<[usize; 2]> {
-    let all = (0..devices).flat_map(|right| (0..right).map(move |left| [left, right]));
-    match dice.below(3) {
-        0 => (1..devices).map(|right| [right - 1, right]).collect(),
-        1 => (1..devices).map(|right| [0, right]).collect(),
-        _ => all.collect(),
+    /// The number of the device that is not honest.
+    #[must_use]
+    pub fn villain(&self) -> Option<usize> {
+        self.vice.map(|_| self.devices)
     }
 }

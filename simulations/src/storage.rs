@@ -121,33 +121,36 @@ impl Storage {
         let mut state = person.empty_state();
         let (kept, uncounted) =
             index.map_or((Vec::new(), Vec::new()), |index| (index.counted.clone(), index.uncounted.clone()));
-        kept.iter().for_each(|counted| state.restore(counted));
+        state.restore(&kept);
         let opening = Opening {
             from: index.map(|index| index.position),
             known_durable: self.durable,
             segment_len: self.segment_len,
             ..Opening::new(self.journal)
         };
-        let (keyring, mut beyond, mut unopened) = (person.keyring(), Effects::default(), None);
+        let (keyring, mut tail, mut unopened) = (person.keyring(), Vec::new(), None);
         let (journal, recovery) =
             Journal::open(self.disk.clone(), &opening, &mut |id, location, bytes| match open(
                 bytes,
                 person.space(),
                 &keyring,
             ) {
-                Ok(payload) => beyond.extend(state.insert(id, location, payload)),
+                Ok(payload) => tail.push((id, location, payload)),
                 Err(error) => unopened = Some(error),
             })?;
         check_opened(unopened)?;
-        let mut replica = Replica::new(state, journal);
-        let mut effects = Effects::default();
+        let (mut replica, mut beyond) = (Replica::new(state, journal), Effects::default());
+        // In the order of the journal, what the index kept before what lies beyond it: of two commits
+        // of one device with one number the first to arrive counts, and so it must again.
         for (record, location) in uncounted {
             match replica.read_payload(location)? {
-                Ok(payload) => effects.extend(replica.reinsert(record, location, payload)),
+                Ok(payload) => beyond.extend(replica.reinsert(record, location, payload)),
                 Err(error) => check_opened(Some(error))?,
             }
         }
-        beyond.extend(effects);
+        for (record, location, payload) in tail {
+            beyond.extend(replica.reinsert(record, location, payload));
+        }
         Ok(Opened { replica, kept, effects: beyond, recovery })
     }
 
@@ -229,5 +232,9 @@ impl Disk for SharedDisk {
 
     fn remove(&mut self, segment: SegmentNumber) -> Result<(), MemoryDiskError> {
         self.0.borrow_mut().remove(segment)
+    }
+
+    fn replace(&mut self, segment: SegmentNumber, bytes: &[u8]) -> Result<(), MemoryDiskError> {
+        self.0.borrow_mut().replace(segment, bytes)
     }
 }

@@ -29,6 +29,18 @@ names! {
     Fault {
         /// A frame took far longer than its link usually needs.
         Delay => "frame delayed",
+        /// A frame vanished, and with it all that followed on its connection.
+        FrameVanished => "frame vanished",
+        /// One side of a connection heard nothing any more.
+        OneWay => "one direction silent",
+        /// A frame was sent into a connection that the other side had left.
+        HalfOpen => "frame into a connection left",
+        /// A frame arrived on a connection that another one had replaced.
+        StaleFrame => "frame of an older connection",
+        /// Two devices had two connections at a time.
+        SecondConnection => "second connection of a pair",
+        /// A frame brought records that were all held.
+        Duplicate => "records came again",
         /// A connection broke.
         ConnectionLost => "connection lost",
         /// Frames were on their way when a connection broke.
@@ -51,10 +63,26 @@ names! {
         IngestRefused => "peer refused, disk full",
         /// A disk could not sync, and the device stopped.
         SyncFailed => "fsync failed",
+        /// A disk took seconds to sync.
+        SlowDisk => "slow fsync",
+        /// Somebody wrote by a wall clock that had jumped.
+        ClockJump => "write after a clock jump",
+        /// A session that was listened to was played back.
+        Tape => "session played back",
         /// Somebody without any key called.
         Stranger => "stranger called",
         /// Somebody who stole the epoch's secret called, with forged records.
         Thief => "thief of an epoch called",
+        /// A bad device kept something to itself, or claimed what is not.
+        Withheld => "bad device withheld",
+        /// A bad device said again what was said before.
+        Replayed => "bad device replayed",
+        /// A bad device showed its second history.
+        Forked => "bad device forked",
+        /// Honest devices ended apart, because of two histories of a bad one.
+        Apart => "devices kept apart by a fork",
+        /// A bad device sent what no honest one sends.
+        Babbled => "bad device sent garbage",
     }
 }
 
@@ -65,6 +93,8 @@ pub struct Tally {
     checks: BTreeMap<Check, u64>,
     /// Frames sent between the person's devices.
     pub frames: u64,
+    /// What people did: documents written, files attached.
+    pub acts: u64,
     /// Commits written.
     pub commits: u64,
     /// Documents that every device showed in the end.
@@ -101,6 +131,7 @@ impl Tally {
         other.faults.iter().for_each(|(fault, count)| *self.faults.entry(*fault).or_default() += count);
         other.checks.iter().for_each(|(check, count)| *self.checks.entry(*check).or_default() += count);
         self.frames += other.frames;
+        self.acts += other.acts;
         self.commits += other.commits;
         self.documents += other.documents;
         self.conflicts += other.conflicts;
@@ -124,6 +155,7 @@ impl Tally {
         lines.extend(Check::ALL.iter().map(|check| row(check.name(), self.checks(*check))));
         lines.push("work".to_owned());
         lines.push(row("frames", self.frames));
+        lines.push(row("operations of people", self.acts));
         lines.push(row("commits", self.commits));
         lines.push(row("documents", self.documents));
         lines.push(row("fields in conflict", self.conflicts));

@@ -3,6 +3,7 @@
 // Stories are test code.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
+mod attachments;
 mod canary;
 mod crash;
 mod damage;
@@ -16,5 +17,6 @@ mod index;
 mod pairing;
 mod recovery;
 mod strange_files;
+mod sync;
 mod trace;
 mod two_devices;

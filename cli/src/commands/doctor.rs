@@ -1,12 +1,13 @@
-//! `musette doctor [--rebuild]`: is everything in order, and if not, what to do. Rebuilding
-//! needs the home for itself: no node may run on it.
+//! `musette doctor [--rebuild | --compact]`: is everything in order, and if not, what to do.
+//! Rebuilding needs the home for itself: no node may run on it. Compacting gives back the space of
+//! what was replaced; a node does so by itself when it is worth it.
 
 use crate::client::Connection;
 use crate::context::Context;
 use crate::error::{Exit, Failure};
-use crate::text::{list_of, text_of};
-use crate::{locale, t, vault};
-use serde_json::Value;
+use crate::text::{count_of, list_of, text_of};
+use crate::{item, locale, t, vault};
+use serde_json::{Value, json};
 
 /// The notices that say what a repair did, and what it could not do.
 const REPAIRS: [&str; 5] = ["damage-skipped", "healed", "healing", "torn-tail", "index-rebuilt"];
@@ -16,6 +17,8 @@ const REPAIRS: [&str; 5] = ["damage-skipped", "healed", "healing", "torn-tail", 
 pub(crate) struct Doctor {
     #[arg(long)]
     rebuild: bool,
+    #[arg(long, conflicts_with = "rebuild")]
+    compact: bool,
 }
 
 impl Doctor {
@@ -26,6 +29,11 @@ impl Doctor {
         } else {
             context.connect().await?
         };
+        if self.compact {
+            let result = connection.post("/v1/doctor/compact", json!({})).await;
+            connection.close().await?;
+            return told(context, &result?);
+        }
         let result = connection.get("/v1/doctor").await;
         connection.close().await?;
         let answer = result?;
@@ -49,6 +57,16 @@ impl Doctor {
         }
         Ok(if is_sound { Exit::Done } else { Exit::Failed })
     }
+}
+
+fn told(context: &Context, compacted: &Value) -> Result<Exit, Failure> {
+    if context.output.is_json() {
+        context.output.json(compacted)?;
+    } else {
+        let size = |part: &str| item::size_in_words(count_of(compacted, part));
+        context.output.answer(&t!("doctor-compacted", before = size("before"), after = size("after")))?;
+    }
+    Ok(Exit::Done)
 }
 
 fn describe(check: &Value) -> String {

@@ -18,8 +18,10 @@ pub(crate) struct List {
 
 impl List {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let path =
-            with_query("/v1/items", &[("kind", self.kind.as_deref()), ("all", self.all.then_some("true"))]);
+        let flag = |set: bool| set.then_some("true");
+        let brief = !context.output.is_json();
+        let asked = [("kind", self.kind.as_deref()), ("all", flag(self.all)), ("brief", flag(brief))];
+        let path = with_query("/v1/items", &asked);
         let connection = context.connect().await?;
         let result = connection.get(&path).await;
         connection.close().await?;

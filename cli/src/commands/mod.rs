@@ -8,6 +8,7 @@ pub(crate) mod doctor;
 pub(crate) mod edit;
 pub(crate) mod events;
 pub(crate) mod extract;
+pub(crate) mod fetch;
 pub(crate) mod history;
 pub(crate) mod import;
 pub(crate) mod init;
@@ -17,6 +18,7 @@ pub(crate) mod recovery;
 pub(crate) mod resolve;
 pub(crate) mod show;
 pub(crate) mod status;
+pub(crate) mod sync;
 pub(crate) mod timeline;
 pub(crate) mod up;
 
@@ -35,6 +37,7 @@ pub(crate) async fn run(arguments: Arguments, mut output: Output) -> Result<Exit
         Command::Init(command) => command.run(&context),
         Command::Recovery(command) => command.run(&context).await,
         Command::Status(command) => command.run(&context).await,
+        Command::Sync(command) => command.run(&context).await,
         Command::Device(command) => command.run(&context).await,
         Command::Import(command) => command.run(&context).await,
         Command::Add(command) => command.run(&context).await,
@@ -45,6 +48,7 @@ pub(crate) async fn run(arguments: Arguments, mut output: Output) -> Result<Exit
         Command::Resolve(command) => command.run(&context).await,
         Command::Attach(command) => command.run(&context).await,
         Command::Extract(command) => command.run(&context).await,
+        Command::Fetch(command) => command.run(&context).await,
         Command::Kinds(command) => command.run(&context),
         Command::Timeline(command) => command.run(&context).await,
         Command::Doctor(command) => command.run(&context).await,

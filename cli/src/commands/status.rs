@@ -1,20 +1,32 @@
-//! `musette status`: how the bag is, in words.
+//! `musette status`: how the bag is, in words; `--wait` waits until it is in step.
+
+mod wait;
 
 use crate::context::Context;
 use crate::error::{Exit, Failure};
 use crate::text::{count_of, list_of, text_of};
-use crate::{item, locale, t};
+use crate::{dates, item, locale, quantities, t};
 use serde_json::Value;
+use std::time::Duration;
 
 /// Notices that have a line of their own here.
 const SAID_ABOVE: [&str; 2] = ["key-file-vault", "recovery-unchecked"];
 
 /// Tells how things are.
 #[derive(clap::Args, Debug)]
-pub(crate) struct Status {}
+pub(crate) struct Status {
+    #[arg(long, value_name = "synced|here", value_parser = ["synced", "here"])]
+    wait: Option<String>,
+    #[arg(long, value_name = "SECONDS", requires = "wait", default_value = "60")]
+    #[arg(value_parser = quantities::time_limit)]
+    timeout: Duration,
+}
 
 impl Status {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        if let Some(goal) = &self.wait {
+            wait::until(context, goal, self.timeout).await?;
+        }
         let connection = context.connect().await?;
         let result = connection.get("/v1/status").await;
         connection.close().await?;
@@ -38,6 +50,9 @@ fn describe(status: &Value) -> Vec<String> {
         t!("status-items", count = count_of(status, "items")),
         item::sync_in_words(&status["sync"]),
     ];
+    if status["flow"]["state"] != "everything" {
+        lines.extend(super::sync::describe(status));
+    }
     let devices = list_of(status, "devices");
     if devices.len() > 1 {
         lines.push(t!("status-devices"));
@@ -63,6 +78,24 @@ fn recovery(recovery: &Value) -> Option<String> {
         Some(t!("status-recovery-unchecked"))
     } else {
         Some(t!("status-recovery-elsewhere"))
+    }
+}
+
+/// What is waited for, with one device or altogether.
+pub(crate) fn waiting_in_words(waiting: &Value) -> String {
+    let since = match text_of(waiting, "last_seen") {
+        "" => t!("date-unknown"),
+        seen => dates::instant(seen),
+    };
+    let args = [
+        ("device", locale::Arg::from(text_of(waiting, "device").to_owned())),
+        ("since", locale::Arg::from(since)),
+    ];
+    let code = text_of(waiting, "why");
+    let words = locale::find(&format!("waiting-{code}"), &args).unwrap_or_else(|| code.to_owned());
+    match locale::find_told("error", &serde_json::json!({ "code": waiting["reason"] })) {
+        Some(reason) if code == "refused" => t!("waiting-with-reason", waiting = words, reason = reason),
+        _ => words,
     }
 }
 

@@ -111,7 +111,8 @@ impl Teller<'_> {
             match text_of(&event, "event") {
                 "item" => drop(changed.insert(text_of(&event, "id").to_owned())),
                 "pairing" => self.tell_pairing(&event),
-                _ => self.tell_devices().await?,
+                "devices" | "missed" => self.tell_devices().await?,
+                _ => {}
             }
         }
     }

@@ -104,7 +104,9 @@ fn every_error_code_has_its_sentence() {
             }
         }
     }
-    for file in ["node/src/sync.rs", "protocol/src/pairing/error.rs", "protocol/src/pairing/ticket.rs"] {
+    for file in
+        ["node/src/sync/conversation.rs", "protocol/src/pairing/error.rs", "protocol/src/pairing/ticket.rs"]
+    {
         let text = std::fs::read_to_string(root().join("..").join(file)).unwrap();
         missing.extend(quoted_after("=> ", &text).into_iter().filter(|code| is_code(code)));
     }
@@ -126,6 +128,8 @@ fn every_error_code_has_its_sentence() {
         "archive-foreign",
         "not-linkedin",
         "not-vcard",
+        "peer-paused",
+        "peer-budget-used",
     ] {
         missing.insert(told.to_owned());
     }
@@ -145,6 +149,22 @@ fn every_check_and_notice_of_the_node_has_its_sentence() {
     }
     missing.retain(|key| !known.contains_key(key));
     assert!(missing.is_empty(), "{missing:#?}");
+}
+
+#[test]
+fn every_state_and_reason_to_wait_has_its_sentence() {
+    use musette_node::standing::{Standing, Waiting};
+    for language in [Language::English, Language::French] {
+        let locale = Locale::new(language);
+        for waiting in Waiting::ALL {
+            assert!(locale.find(&format!("waiting-{}", waiting.code()), &[]).is_some(), "{waiting:?}");
+        }
+    }
+    let state = |standing: Standing| {
+        let sync = serde_json::json!({ "state": standing.code(), "why": "paused", "have": 1, "of": 2 });
+        item::sync_in_words(&sync)
+    };
+    assert!(Standing::ALL.iter().all(|standing| !state(*standing).is_empty()));
 }
 
 #[test]

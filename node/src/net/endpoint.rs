@@ -87,6 +87,21 @@ impl Endpoint {
         self.view.borrow().listen.clone()
     }
 
+    /// Resolves with these addresses once they are not `known` any more; never when the endpoint
+    /// stopped.
+    pub(crate) async fn listen_changed(&self, known: &[Multiaddr]) -> Vec<Multiaddr> {
+        let mut view = self.view.clone();
+        loop {
+            let listen = view.borrow_and_update().listen.clone();
+            if listen != known {
+                return listen;
+            }
+            if view.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
     /// Whether a connection to this peer is open.
     fn is_connected(&self, peer: PeerId) -> bool {
         self.view.borrow().connected.contains(&peer)

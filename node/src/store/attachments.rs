@@ -111,7 +111,7 @@ impl Store {
             return Ok(None);
         }
         let missing = || Error::new("attachment-incomplete").with("name", &attachment.name);
-        let location = self.blobs.get(&attachment.id).and_then(|chunks| chunks.get(&index)).copied();
+        let location = self.state().chunk(&attachment.id, index);
         match self.replica.read_payload(location.ok_or_else(missing)?).map_err(journal_error)? {
             Ok(Payload::BlobChunk(chunk)) => Ok(Some(chunk.bytes)),
             _ => Err(missing()),

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
+    ops::Bound,
     thread,
 };
 
@@ -28,7 +29,7 @@ impl Store {
         if let Some(document) = self.loaded.pop(&id) {
             return Ok(document);
         }
-        let locations = self.records.get(&id).cloned().unwrap_or_default();
+        let locations: Vec<Location> = self.state().document(&id).map(|(_, location)| location).collect();
         let mut payloads = Vec::with_capacity(locations.len());
         for location in locations {
             let opened = self.replica.read_payload(location).map_err(journal_error)?;
@@ -64,7 +65,7 @@ impl Store {
                 if merged.is_ok() {
                     touched.push((id, document));
                 }
-            } else if self.records.get(&id).is_some_and(|records| records.len() == payloads.len()) {
+            } else if self.state().document(&id).count() == payloads.len() {
                 fresh.push((id, payloads));
             } else if let Ok(document) = self.take_document(id) {
                 touched.push((id, document));
@@ -98,6 +99,7 @@ impl Store {
 
     fn set_view(&mut self, id: DocumentId, view: &ItemView) {
         self.views.insert(id, pack(view));
+        self.note_attachments(view);
         self.dirty.views.insert(id);
         if !is_internal(view) {
             self.events.push(StoreEvent::Item(id));
@@ -114,8 +116,15 @@ impl Store {
 
     /// Reads settings and import batches again, after the views came from the index.
     pub(super) fn read_internal_documents(&mut self) {
+        let with_attachments: Vec<ItemView> = self
+            .views
+            .values()
+            .filter(|packed| has_flag(packed, ATTACHMENTS))
+            .map(|one| unpack(one))
+            .collect();
+        with_attachments.iter().for_each(|view| self.note_attachments(view));
         let internal: Vec<DocumentId> =
-            self.views.iter().filter(|(_, bytes)| is_internal(&unpack(bytes))).map(|(id, _)| *id).collect();
+            self.views.iter().filter(|(_, packed)| has_flag(packed, INTERNAL)).map(|(id, _)| *id).collect();
         for id in internal {
             if let Ok(document) = self.take_document(id) {
                 self.note_internal(id, &document);
@@ -125,7 +134,13 @@ impl Store {
 
     /// All items that people may see, by id: neither internal documents nor undone imports.
     pub(super) fn items(&self) -> impl Iterator<Item = ItemView> {
-        self.views.values().filter(|packed| is_item(packed)).map(|packed| unpack(packed))
+        self.items_after(None)
+    }
+
+    /// Those with a greater id.
+    pub(super) fn items_after(&self, id: Option<DocumentId>) -> impl Iterator<Item = ItemView> {
+        let after = self.views.range((id.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded));
+        after.map(|(_, packed)| packed).filter(|packed| is_item(packed)).map(|packed| unpack(packed))
     }
 }
 
@@ -158,9 +173,17 @@ fn is_internal(view: &ItemView) -> bool {
     musette_crdt::schema::kind(&view.kind).is_some_and(|kind| kind.internal)
 }
 
-/// Encoded views begin with whether people may see them, so that counting decodes nothing.
+// What an encoded view begins with, so that counting and starting decode few of them.
+const ITEM: u8 = 1;
+const INTERNAL: u8 = 2;
+const ATTACHMENTS: u8 = 4;
+
 fn pack(view: &ItemView) -> Box<[u8]> {
-    let head = vec![u8::from(!is_internal(view) && !view.undone)];
+    let flag = |flag: u8, set: bool| if set { flag } else { 0 };
+    let flags = flag(ITEM, !is_internal(view) && !view.undone)
+        | flag(INTERNAL, is_internal(view))
+        | flag(ATTACHMENTS, !view.attachments.is_empty());
+    let head = vec![flags];
     postcard::to_extend(view, head).expect("postcard writes every view").into_boxed_slice()
 }
 
@@ -168,7 +191,11 @@ fn unpack(packed: &[u8]) -> ItemView {
     postcard::from_bytes(&packed[1..]).expect("written by this version, sealed with a checksum")
 }
 
+fn has_flag(packed: &[u8], flag: u8) -> bool {
+    packed.first().is_some_and(|flags| flags & flag != 0)
+}
+
 /// Whether a packed view is an item: neither an internal document nor an undone import.
 pub(super) fn is_item(packed: &[u8]) -> bool {
-    packed.first() == Some(&1)
+    has_flag(packed, ITEM)
 }

@@ -2,7 +2,8 @@
 //!
 //! Writes are positional, at the length this process knows, so that what a failed write left is
 //! overwritten or cut, never appended to. Creating and removing a segment syncs the directory:
-//! without that a power cut forgets the file and with it everything synced inside.
+//! without that a power cut forgets the file and with it everything synced inside. A segment is
+//! replaced by way of `NAME.new`; one that a crash left there is removed when the disk is opened.
 
 use std::{
     collections::BTreeMap,
@@ -14,7 +15,7 @@ use std::{
 
 use musette_protocol::journal::{Disk, SegmentNumber};
 
-use crate::store::replace::{create_private_dir, sync_dir};
+use crate::store::replace::{create_private_dir, replace, sync_dir};
 
 /// Open files at a time. Reads of old records touch few segments; the bound keeps a large
 /// journal's files from using up the process's descriptors.
@@ -40,6 +41,7 @@ impl FileDisk {
     /// When it cannot be made or read.
     pub(crate) fn open(dir: &Path) -> io::Result<Self> {
         create_private_dir(dir)?;
+        remove_leftovers(dir)?;
         Ok(Self { dir: dir.to_owned(), open: BTreeMap::new() })
     }
 
@@ -64,6 +66,18 @@ impl FileDisk {
     }
 }
 
+/// Removes replacements that a crash kept from taking their place.
+fn remove_leftovers(dir: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name.to_str().and_then(|name| name.strip_suffix(".new")).and_then(number_of).is_some() {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// The number in a segment's file name; other files are none of the journal's business.
 fn number_of(name: &str) -> Option<SegmentNumber> {
     let digits = name.strip_suffix(".seg")?;
@@ -75,6 +89,7 @@ impl Disk for FileDisk {
     type Error = io::Error;
 
     fn segments(&mut self) -> io::Result<Vec<SegmentNumber>> {
+        sync_dir(&self.dir)?;
         let mut numbers = Vec::new();
         for entry in std::fs::read_dir(&self.dir)? {
             numbers.extend(entry?.file_name().to_str().and_then(number_of));
@@ -125,6 +140,14 @@ impl Disk for FileDisk {
             _ => sync_dir(&self.dir),
         }
     }
+
+    fn replace(&mut self, segment: SegmentNumber, bytes: &[u8]) -> io::Result<()> {
+        // There is such a segment, or it is not replaced. Then let go of: as long as the old file
+        // is open, its bytes stay on the disk.
+        self.segment(segment)?;
+        self.open.remove(&segment);
+        replace(&self.path(segment), bytes)
+    }
 }
 
 #[cfg(test)]
@@ -158,6 +181,39 @@ mod tests {
         }
         assert_eq!(disk.segments().unwrap(), [ONE]);
         assert_eq!((mode(&dir), mode(&dir.join("00000001.seg"))), (0o700, 0o600));
+    }
+
+    #[test]
+    fn what_a_crash_left_of_a_replacement_is_ignored_and_removed() {
+        let home = tempfile::tempdir().unwrap();
+        let mut disk = FileDisk::open(home.path()).unwrap();
+        disk.create(ONE).unwrap();
+        disk.append(ONE, b"old").unwrap();
+        disk.sync(ONE).unwrap();
+        let (left, other) = (home.path().join("00000001.seg.new"), home.path().join("notes.new"));
+        std::fs::write(&left, "half").unwrap();
+        std::fs::write(&other, "x").unwrap();
+        assert_eq!(disk.segments().unwrap(), [ONE]);
+
+        let mut disk = FileDisk::open(home.path()).unwrap();
+        assert!(!left.exists());
+        assert!(other.exists(), "not of the journal");
+        assert_eq!((disk.segments().unwrap(), disk.len(ONE).unwrap()), (vec![ONE], 3));
+    }
+
+    #[test]
+    fn a_replaced_segment_is_private_and_its_old_file_let_go() {
+        let home = tempfile::tempdir().unwrap();
+        let mut disk = FileDisk::open(home.path()).unwrap();
+        disk.create(ONE).unwrap();
+        disk.append(ONE, b"secret").unwrap();
+        disk.sync(ONE).unwrap();
+        disk.replace(ONE, b"stub").unwrap();
+        assert!(disk.open.is_empty(), "an open file would keep its bytes");
+        let files: Vec<_> =
+            std::fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert_eq!(files, [home.path().join("00000001.seg")]);
+        assert_eq!((std::fs::read(&files[0]).unwrap(), mode(&files[0])), (b"stub".to_vec(), 0o600));
     }
 
     #[test]
@@ -203,5 +259,27 @@ mod tests {
         let disk = FileDisk::open(home.path()).unwrap();
         let error = Journal::open(disk, &opening, &mut |_, _, _| {}).unwrap_err();
         assert!(matches!(error, JournalError::Damaged { segment, .. } if segment.get() == 4));
+    }
+
+    #[test]
+    fn what_was_dropped_is_in_no_file_once_its_segment_is_rewritten() {
+        let home = tempfile::tempdir().unwrap();
+        let opening = Opening { segment_len: 5_000, ..Opening::new(JournalId::from_bytes([7; 16])) };
+        let disk = FileDisk::open(home.path()).unwrap();
+        let (mut journal, _) = Journal::open(disk, &opening, &mut |_, _, _| {}).unwrap();
+        let names = journal.append(&[[1; 900], [2; 900]]).unwrap();
+        journal.rotate().unwrap();
+        let copied = journal.copy_forward(ONE, &mut |id, _| id == names[0].0).unwrap();
+        journal.retire(ONE).unwrap();
+        assert_eq!(journal.read(copied.records[0].1).unwrap(), [1; 900]);
+
+        let files = std::fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().path());
+        let bytes: Vec<u8> = files.flat_map(|path| std::fs::read(path).unwrap()).collect();
+        let lies = |record: [u8; 900]| bytes.windows(900).filter(|at| *at == record).count();
+        assert_eq!((lies([1; 900]), lies([2; 900])), (1, 0));
+        let disk = FileDisk::open(home.path()).unwrap();
+        let mut found = Vec::new();
+        let (journal, _) = Journal::open(disk, &opening, &mut |id, _, _| found.push(id)).unwrap();
+        assert_eq!((found, journal.emptied()), (vec![names[0].0], 1));
     }
 }

@@ -118,7 +118,7 @@ impl Store {
             .adopt_orphans(&self.device_key, &mut entropy::bytes::<NONCE_LEN>)
             .map_err(write_error)?;
         self.unsynced = true;
-        self.apply(effects, Vec::new());
+        self.apply(effects, Vec::new())?;
         self.commit()?;
         self.change_keys(|keys| keys.healing.clear())?;
         let args = BTreeMap::from([("records", orphans.to_string())]);

@@ -74,54 +74,111 @@ struct BatchRow {
 #[derive(Debug, Default)]
 struct Batch {
     /// By key: device, then number of the run.
-    runs: BTreeMap<String, (Run, Vec<BatchRow>)>,
+    runs: BTreeMap<String, Run>,
+    /// Items it added, and items it changed.
+    added: usize,
+    changed: usize,
     undone: bool,
 }
 
-/// All batches, and where each imported item came from.
+/// A file that a run read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct ImportedFile {
+    name: String,
+    on: Timestamp,
+    batch: DocumentId,
+}
+
+/// A row of a file, by the file's place in [`Batches::files`]. There is one for each imported item.
+#[derive(Debug, Clone, Copy)]
+struct Origin {
+    file: u32,
+    row: u64,
+}
+
+/// All batches, and where each imported item came from. Their rows stay in their documents.
 #[derive(Debug, Default)]
 pub(crate) struct Batches {
     by_id: BTreeMap<DocumentId, Batch>,
-    origins: HashMap<DocumentId, ImportProvenance>,
+    files: Vec<ImportedFile>,
+    origins: HashMap<DocumentId, Origin>,
+}
+
+/// The runs of a batch and their rows, from its document.
+fn runs_of(document: &Document) -> BTreeMap<String, (Run, Vec<BatchRow>)> {
+    let mut runs = BTreeMap::new();
+    for key in document.keys() {
+        if let Some(name) = key.strip_prefix("run/")
+            && let Some(run) = document.get_bytes(&key).and_then(|bytes| postcard::from_bytes(&bytes).ok())
+        {
+            runs.insert(name.to_owned(), (run, Vec::new()));
+        }
+    }
+    for key in document.keys() {
+        if let Some((name, _part)) = key.strip_prefix("rows/").and_then(|rest| rest.rsplit_once('/'))
+            && let Some((_, rows)) = runs.get_mut(name)
+            && let Some(bytes) = document.get_bytes(&key)
+        {
+            rows.extend(postcard::from_bytes::<Vec<BatchRow>>(&bytes).unwrap_or_default());
+        }
+    }
+    runs
+}
+
+/// How many documents there are.
+fn distinct(mut documents: Vec<DocumentId>) -> usize {
+    documents.sort_unstable();
+    documents.dedup();
+    documents.len()
 }
 
 impl Batches {
     /// Takes in a batch's document.
     pub(super) fn read(&mut self, id: DocumentId, document: &Document) {
+        let (mut added, mut changed) = (Vec::new(), Vec::new());
         let mut batch = Batch { undone: document.get_bytes(UNDONE).is_some(), ..Batch::default() };
-        for key in document.keys() {
-            if let Some(name) = key.strip_prefix("run/")
-                && let Some(run) =
-                    document.get_bytes(&key).and_then(|bytes| postcard::from_bytes(&bytes).ok())
-            {
-                batch.runs.insert(name.to_owned(), (run, Vec::new()));
-            }
-        }
-        for key in document.keys() {
-            if let Some((name, _part)) = key.strip_prefix("rows/").and_then(|rest| rest.rsplit_once('/'))
-                && let Some((_, rows)) = batch.runs.get_mut(name)
-                && let Some(bytes) = document.get_bytes(&key)
-            {
-                rows.extend(postcard::from_bytes::<Vec<BatchRow>>(&bytes).unwrap_or_default());
-            }
-        }
-        for (run, rows) in batch.runs.values() {
-            for row in rows.iter().filter(|row| row.brought == Brought::Added) {
-                let file = run.files.get(usize::from(row.file)).cloned().unwrap_or_default();
-                let origin = ImportProvenance { file, row: row.row, on: run.on, batch: id };
-                let known = self.origins.entry(row.document).or_insert_with(|| origin.clone());
-                // The earliest, so that all devices show the same.
-                if (origin.on, origin.batch) < (known.on, known.batch) {
-                    *known = origin;
+        for (key, (run, rows)) in runs_of(document) {
+            let names = run.files.iter().map(String::as_str);
+            let files: Vec<u32> = names.map(|name| self.file(name, run.on, id)).collect();
+            for row in rows {
+                match row.brought {
+                    Brought::Changed(_) => changed.push(row.document),
+                    Brought::Added | Brought::Restored(_) => added.push(row.document),
+                }
+                if let (Brought::Added, Some(file)) = (row.brought, files.get(usize::from(row.file))) {
+                    self.note_origin(row.document, Origin { file: *file, row: row.row });
                 }
             }
+            batch.runs.insert(key, run);
         }
+        (batch.added, batch.changed) = (distinct(added), distinct(changed));
         self.by_id.insert(id, batch);
+    }
+
+    fn file(&mut self, name: &str, on: Timestamp, batch: DocumentId) -> u32 {
+        let file = ImportedFile { name: name.to_owned(), on, batch };
+        let known = self.files.iter().position(|known| *known == file);
+        let place = known.unwrap_or_else(|| {
+            self.files.push(file);
+            self.files.len() - 1
+        });
+        u32::try_from(place).unwrap_or(u32::MAX)
+    }
+
+    /// Keeps the earliest, so that all devices show the same.
+    fn note_origin(&mut self, item: DocumentId, origin: Origin) {
+        let when = |origin: &Origin| self.files.get(origin.file as usize).map(|file| (file.on, file.batch));
+        let known = self.origins.entry(item).or_insert(origin);
+        if when(&origin) < when(known) {
+            *known = origin;
+        }
     }
 
     /// Where an imported item came from.
     pub(super) fn provenance(&self, item: DocumentId) -> Option<ImportProvenance> {
-        self.origins.get(&item).cloned()
+        let origin = self.origins.get(&item)?;
+        let ImportedFile { name, on, batch } = self.files.get(origin.file as usize)?;
+        Some(ImportProvenance { file: name.clone(), row: origin.row, on: *on, batch: *batch })
     }
 }
 
@@ -256,30 +313,23 @@ impl Store {
     pub(crate) fn import_list(&self) -> Json {
         let mut batches: Vec<_> =
             self.batches.by_id.iter().filter(|(_, batch)| !batch.runs.is_empty()).collect();
-        let first = |batch: &Batch| batch.runs.values().map(|(run, _)| run.on).min().unwrap_or_default();
+        let first = |batch: &Batch| batch.runs.values().map(|run| run.on).min().unwrap_or_default();
         batches.sort_by_key(|(id, batch)| (std::cmp::Reverse(first(batch)), **id));
         let devices = self.state().log().devices();
         let listed = batches.iter().map(|(id, batch)| {
-            let earliest = batch.runs.values().map(|(run, _)| run).min_by_key(|run| run.on);
+            let earliest = batch.runs.values().min_by_key(|run| run.on);
             let device = earliest.and_then(|run| {
                 let device = devices.values().find(|device| device.certificate.device.short() == run.device);
                 device.map(|device| device.certificate.name.clone())
             });
-            let files: BTreeSet<&String> = batch.runs.values().flat_map(|(run, _)| &run.files).collect();
-            let count = |brought: fn(&Brought) -> bool| {
-                let rows = batch.runs.values().flat_map(|(_, rows)| rows);
-                rows.filter(|row| brought(&row.brought))
-                    .map(|row| row.document)
-                    .collect::<BTreeSet<_>>()
-                    .len()
-            };
+            let files: BTreeSet<&String> = batch.runs.values().flat_map(|run| &run.files).collect();
             json!({
                 "id": id.to_string(),
                 "on": rfc3339(first(batch)),
                 "device": device,
                 "files": files,
-                "added": count(|brought| !matches!(brought, Brought::Changed(_))),
-                "changed": count(|brought| matches!(brought, Brought::Changed(_))),
+                "added": batch.added,
+                "changed": batch.changed,
                 "undone": batch.undone,
             })
         });
@@ -294,7 +344,8 @@ impl Store {
     pub(crate) fn import_undo(&mut self, prefix: &str) -> Result<Json> {
         let id = self.find_batch(prefix)?;
         let mut by_document: BTreeMap<DocumentId, (bool, Vec<[u8; 32]>)> = BTreeMap::new();
-        for row in self.batches.by_id[&id].runs.values().flat_map(|(_, rows)| rows) {
+        let mut document = self.take_document(id)?;
+        for row in runs_of(&document).into_values().flat_map(|(_, rows)| rows) {
             let (created, changes) = by_document.entry(row.document).or_default();
             match row.brought {
                 Brought::Added | Brought::Restored(_) => *created = true,
@@ -322,7 +373,6 @@ impl Store {
             }
             self.save_documents(at_hand)?;
         }
-        let mut document = self.take_document(id)?;
         self.set_data(&mut document, UNDONE, Some(&[1]))?;
         self.save_document(id, document)?;
         let kept_items = kept.iter().filter_map(|id| {

@@ -1,23 +1,29 @@
 //! The index: what would take long to work out of the journal again, and nothing else.
 //!
 //! sled is not trusted with anything that matters: its `flush` promises less than a disk needs, and
-//! a torn file can keep it from opening. So everything here follows from the journal, is written
-//! in atomic batches that end with the journal position they reflect, and is thrown away and
-//! rebuilt at the first doubt.
+//! a torn file can keep it from opening. So everything here follows from the journal, names the
+//! journal position that it reflects, and is thrown away and rebuilt at the first doubt.
 //!
 //! | key | value |
 //! |---|---|
-//! | `m` | the journal position up to which the rest holds |
-//! | `c` device, number, part | a counted commit |
+//! | `m` | the journal position up to which the rest holds, and which blocks hold |
+//! | `b` block, part | counted commits and views, in the order in which they came |
 //! | `u` part | records that no commit names yet |
-//! | `v` document, part | what is shown of a document |
 //! | `p` part | what other devices acknowledged |
 //!
 //! Values are sealed (the key is associated data) and at most 4 KiB: sled puts pages above 128 KiB
 //! in files that it never syncs.
+//!
+//! Blocks are a log: a view that changed is written again, and the later one holds. With a value
+//! for each commit and view sled took more disk than the journal, and a second to read. When the
+//! log has grown by half with what no longer holds, it is written anew, into other files.
+//!
+//! sled keeps in memory what it reads, whatever bound it is given. So it is closed when everything
+//! was read, and opened again for the first write.
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
+    collections::HashMap,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -27,19 +33,28 @@ use musette_protocol::{
         kdf::{context, derive},
         secret::Secret32,
     },
-    id::{BlobId, CommitId, DeviceId, DocumentId, RecordId},
+    id::{DocumentId, RecordId},
     journal::{Location, Position},
-    replica::{Counted, Item, Subject},
+    replica::Counted,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::entropy;
+use self::{
+    rows::{PackedViews, Packer, Row, Rows, each},
+    table::{Table, join, open_db, quietly},
+};
+
+pub(super) mod rows;
+mod table;
 
 /// Plaintext bytes of one value: 4 KiB with what sealing adds.
 const PART_LEN: usize = 4 * 1024 - NONCE_LEN - aead::TAG_LEN;
 /// Raised when what is kept changes its form; another number is rebuilt.
-const FORMAT: u16 = 1;
-const CACHE_BYTES: u64 = 32 * 1024 * 1024;
+const FORMAT: u16 = 2;
+/// Views that may be there for nothing in a small log.
+const SPARE_VIEWS: u64 = 4_096;
+/// Blocks that wait in memory while a log is written anew.
+const WAITING_BLOCKS: usize = 1_024;
 
 /// Something in the index is not as it was written, or sled failed. The remedy is always the same.
 #[derive(Debug, thiserror::Error)]
@@ -52,54 +67,57 @@ impl From<sled::Error> for IndexError {
     }
 }
 
-/// An open index.
+impl From<io::Error> for IndexError {
+    fn from(error: io::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// An index.
 pub(super) struct Index {
-    db: sled::Db,
+    dir: PathBuf,
     key: Secret32,
+    db: Option<sled::Db>,
+    log: Log,
+}
+
+/// How long the log of blocks is.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Log {
+    /// Its blocks. One with this number or a higher one is left from a write that was cut off.
+    blocks: u64,
+    /// Views in it, those that no longer hold among them.
+    views: u64,
 }
 
 /// All that an index holds.
 pub(super) struct Loaded {
     /// The journal position that it reflects.
     pub position: Position,
-    /// Counted commits, each chain in order.
+    /// Counted commits, in the order in which they counted.
     pub counted: Vec<Counted>,
     /// Records that no commit names.
     pub uncounted: Vec<(RecordId, Location)>,
     /// What is shown of each document.
-    pub views: Vec<(DocumentId, Vec<u8>)>,
+    pub views: PackedViews,
     /// What is known of other devices, as [`Changed::peers`] gave it.
     pub peers: Vec<u8>,
 }
 
 /// What changed since the index was last written.
 pub(super) struct Changed<'a> {
-    /// Commits that count since.
+    /// Commits that count since, or of which more is held.
     pub counted: &'a [Counted],
+    /// Whether these are all that count: records lie elsewhere now, and what was kept is wrong.
+    pub is_all_counted: bool,
     /// All records that no commit names.
     pub uncounted: &'a [(RecordId, Location)],
     /// Views that differ.
     pub views: Vec<(DocumentId, &'a [u8])>,
+    /// How many documents have a view, these and all others.
+    pub documents: usize,
     /// What is known of other devices: opaque here.
     pub peers: &'a [u8],
-}
-
-/// A key without prefix and part, and its value with all parts joined.
-type NamedValue = (Vec<u8>, Vec<u8>);
-
-#[derive(Serialize, Deserialize)]
-struct CountedRow {
-    commit: CommitId,
-    record: RecordId,
-    location: Location,
-    seen: Vec<CommitId>,
-    items: Vec<(RecordId, Location, SubjectRow)>,
-}
-
-#[derive(Serialize, Deserialize)]
-enum SubjectRow {
-    Document(DocumentId),
-    Blob(BlobId, u32),
 }
 
 impl Index {
@@ -108,142 +126,197 @@ impl Index {
     /// # Errors
     /// When sled cannot open it; set it aside then with [`Index::set_aside`].
     pub(super) fn open(dir: &Path, secret: &Secret32) -> Result<Self, IndexError> {
-        let config = sled::Config::new().path(dir).cache_capacity(CACHE_BYTES).flush_every_ms(None);
-        let db = quietly(|| config.open())??;
-        Ok(Self { db, key: derive(context::INDEX, &[secret.expose()]) })
+        finish_swap(dir)?;
+        let key = derive(context::INDEX, &[secret.expose()]);
+        Ok(Self { db: Some(open_db(dir)?), dir: dir.to_owned(), key, log: Log::default() })
     }
 
     /// Moves a broken index out of the way, so that nothing is destroyed that might be looked at.
     ///
     /// # Errors
     /// When it cannot be moved.
-    pub(super) fn set_aside(dir: &Path) -> std::io::Result<PathBuf> {
+    pub(super) fn set_aside(dir: &Path) -> io::Result<PathBuf> {
         let aside = dir.with_extension("broken");
         if aside.exists() {
-            std::fs::remove_dir_all(&aside)?;
+            fs::remove_dir_all(&aside)?;
         }
-        std::fs::rename(dir, &aside)?;
+        fs::rename(dir, &aside)?;
         Ok(aside)
     }
 
-    /// Reads everything; `None` when it is empty.
+    /// Removes an index that is to be written anew.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub(super) fn remove(dir: &Path) -> io::Result<()> {
+        remove(dir)
+    }
+
+    /// Reads everything; `None` when it is empty. Call it once, before anything is saved.
     ///
     /// # Errors
     /// When a value does not open or does not make sense.
-    pub(super) fn load(&self) -> Result<Option<Loaded>, IndexError> {
+    pub(super) fn load(&mut self) -> Result<Option<Loaded>, IndexError> {
         quietly(|| self.load_all())?
     }
 
-    fn load_all(&self) -> Result<Option<Loaded>, IndexError> {
-        let Some(sealed) = self.db.get(b"m")? else { return Ok(None) };
-        let (format, position): (u16, Position) = parse(&self.open_value(b"m", &sealed)?)?;
-        if format != FORMAT {
-            return Err(IndexError("written by another version".to_owned()));
+    fn load_all(&mut self) -> Result<Option<Loaded>, IndexError> {
+        let Some((position, log)) = self.mark()? else { return Ok(None) };
+        let table = self.table()?;
+        let uncounted = table.get(b"u")?.map_or_else(|| Ok(Vec::new()), |bytes| parse(&bytes))?;
+        let peers = table.get(b"p")?.unwrap_or_default();
+        let sealed = table.sealed_blocks(log.blocks)?;
+        // What it read is freed now, as far as it is not in `sealed`, and views take its place.
+        self.db = None;
+        let mut rows = Rows::default();
+        join(&self.key, sealed, &mut |block| rows.read(&block))?;
+        let (view_rows, counted, views) = rows.finish();
+        if view_rows != log.views {
+            return Err(nonsense());
         }
-        let counted = self
-            .joined(b"c")?
-            .into_iter()
-            .map(|(key, bytes)| counted_of(&key, parse(&bytes)?))
-            .collect::<Result<_, _>>()?;
-        let uncounted = match self.joined(b"u")?.pop() {
-            Some((_, bytes)) => parse(&bytes)?,
-            None => Vec::new(),
-        };
-        let views = self
-            .joined(b"v")?
-            .into_iter()
-            .map(|(key, bytes)| Ok((DocumentId::try_from(key.as_slice()).map_err(|_| nonsense())?, bytes)))
-            .collect::<Result<_, IndexError>>()?;
-        let peers = self.joined(b"p")?.pop().map(|(_, bytes)| bytes).unwrap_or_default();
+        self.log = log;
         Ok(Some(Loaded { position, counted, uncounted, views, peers }))
     }
 
-    /// Values under a prefix, their parts joined; the prefix and the part number are cut off the key.
-    fn joined(&self, prefix: &[u8]) -> Result<Vec<NamedValue>, IndexError> {
-        let mut joined: Vec<NamedValue> = Vec::new();
-        for entry in self.db.scan_prefix(prefix) {
-            let (key, sealed) = entry?;
-            let plaintext = self.open_value(&key, &sealed)?;
-            let (name, part) = key[prefix.len()..].split_last_chunk::<4>().ok_or_else(nonsense)?;
-            match joined.last_mut() {
-                Some((last, bytes)) if last == name && u32::from_be_bytes(*part) > 0 => {
-                    bytes.extend(plaintext);
-                }
-                _ if u32::from_be_bytes(*part) == 0 => joined.push((name.to_vec(), plaintext)),
-                _ => return Err(nonsense()),
-            }
-        }
-        Ok(joined)
-    }
-
-    /// Writes what changed, with the journal position that the index then reflects, at once.
+    /// Writes what changed, and the journal position that the index then reflects.
     ///
     /// # Errors
     /// When sled fails; the index then reflects an earlier position.
-    pub(super) fn save(&self, position: Position, changed: &Changed<'_>) -> Result<(), IndexError> {
-        let mut batch = sled::Batch::default();
-        for commit in changed.counted {
-            let number = commit.number.to_be_bytes();
-            let name = [commit.device.as_bytes().as_slice(), number.as_slice()].concat();
-            self.put(&mut batch, b"c", &name, &bytes_of(&row_of(commit)))?;
+    pub(super) fn save(&mut self, position: Position, changed: &Changed<'_>) -> Result<(), IndexError> {
+        quietly(|| self.save_all(position, changed))?
+    }
+
+    fn save_all(&mut self, position: Position, changed: &Changed<'_>) -> Result<(), IndexError> {
+        let (views, held) = (self.log.views + changed.views.len() as u64, changed.documents as u64);
+        if changed.is_all_counted || views > held + held / 2 + SPARE_VIEWS {
+            return self.save_anew(position, changed);
         }
-        self.put(&mut batch, b"u", &[], &bytes_of(&changed.uncounted))?;
-        self.put(&mut batch, b"p", &[], changed.peers)?;
-        for (document, view) in &changed.views {
-            self.put(&mut batch, b"v", document.as_bytes(), view)?;
-        }
-        batch.insert(b"m".as_slice(), self.seal_value(b"m", &bytes_of(&(FORMAT, position))));
-        quietly(|| self.db.apply_batch(batch))??;
+        let log = self.log;
+        self.log = append(&self.table()?, log, position, changed)?;
         Ok(())
     }
 
-    /// Puts a value in as many parts as it needs, and removes parts of a longer value before it.
-    fn put(
-        &self,
-        batch: &mut sled::Batch,
-        prefix: &[u8],
-        name: &[u8],
-        value: &[u8],
-    ) -> Result<(), IndexError> {
-        let key = |part: u32| [prefix, name, part.to_be_bytes().as_slice()].concat();
-        let parts: Vec<&[u8]> = if value.is_empty() { vec![value] } else { value.chunks(PART_LEN).collect() };
-        let mut part = 0;
-        for bytes in parts {
-            let key = key(part);
-            batch.insert(key.as_slice(), self.seal_value(&key, bytes));
-            part += 1;
-        }
-        while self.db.contains_key(key(part))? {
-            batch.remove(key(part));
-            part += 1;
-        }
+    /// Writes what still holds and what changed into other files.
+    fn save_anew(&mut self, position: Position, changed: &Changed<'_>) -> Result<(), IndexError> {
+        let end = self.log.blocks;
+        let sealed = self.table()?.sealed_blocks(end)?;
+        self.db = None;
+        let new = self.dir.with_extension("new");
+        remove(&new)?;
+        let db = open_db(&new)?;
+        let table = Table { db: &db, key: &self.key };
+        let log = copy_current(&self.key, &sealed, !changed.is_all_counted, &table)?;
+        let log = append(&table, log, position, changed)?;
+        db.flush()?;
+        drop(db);
+        fs::rename(&self.dir, self.dir.with_extension("old"))?;
+        finish_swap(&self.dir)?;
+        self.log = log;
         Ok(())
+    }
+
+    /// The position that the index reflects and its log, if it holds anything.
+    fn mark(&mut self) -> Result<Option<(Position, Log)>, IndexError> {
+        let Some(bytes) = self.table()?.get(b"m")? else { return Ok(None) };
+        let (format, rest) = postcard::take_from_bytes::<u16>(&bytes).map_err(|_| nonsense())?;
+        if format != FORMAT {
+            return Err(IndexError("written by another version".to_owned()));
+        }
+        parse(rest).map(Some)
     }
 
     /// Asks sled to write to disk. What it keeps is rebuilt if it does not.
     pub(super) fn flush(&self) {
-        if let Ok(Err(error)) = quietly(|| self.db.flush()) {
+        let Some(db) = &self.db else { return };
+        if let Ok(Err(error)) = quietly(|| db.flush()) {
             tracing::warn!(%error, "the index was not flushed");
         }
     }
 
-    fn seal_value(&self, key: &[u8], plaintext: &[u8]) -> Vec<u8> {
-        let nonce = entropy::bytes::<NONCE_LEN>();
-        let mut value = nonce.to_vec();
-        value.extend(aead::seal(&self.key, &nonce, key, plaintext));
-        value
-    }
-
-    fn open_value(&self, key: &[u8], value: &[u8]) -> Result<Vec<u8>, IndexError> {
-        let (nonce, sealed) = value.split_first_chunk::<NONCE_LEN>().ok_or_else(nonsense)?;
-        aead::open(&self.key, nonce, key, sealed).map_err(|_| nonsense())
+    fn table(&mut self) -> Result<Table<'_>, IndexError> {
+        let db = match self.db.take() {
+            Some(db) => db,
+            None => open_db(&self.dir)?,
+        };
+        Ok(Table { db: self.db.insert(db), key: &self.key })
     }
 }
 
-/// Runs sled where a torn file may make it panic, and makes that an error. Its message goes nowhere:
-/// the index is rebuilt, and a backtrace would frighten for nothing.
-fn quietly<T>(work: impl FnOnce() -> T) -> Result<T, IndexError> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|_| IndexError("sled panicked".to_owned()))
+/// Adds what changed to a log, and gives the log with it.
+fn append(
+    table: &Table<'_>,
+    from: Log,
+    position: Position,
+    changed: &Changed<'_>,
+) -> Result<Log, IndexError> {
+    let mut packer = Packer::default();
+    changed.counted.iter().for_each(|commit| packer.push(&Row::Counted(commit.into())));
+    changed.views.iter().for_each(|(document, view)| packer.push(&Row::View(*document, view)));
+    let blocks = packer.take_all();
+    table.write_blocks(from.blocks, &blocks)?;
+    let log =
+        Log { blocks: from.blocks + blocks.len() as u64, views: from.views + changed.views.len() as u64 };
+    // Last, and at once: until then the index reflects what it did before.
+    let mut batch = sled::Batch::default();
+    table.put(&mut batch, b"u", &bytes_of(&changed.uncounted))?;
+    table.put(&mut batch, b"p", changed.peers)?;
+    table.put(&mut batch, b"m", &bytes_of(&(FORMAT, position, log)))?;
+    table.db.apply_batch(batch)?;
+    Ok(log)
+}
+
+/// Copies a log without the rows that were written again later, and without commits if they all
+/// come anew.
+fn copy_current(
+    key: &Secret32,
+    sealed: &[(sled::IVec, sled::IVec)],
+    with_counted: bool,
+    table: &Table<'_>,
+) -> Result<Log, IndexError> {
+    let (mut last, mut number) = (HashMap::new(), 0_u64);
+    join(key, sealed.iter().cloned(), &mut |block| {
+        each(&block, &mut |row, _| {
+            number += 1;
+            last.insert(row.name(), number);
+            Ok(())
+        })
+    })?;
+    let (mut packer, mut log) = (Packer::default(), Log::default());
+    number = 0;
+    join(key, sealed.iter().cloned(), &mut |block| {
+        each(&block, &mut |row, bytes| {
+            number += 1;
+            let is_view = matches!(row, Row::View(..));
+            if last.get(&row.name()) == Some(&number) && (with_counted || is_view) {
+                packer.push_bytes(bytes);
+                log.views += u64::from(is_view);
+            }
+            Ok(())
+        })?;
+        if packer.waiting() >= WAITING_BLOCKS {
+            log.blocks += table.write_blocks(log.blocks, &packer.take_full())?;
+        }
+        Ok(())
+    })?;
+    log.blocks += table.write_blocks(log.blocks, &packer.take_all())?;
+    Ok(log)
+}
+
+/// Puts a log that was written anew in its place. Without a log in place, the new one was complete.
+fn finish_swap(dir: &Path) -> io::Result<()> {
+    let (old, new) = (dir.with_extension("old"), dir.with_extension("new"));
+    if !dir.exists() && new.exists() {
+        fs::rename(&new, dir)?;
+    }
+    remove(&new)?;
+    remove(&old)
+}
+
+fn remove(dir: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn nonsense() -> IndexError {
@@ -258,111 +331,5 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, IndexError> {
     postcard::from_bytes(bytes).map_err(|_| nonsense())
 }
 
-fn row_of(counted: &Counted) -> CountedRow {
-    let subject = |subject| match subject {
-        Subject::Document(id) => SubjectRow::Document(id),
-        Subject::Blob(id, index) => SubjectRow::Blob(id, index),
-    };
-    CountedRow {
-        commit: counted.commit,
-        record: counted.record,
-        location: counted.location,
-        seen: counted.seen.clone(),
-        items: counted.items.iter().map(|item| (item.record, item.location, subject(item.subject))).collect(),
-    }
-}
-
-fn counted_of(key: &[u8], row: CountedRow) -> Result<Counted, IndexError> {
-    let (device, number) = key.split_last_chunk::<8>().ok_or_else(nonsense)?;
-    let subject = |row| match row {
-        SubjectRow::Document(id) => Subject::Document(id),
-        SubjectRow::Blob(id, index) => Subject::Blob(id, index),
-    };
-    let item = |(record, location, row)| Item { record, location, subject: subject(row) };
-    Ok(Counted {
-        device: DeviceId::try_from(device).map_err(|_| nonsense())?,
-        number: u64::from_be_bytes(*number),
-        commit: row.commit,
-        record: row.record,
-        location: row.location,
-        seen: row.seen,
-        items: row.items.into_iter().map(item).collect(),
-    })
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn open(dir: &Path) -> Index {
-        Index::open(dir, &Secret32::from_bytes([1; 32])).unwrap()
-    }
-
-    fn position() -> Position {
-        position_of(1, 77)
-    }
-
-    fn position_of(segment: u32, offset: u64) -> Position {
-        parse(&bytes_of(&(segment, offset))).unwrap()
-    }
-
-    fn location(offset: u64) -> Location {
-        parse(&bytes_of(&(1_u32, offset, 9_u32))).unwrap()
-    }
-
-    fn counted(items: u8) -> Counted {
-        let item = |n| Item {
-            record: RecordId::from_bytes([n; 32]),
-            location: location(u64::from(n)),
-            subject: Subject::Document(DocumentId::from_bytes([n; 16])),
-        };
-        Counted {
-            device: DeviceId::from_bytes([7; 32]),
-            number: 1,
-            commit: CommitId::from_bytes([8; 32]),
-            record: RecordId::from_bytes([9; 32]),
-            location: location(5),
-            seen: vec![],
-            items: (0..items).map(item).collect(),
-        }
-    }
-
-    fn changed<'a>(counted: &'a [Counted], view: (DocumentId, &'a [u8])) -> Changed<'a> {
-        Changed { counted, uncounted: &[], views: vec![view], peers: b"peers" }
-    }
-
-    #[test]
-    fn everything_comes_back_after_reopening_long_values_too() {
-        let dir = tempfile::tempdir().unwrap();
-        let long = vec![3; 3 * PART_LEN + 1];
-        let view = DocumentId::from_bytes([4; 16]);
-        {
-            let index = open(dir.path());
-            assert!(index.load().unwrap().is_none());
-            index.save(position(), &changed(&[counted(255)], (view, &long))).unwrap();
-            index.save(position(), &changed(&[], (view, b"short"))).unwrap();
-            index.flush();
-        }
-        let loaded = open(dir.path()).load().unwrap().unwrap();
-        assert_eq!(loaded.position, position());
-        assert_eq!(loaded.counted, [counted(255)]);
-        assert_eq!(loaded.views, [(view, b"short".to_vec())]);
-        assert_eq!(loaded.peers, b"peers");
-    }
-
-    #[test]
-    fn another_key_reads_nothing_and_no_value_is_long_or_readable() {
-        let dir = tempfile::tempdir().unwrap();
-        let index = open(dir.path());
-        let long = b"canary".repeat(5000);
-        index.save(position(), &changed(&[], (DocumentId::from_bytes([4; 16]), &long))).unwrap();
-        for entry in index.db.iter() {
-            let (_, value) = entry.unwrap();
-            assert!(value.len() <= 4096);
-            assert!(!value.windows(6).any(|window| window == b"canary"));
-        }
-        index.flush();
-        drop(index);
-        assert!(Index::open(dir.path(), &Secret32::from_bytes([2; 32])).unwrap().load().is_err());
-    }
-}
+mod tests;

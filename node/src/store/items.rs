@@ -8,7 +8,7 @@ use musette_crdt::{
     schema::{self, FieldError},
     timeline::{TimeRange, timeline},
     value::Value,
-    view::ItemView,
+    view::{ItemJson, ItemView},
 };
 use musette_protocol::{
     id::{DocumentId, MIN_PREFIX_CHARS},
@@ -24,6 +24,9 @@ use crate::{
     error::{Error, Result},
 };
 
+/// Items looked at in one go while a list is written: other requests need not wait longer.
+const PAGE_ITEMS: usize = 512;
+
 /// Values by field, as they come from an interface.
 pub(crate) type RawFields = BTreeMap<String, Json>;
 
@@ -34,6 +37,44 @@ pub(crate) struct RawEdit {
     pub(crate) set: RawFields,
     pub(crate) add: BTreeMap<String, Vec<String>>,
     pub(crate) remove: BTreeMap<String, Vec<String>>,
+}
+
+/// A list of items, by id.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct List {
+    /// Of this kind only.
+    pub(crate) kind: Option<String>,
+    /// Archived and sealed ones too.
+    pub(crate) all: bool,
+    /// Only what a line of it shows.
+    pub(crate) brief: bool,
+    /// From behind this id on.
+    pub(crate) after: Option<DocumentId>,
+}
+
+/// Some of a list: whole, a list of all items is larger than all the rest of a node.
+#[derive(Debug, Default)]
+pub(crate) struct Page {
+    /// JSON objects, with commas between them.
+    pub(crate) json: Vec<u8>,
+    /// What follows.
+    pub(crate) rest: Option<List>,
+}
+
+impl List {
+    fn has(&self, view: &ItemView) -> bool {
+        self.kind.as_ref().is_none_or(|kind| view.kind == *kind)
+            && (self.all || !(view.archived || view.sensitivity == schema::Sensitivity::Sealed))
+    }
+}
+
+impl Page {
+    fn push(&mut self, item: &ItemJson<'_>) {
+        if !self.json.is_empty() {
+            self.json.push(b',');
+        }
+        serde_json::to_writer(&mut self.json, item).expect("views are written as JSON objects");
+    }
 }
 
 impl Store {
@@ -94,19 +135,25 @@ impl Store {
         view.to_json(self.batches.provenance(view.id).as_ref())
     }
 
-    /// All items by id; without `all`, neither archived nor sealed ones.
+    /// The next items of a list, and where its rest begins.
     ///
     /// # Errors
     /// When there is no such kind.
-    pub(crate) fn list(&self, kind: Option<&str>, all: bool) -> Result<Vec<Json>> {
-        if let Some(name) = kind {
+    pub(crate) fn list(&self, list: &List) -> Result<Page> {
+        if let Some(name) = &list.kind {
             schema::kind(name).filter(|kind| !kind.internal).ok_or_else(|| unknown_kind(name))?;
         }
-        let is_listed = |view: &ItemView| {
-            kind.is_none_or(|kind| view.kind == kind)
-                && (all || !(view.archived || view.sensitivity == schema::Sensitivity::Sealed))
-        };
-        Ok(self.items().filter(is_listed).map(|view| self.json_of(&view)).collect())
+        let mut page = Page::default();
+        let mut views = self.items_after(list.after);
+        let last = views.by_ref().take(PAGE_ITEMS).inspect(|view| {
+            if list.has(view) {
+                let provenance = if list.brief { None } else { self.batches.provenance(view.id) };
+                page.push(&ItemJson { view, provenance: provenance.as_ref(), brief: list.brief });
+            }
+        });
+        let last = last.last().map(|view| view.id);
+        page.rest = views.next().map(|_| List { after: last, ..list.clone() });
+        Ok(page)
     }
 
     /// Changes an item.

@@ -1,35 +1,57 @@
 //! Where things stand, in words that a person can act on, and never from hope: only what another
 //! device acknowledged counts as being there.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use musette_crdt::date::rfc3339;
 use musette_protocol::{
     id::{DeviceId, DocumentId},
     limits::BLOB_CHUNK_LEN,
+    schedule::StopReason,
     session::Frontier,
     time::Timestamp,
 };
 use serde_json::{Value as Json, json};
 
-use super::{Notice, Store};
-use crate::{clock, error::Result, net::limits::MAX_ADDRESSES};
+use super::{Notice, Store, StoreEvent};
+use crate::{
+    clock,
+    error::Result,
+    net::limits::MAX_ADDRESSES,
+    standing::{Goal, Standing, Waiting},
+};
 
 /// What is known of another device.
 #[derive(Debug, Default)]
 pub(crate) struct Peer {
     frontier: Option<Frontier>,
     sessions: usize,
+    /// Since when it is connected, or no longer is, as far as this start knows.
+    since: Option<Timestamp>,
     last_seen: Option<Timestamp>,
     reason: Option<String>,
+}
+
+impl Peer {
+    const fn is_connected(&self) -> bool {
+        self.sessions > 0
+    }
+
+    /// Whether one of the two refused for a reason that stays.
+    fn refuses(&self) -> bool {
+        let stays = |reason: &str| reason.starts_with("session-") || reason.starts_with("protocol-");
+        !self.is_connected() && self.reason.as_deref().is_some_and(stays)
+    }
 }
 
 /// The other devices, as this one knows them since it started.
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
     by_device: BTreeMap<DeviceId, Peer>,
-    /// The commits that an item needs, by device.
-    commits_of: HashMap<DocumentId, Vec<(DeviceId, u64)>>,
+    /// The last commit of each device that an item needs; the device by its place in `writers`.
+    /// There is one for each item or more: kept as small as can be.
+    last_commits: BTreeMap<(DocumentId, u16), u64>,
+    writers: Vec<DeviceId>,
 }
 
 /// What of a [`Peer`] outlives a restart.
@@ -49,12 +71,32 @@ impl Peers {
         }
     }
 
+    fn refuses(&self, device: DeviceId) -> bool {
+        self.by_device.get(&device).is_some_and(Peer::refuses)
+    }
+
+    /// The devices that are connected.
+    pub(super) fn connected(&self) -> Vec<DeviceId> {
+        let connected = self.by_device.iter().filter(|(_, peer)| peer.is_connected());
+        connected.map(|(device, _)| *device).collect()
+    }
+
     pub(super) fn note_commit(&mut self, item: DocumentId, device: DeviceId, number: u64) {
-        let commits = self.commits_of.entry(item).or_default();
-        match commits.iter_mut().find(|(known, _)| *known == device) {
-            Some((_, newest)) => *newest = (*newest).max(number),
-            None => commits.push((device, number)),
-        }
+        let known = self.writers.iter().position(|writer| *writer == device);
+        let place = known.unwrap_or_else(|| {
+            self.writers.push(device);
+            self.writers.len() - 1
+        });
+        // A log has far fewer devices; one more would only lose its say about items.
+        let Ok(place) = u16::try_from(place) else { return };
+        let newest = self.last_commits.entry((item, place)).or_default();
+        *newest = number.max(*newest);
+    }
+
+    /// The last commits that an item needs, by device; none for what is no item.
+    fn commits_of(&self, item: DocumentId) -> impl Iterator<Item = (&DeviceId, u64)> {
+        let own = self.last_commits.range((item, 0)..=(item, u16::MAX));
+        own.filter_map(|((_, place), number)| Some((self.writers.get(usize::from(*place))?, *number)))
     }
 }
 
@@ -62,9 +104,14 @@ impl Store {
     /// A session with this device began.
     pub(crate) fn note_connected(&mut self, device: DeviceId) {
         let peer = self.peers.by_device.entry(device).or_default();
+        let now = Some(clock::now());
+        if peer.sessions == 0 {
+            peer.since = now;
+        }
         peer.sessions += 1;
-        peer.last_seen = Some(clock::now());
+        peer.last_seen = now;
         peer.reason = None;
+        self.events.push(StoreEvent::Devices);
     }
 
     /// Remembers where a device was reached, the newest first, so that it is found again.
@@ -87,13 +134,30 @@ impl Store {
     /// A session with this device ended.
     pub(crate) fn note_disconnected(&mut self, device: DeviceId) {
         let peer = self.peers.by_device.entry(device).or_default();
+        let now = Some(clock::now());
         peer.sessions = peer.sessions.saturating_sub(1);
-        peer.last_seen = Some(clock::now());
+        if peer.sessions == 0 {
+            peer.since = now;
+        }
+        peer.last_seen = now;
+        self.fetching.forget(device);
+        self.events.push(StoreEvent::Devices);
     }
 
     /// Reaching this device failed, for a reason that has a code.
     pub(crate) fn note_unreachable(&mut self, device: DeviceId, reason: String) {
-        self.peers.by_device.entry(device).or_default().reason = Some(reason);
+        let peer = self.peers.by_device.entry(device).or_default();
+        if peer.reason.as_ref() != Some(&reason) {
+            peer.reason = Some(reason);
+            self.note_sync_changed();
+        }
+    }
+
+    /// Tells listeners that what they know of syncing is out of date; once for many changes.
+    pub(crate) fn note_sync_changed(&mut self) {
+        if self.events.last() != Some(&StoreEvent::Sync) {
+            self.events.push(StoreEvent::Sync);
+        }
     }
 
     pub(super) fn note_frontier(&mut self, device: DeviceId, frontier: Frontier) -> Result<()> {
@@ -111,8 +175,10 @@ impl Store {
         let peer = self.peers.by_device.entry(device).or_default();
         peer.last_seen = Some(clock::now());
         if peer.frontier.as_ref() != Some(&frontier) {
+            self.fetching.ask_again(device);
             peer.frontier = Some(frontier);
             self.dirty.any = true;
+            self.note_sync_changed();
         }
         if heals { self.finish_healing() } else { Ok(()) }
     }
@@ -128,6 +194,13 @@ impl Store {
         Some(frontier.missing_from(self.state()))
     }
 
+    /// How many commits this device said it has that do not count here.
+    fn to_arrive_from(&self, device: DeviceId) -> u64 {
+        let frontier = self.peers.by_device.get(&device).and_then(|peer| peer.frontier.as_ref());
+        let heads = frontier.into_iter().flat_map(|frontier| &frontier.chains);
+        heads.map(|chain| chain.head.number.saturating_sub(self.state().head(&chain.head.device).0)).sum()
+    }
+
     /// All devices of the person.
     pub(crate) fn devices_json(&self) -> Vec<Json> {
         let devices = self.state().log().devices();
@@ -136,14 +209,13 @@ impl Store {
             .map(|device| {
                 let id = device.certificate.device;
                 let peer = self.peers.by_device.get(&id);
-                let connected = peer.is_some_and(|peer| peer.sessions > 0);
+                let connected = peer.is_some_and(Peer::is_connected);
                 let missing = self.missing_on(id);
                 let reason = peer.and_then(|peer| peer.reason.as_deref());
-                let refused = reason.is_some_and(|reason| reason.starts_with("session-"));
                 let state = match (id == self.device(), missing) {
                     (true, _) => "this",
                     // What it once acknowledged says nothing while the two do not talk.
-                    _ if refused && !connected => "unreachable",
+                    _ if peer.is_some_and(Peer::refuses) => "unreachable",
                     (_, Some(0)) => "agrees",
                     (_, Some(_)) => "behind",
                     (_, None) if connected => "behind",
@@ -157,8 +229,10 @@ impl Store {
                     "admin": device.certificate.admin,
                     "verified": device.verified,
                     "connected": connected,
+                    "since": peer.and_then(|peer| peer.since).and_then(rfc3339),
                     "state": state,
                     "missing": missing,
+                    "to_arrive": self.to_arrive_from(id),
                     "last_seen": peer.and_then(|peer| peer.last_seen).and_then(rfc3339),
                     "reason": reason,
                 })
@@ -166,33 +240,101 @@ impl Store {
             .collect()
     }
 
-    /// On how many devices everything is, or one item.
-    pub(crate) fn sync_json(&self, item: Option<DocumentId>) -> Json {
+    /// Where everything is, or one item. `stop` is why nothing flows now.
+    pub(crate) fn sync_json(&self, item: Option<DocumentId>, stop: Option<StopReason>) -> Json {
         let devices = self.state().log().devices();
-        let has = |device: &DeviceId| {
-            if *device == self.device() {
-                return true;
-            }
-            match item.and_then(|item| self.peers.commits_of.get(&item)) {
-                Some(commits) => self.peers.by_device.get(device).is_some_and(|peer| {
-                    let frontier = peer.frontier.as_ref();
-                    frontier.is_some_and(|frontier| commits.iter().all(|(d, n)| frontier.has(d, *n)))
-                }),
-                None => self.missing_on(*device) == Some(0),
-            }
+        let (have, lacking): (Vec<DeviceId>, Vec<DeviceId>) =
+            devices.keys().copied().partition(|device| self.is_on(*device, item));
+        let refusing = lacking.iter().find(|device| self.peers.refuses(**device));
+        let sender = devices.keys().find(|device| self.to_arrive_from(**device) > 0);
+        let (standing, waiting, device) = match item {
+            _ if have.len() + lacking.len() < 2 => (Standing::OnlyHere, None, None),
+            Some(_) if self.awaits_attachment(item) => (Standing::Waiting, Some(Waiting::Attachment), None),
+            None if sender.is_some() => (Standing::Waiting, Some(Waiting::ToArrive), sender),
+            _ if lacking.is_empty() => (Standing::Everywhere, None, None),
+            _ => match (stop, refusing) {
+                (Some(stop), _) => (Standing::Waiting, Some(waiting_for(stop)), None),
+                (None, Some(device)) => (Standing::Refused, Some(Waiting::Refused), Some(device)),
+                (None, None) if have.len() < 2 => (Standing::OnlyHere, None, None),
+                (None, None) => (Standing::Partly, None, None),
+            },
         };
-        let have = devices.keys().filter(|device| has(device)).count();
-        let state = match (have, devices.len()) {
-            (_, 0 | 1) => "only-here",
-            (have, all) if have == all => "everywhere",
-            (0 | 1, _) => "only-here",
-            _ => "partly",
+        let reason = device.and_then(|device| self.peers.by_device.get(device)?.reason.as_deref());
+        json!({
+            "state": standing.code(),
+            "have": have.len(),
+            "of": have.len() + lacking.len(),
+            "why": waiting.map(Waiting::code),
+            "device": device.and_then(|device| devices.get(device)).map(|one| &one.certificate.name),
+            "reason": reason,
+        })
+    }
+
+    /// Whether a device acknowledged everything, or one item.
+    fn is_on(&self, device: DeviceId, item: Option<DocumentId>) -> bool {
+        if device == self.device() {
+            return true;
+        }
+        match item.filter(|item| self.peers.commits_of(*item).next().is_some()) {
+            Some(item) => self.peers.by_device.get(&device).is_some_and(|peer| {
+                let frontier = peer.frontier.as_ref();
+                frontier.is_some_and(|frontier| self.peers.commits_of(item).all(|(d, n)| frontier.has(d, n)))
+            }),
+            None => self.missing_on(device) == Some(0),
+        }
+    }
+
+    /// What a goal waits for, by device; nothing when it is reached.
+    pub(crate) fn waiting_json(&self, goal: Goal, stop: Option<StopReason>) -> Vec<Json> {
+        let mut waiting = Vec::new();
+        for (device, known) in self.state().log().devices() {
+            if device == self.device() {
+                continue;
+            }
+            let missing = self.missing_on(device);
+            let to_arrive = self.to_arrive_from(device);
+            let is_reached = to_arrive == 0 && (goal == Goal::Here || missing == Some(0));
+            if is_reached {
+                continue;
+            }
+            let peer = self.peers.by_device.get(&device);
+            waiting.push(json!({
+                "id": device.to_string(),
+                "device": known.certificate.name,
+                "why": self.why(device, stop).code(),
+                "missing": missing,
+                "to_arrive": to_arrive,
+                "connected": peer.is_some_and(Peer::is_connected),
+                "last_seen": peer.and_then(|peer| peer.last_seen).and_then(rfc3339),
+                "reason": peer.and_then(|peer| peer.reason.as_deref()),
+            }));
+        }
+        if waiting.is_empty() && self.awaits_attachment(None) {
+            waiting.push(json!({ "why": stop.map_or(Waiting::Attachment, waiting_for).code() }));
+        }
+        waiting
+    }
+
+    /// Why a device and this one do not hold the same yet.
+    fn why(&self, device: DeviceId, stop: Option<StopReason>) -> Waiting {
+        let Some(peer) = self.peers.by_device.get(&device) else {
+            return stop.map_or(Waiting::NeverMet, waiting_for);
         };
-        json!({ "state": state, "have": have, "of": devices.len() })
+        match (stop, peer.reason.as_deref()) {
+            (Some(stop), _) => waiting_for(stop),
+            _ if !self.keys().healing.is_empty() => Waiting::Healing,
+            _ if peer.is_connected() && self.to_arrive_from(device) > 0 => Waiting::ToArrive,
+            _ if peer.is_connected() => Waiting::UnderWay,
+            _ if peer.refuses() => Waiting::Refused,
+            (_, Some("peer-paused")) => Waiting::PeerPaused,
+            (_, Some("peer-budget-used")) => Waiting::PeerBudgetUsed,
+            _ if peer.last_seen.is_none() => Waiting::NeverMet,
+            _ => Waiting::OutOfReach,
+        }
     }
 
     /// The whole status. `running` and `listen` are the node's.
-    pub(crate) fn status_json(&self, running: bool, listen: &[String]) -> Json {
+    pub(crate) fn status_json(&self, running: bool, listen: &[String], stop: Option<StopReason>) -> Json {
         let devices = self.state().log().devices();
         let own = devices.get(&self.device());
         json!({
@@ -208,8 +350,10 @@ impl Store {
             "vault": if self.vault().has_passphrase() { "passphrase" } else { "key-file" },
             "recovery": { "held": self.keys().recovery.is_some(), "checked": self.keys().recovery_checked },
             "items": self.item_count(),
-            "sync": self.sync_json(None),
+            "sync": self.sync_json(None, stop),
+            "spaces": [self.space_json(stop)],
             "devices": self.devices_json(),
+            "attachments": self.attachments_json(),
             "listen": listen,
             "notices": self.notices_json(),
             "journal": {
@@ -217,6 +361,15 @@ impl Store {
                 "segments": self.replica.journal().segments(),
             },
         })
+    }
+
+    /// The self space: the only kind that there is so far.
+    fn space_json(&self, stop: Option<StopReason>) -> Json {
+        let mut space = self.sync_json(None, stop);
+        space["id"] = self.state().space().to_string().into();
+        space["kind"] = "self".into();
+        space["items"] = self.item_count().into();
+        space
     }
 
     fn notices_json(&self) -> Vec<Json> {
@@ -255,7 +408,8 @@ impl Store {
         let orphans = self.state().orphans().len();
         check("records-counted", orphans == 0, json!({ "orphans": orphans }));
         let mut unreadable = 0_u64;
-        let ids: Vec<DocumentId> = self.records.keys().copied().collect();
+        let ids: Vec<DocumentId> = self.state().documents().copied().collect();
+        let documents = ids.len();
         for id in ids {
             match self.take_document(id) {
                 Ok(document) => {
@@ -265,18 +419,21 @@ impl Store {
                 Err(_) => unreadable += 1,
             }
         }
-        check(
-            "views-current",
-            unreadable == 0,
-            json!({ "documents": self.records.len(), "bad": unreadable }),
-        );
+        check("views-current", unreadable == 0, json!({ "documents": documents, "bad": unreadable }));
         let wanted: Vec<_> = self.items().flat_map(|view| view.attachments).collect();
         let chunks = |size: u64| size.div_ceil(BLOB_CHUNK_LEN as u64);
-        let held = |id| self.blobs.get(id).map_or(0, |chunks| chunks.len() as u64);
+        let held = |id| self.state().chunks_held(id) as u64;
         let bad = wanted.iter().filter(|one| held(&one.id) < chunks(one.size)).count();
         check("attachments-whole", bad == 0, json!({ "attachments": wanted.len(), "bad": bad }));
         check("index-open", self.index.is_some(), json!({}));
         json!({ "checks": checks, "notices": self.notices_json() })
+    }
+}
+
+const fn waiting_for(stop: StopReason) -> Waiting {
+    match stop {
+        StopReason::Paused => Waiting::Paused,
+        StopReason::BudgetUsed => Waiting::BudgetUsed,
     }
 }
 

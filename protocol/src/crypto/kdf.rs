@@ -18,14 +18,22 @@ pub mod context {
     pub const EPOCH_ID: &str = "musette 2026-11 epoch id v1";
     /// Space, epoch id and epoch secret → key that seals records.
     pub const RECORD_KEY: &str = "musette 2026-11 record key v1";
+    /// Space, and ids and secrets of several epochs → key that seals records.
+    pub const RECORD_KEY_SEVERAL: &str = "musette 2026-11 record key of several epochs v1";
     /// Epoch secret → key that seals earlier epochs' secrets.
     pub const EARLIER_SECRETS: &str = "musette 2026-11 earlier epoch secrets v1";
     /// Epoch secret → signing key that a mirror asks of writers.
     pub const EPOCH_WRITE: &str = "musette 2026-11 epoch write key v1";
     /// Epoch secret → signing key that a mirror asks of readers.
     pub const EPOCH_READ: &str = "musette 2026-11 epoch read key v1";
+    /// Epoch secret of a person's own space → HPKE key that others seal to.
+    pub const PERSON_KEY: &str = "musette 2026-11 person key v1";
     /// Epoch secret → key by which members of a space recognise each other in a session.
     pub const SESSION_RECOGNITION: &str = "musette 2026-11 session recognition v1";
+    /// Session secret and space → the mark that names the space in that session.
+    pub const SESSION_SPACE: &str = "musette 2026-11 session space mark v1";
+    /// Session secret and space → key under which record ids are reconciled in that session.
+    pub const SESSION_RECONCILE: &str = "musette 2026-11 session reconciliation v1";
     /// Pairing secret → keys of a pairing session.
     pub const PAIRING: &str = "musette 2026-11 pairing v1";
     /// Pairing transcript → authentication words.

@@ -75,6 +75,12 @@ impl KemPublic {
     }
 }
 
+impl std::fmt::Debug for KemSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("KemSecret(…)")
+    }
+}
+
 impl KemSecret {
     /// The key pair that RFC 9180's `DeriveKeyPair` makes of these bytes.
     #[must_use]

@@ -3,8 +3,10 @@
 use serde_json::Value;
 
 use super::*;
-use crate::testkit::{
-    assert_mostly_refusals, decode_code, file, hex, hex_array, hex_list, secret, text, to_hex,
+use crate::{
+    crypto::kem::{KemSecret, SealedTo},
+    signed::Signed,
+    testkit::{assert_mostly_refusals, decode_code, file, hex, hex_array, hex_list, secret, text, to_hex},
 };
 
 const fn code(error: &EpochError) -> &'static str {
@@ -19,7 +21,9 @@ const fn code(error: &EpochError) -> &'static str {
 fn assert_holds(keyring: &Keyring, case: &Value) {
     let epochs: Vec<Vec<u8>> = keyring.iter().map(|(id, _)| id.as_bytes().to_vec()).collect();
     assert_eq!(epochs, hex_list(case, "epochs"), "{case}");
-    assert_eq!(to_hex(keyring.newest().unwrap().as_bytes()), text(case, "newest"), "{case}");
+    let written_under: Vec<Vec<u8>> =
+        keyring.written_under().iter().map(|id| id.as_bytes().to_vec()).collect();
+    assert_eq!(written_under, hex_list(case, "written_under"), "{case}");
 }
 
 fn open(given: &Value, case: &Value) -> Result<Keyring, &'static str> {

@@ -7,8 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::{certificate::Certificate, person::Inception};
 use crate::{
     codec::{Encoded, Tag},
-    crypto::sign::{Signature, SigningKey, VerifyingKey},
-    id::{DeviceId, OperationId, PersonId},
+    crypto::{
+        kem::KemPublic,
+        sign::{Signature, SigningKey, VerifyingKey},
+    },
+    id::{DeviceId, EpochId, OperationId, PersonId},
     limits::{MAX_LOG_HEADS, MAX_LOG_OPERATIONS},
     signed::Signed,
 };
@@ -39,6 +42,19 @@ pub enum Action {
         /// The device.
         device: DeviceId,
     },
+    /// Announces the person key.
+    PersonKey(PersonKey),
+}
+
+/// What others seal to a person goes to this key, which all of their devices hold: it follows from
+/// the secret of an epoch of their own space. A friend's new phone thus reads at once, and a revoked
+/// one nothing that is sealed to the key of a later epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonKey {
+    /// The epoch of the person's own space; to others a name and nothing more.
+    pub epoch: EpochId,
+    /// The key (`epoch::person_key` of that epoch's secret).
+    pub kem: KemPublic,
 }
 
 /// One entry of the log.
@@ -163,8 +179,8 @@ impl DeviceLog {
         match operation.author {
             Author::Root => Ok(self.root),
             Author::Device(device) => {
-                let enrolled = self.devices_at(&operation.previous);
-                let entitled = enrolled.get(&device).is_some_and(|device| device.certificate.admin);
+                let certificate = self.certificate_at(&operation.previous, &device);
+                let entitled = certificate.is_some_and(|certificate| certificate.admin);
                 entitled.then(|| VerifyingKey::from_bytes(*device.as_bytes())).ok_or(LogError::NotEntitled)
             }
         }
@@ -183,9 +199,11 @@ impl DeviceLog {
                 certificate.verify_countersignature(device_signature).map_err(|_| LogError::BadSignature)
             }
             Action::Vouch { device } => {
-                let known = self.devices_at(&operation.previous).contains_key(device);
+                let known = self.certificate_at(&operation.previous, device).is_some();
                 known.then_some(()).ok_or(LogError::NotEntitled)
             }
+            // Others seal epochs to it: one that nobody can seal to would stop them all.
+            Action::PersonKey(key) => (!key.kem.is_weak()).then_some(()).ok_or(LogError::Malformed),
         }
     }
 
@@ -227,6 +245,15 @@ impl DeviceLog {
     #[must_use]
     pub fn devices(&self) -> BTreeMap<DeviceId, Device> {
         self.devices_at(&self.heads())
+    }
+
+    /// Whether a device is enrolled, according to the whole log.
+    #[must_use]
+    pub fn enrols(&self, device: &DeviceId) -> bool {
+        self.operations.values().any(|signed| match &signed.body().action {
+            Action::Enrol { certificate, .. } => certificate.device == *device,
+            Action::Vouch { .. } | Action::PersonKey(_) => false,
+        })
     }
 
     /// The devices as the log described them to somebody who had seen just these heads.
@@ -274,7 +301,7 @@ impl DeviceLog {
         let operation = self.operations[id].body();
         match &operation.action {
             Action::Enrol { certificate, verified: true, .. } => Some((operation.author, certificate.device)),
-            Action::Enrol { .. } => None,
+            Action::Enrol { .. } | Action::PersonKey(_) => None,
             Action::Vouch { device } => Some((operation.author, *device)),
         }
     }
@@ -283,10 +310,36 @@ impl DeviceLog {
     /// some of them are not held yet.
     #[must_use]
     pub fn is_entitled_at(&self, heads: &[OperationId], device: &DeviceId) -> Option<bool> {
-        if heads.iter().any(|id| !self.contains(id)) {
-            return None;
+        let known = heads.iter().all(|id| self.contains(id));
+        known.then(|| self.certificate_at(heads, device).is_some())
+    }
+
+    /// Whether a device was an admin device, likewise.
+    #[must_use]
+    pub fn is_admin_at(&self, heads: &[OperationId], device: &DeviceId) -> Option<bool> {
+        let known = heads.iter().all(|id| self.contains(id));
+        known.then(|| self.certificate_at(heads, device).is_some_and(|certificate| certificate.admin))
+    }
+
+    /// If a device is enrolled twice, the operation with the smaller name counts.
+    fn certificate_at(&self, heads: &[OperationId], device: &DeviceId) -> Option<&Certificate> {
+        self.past_of(heads).iter().find_map(|id| match &self.operations[id].body().action {
+            Action::Enrol { certificate, .. } if certificate.device == *device => Some(certificate),
+            _ => None,
+        })
+    }
+
+    /// The key that others seal to: of the announcements that no other one had seen, the first by
+    /// name. `None` before the first.
+    #[must_use]
+    pub fn person_key(&self) -> Option<&PersonKey> {
+        let announcements: BTreeMap<&OperationId, &PersonKey> =
+            self.operations.iter().filter_map(|(id, signed)| Some((id, announced(signed)?))).collect();
+        let mut seen = BTreeSet::new();
+        for id in announcements.keys() {
+            seen.extend(self.past_of(&self.operations[*id].body().previous));
         }
-        Some(self.devices_at(heads).contains_key(device))
+        announcements.iter().find(|(id, _)| !seen.contains(**id)).map(|(_, key)| *key)
     }
 
     fn past_of(&self, heads: &[OperationId]) -> BTreeSet<OperationId> {
@@ -303,162 +356,12 @@ impl DeviceLog {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        crypto::{kem::KemSecret, secret::Secret32},
-        identity::person::Recovery,
-        testkit::{device, key},
-    };
-
-    struct Bag {
-        recovery: Recovery,
-        log: DeviceLog,
-    }
-
-    fn bag() -> Bag {
-        let recovery = Recovery::from_entropy(&Secret32::from_bytes([9; 32]));
-        let inception = recovery.incept();
-        let log = DeviceLog::new(inception.person().unwrap(), inception.body());
-        Bag { recovery, log }
-    }
-
-    fn enrol(log: &DeviceLog, byte: u8, admin: bool) -> Action {
-        let kem = KemSecret::from_secret(&Secret32::from_bytes([byte; 32])).public();
-        let certificate = Certificate {
-            person: log.person(),
-            device: device(byte),
-            kem,
-            name: format!("device {byte}"),
-            admin,
-        };
-        let device_signature = certificate.countersign(&key(byte));
-        Action::Enrol { certificate, device_signature, verified: true }
-    }
-
-    #[test]
-    fn root_enrols_the_first_and_an_admin_the_second() {
-        let Bag { recovery, mut log } = bag();
-        let first = log.sign(Author::Root, enrol(&log, 1, true), recovery.root());
-        log.apply(first).unwrap();
-        let second = log.sign(Author::Device(device(1)), enrol(&log, 2, false), &key(1));
-        log.apply(second).unwrap();
-        assert_eq!(log.devices().len(), 2);
-        assert_eq!(log.is_entitled_at(&log.heads(), &device(2)), Some(true));
-        assert_eq!(log.is_entitled_at(&[], &device(2)), Some(false));
-    }
-
-    #[test]
-    fn a_device_without_the_right_enrols_nobody() {
-        let Bag { recovery, mut log } = bag();
-        let first = log.sign(Author::Root, enrol(&log, 1, false), recovery.root());
-        log.apply(first).unwrap();
-        let by_plain = log.sign(Author::Device(device(1)), enrol(&log, 2, true), &key(1));
-        assert_eq!(log.apply(by_plain), Err(LogError::NotEntitled));
-        let by_stranger = log.sign(Author::Device(device(3)), enrol(&log, 3, true), &key(3));
-        assert_eq!(log.apply(by_stranger), Err(LogError::NotEntitled));
-        let by_false_root = log.sign(Author::Root, enrol(&log, 3, true), &key(3));
-        assert_eq!(log.apply(by_false_root), Err(LogError::BadSignature));
-        assert_eq!(log.devices().len(), 1);
-    }
-
-    #[test]
-    fn a_device_is_not_enrolled_without_its_consent() {
-        let Bag { recovery, mut log } = bag();
-        let Action::Enrol { certificate, .. } = enrol(&log, 1, true) else { unreachable!() };
-        let device_signature = certificate.countersign(&key(2));
-        let action = Action::Enrol { certificate, device_signature, verified: true };
-        let forged = log.sign(Author::Root, action, recovery.root());
-        assert_eq!(log.apply(forged), Err(LogError::BadSignature));
-    }
-
-    #[test]
-    fn a_device_that_nothing_can_be_sealed_to_is_refused() {
-        let Bag { recovery, mut log } = bag();
-        let Action::Enrol { mut certificate, .. } = enrol(&log, 1, true) else { unreachable!() };
-        certificate.kem = crate::crypto::kem::KemPublic::from_bytes([0; 32]);
-        let device_signature = certificate.countersign(&key(1));
-        let action = Action::Enrol { certificate, device_signature, verified: true };
-        let weak = log.sign(Author::Root, action, recovery.root());
-        assert_eq!(log.apply(weak), Err(LogError::Malformed));
-    }
-
-    #[test]
-    fn an_unverified_device_verifies_nobody() {
-        let Bag { recovery, mut log } = bag();
-        let mut apply = |author, action, key: &SigningKey| {
-            let operation = log.sign(author, action, key);
-            log.apply(operation).unwrap();
-            log.devices().values().map(|device| device.verified).filter(|verified| *verified).count()
-        };
-        let blank = bag().log;
-        assert_eq!(apply(Author::Root, enrol(&blank, 1, true), recovery.root()), 1);
-        let Action::Enrol { certificate, device_signature, .. } = enrol(&blank, 2, true) else {
-            unreachable!()
-        };
-        let unverified = Action::Enrol { certificate, device_signature, verified: false };
-        assert_eq!(apply(Author::Device(device(1)), unverified, &key(1)), 1);
-        let vouch = |byte| Action::Vouch { device: device(byte) };
-        assert_eq!(apply(Author::Device(device(2)), vouch(2), &key(2)), 1, "for itself");
-        assert_eq!(apply(Author::Device(device(2)), enrol(&blank, 3, true), &key(2)), 1, "its accomplice");
-        assert_eq!(apply(Author::Device(device(3)), vouch(2), &key(3)), 1, "by its accomplice");
-        assert_eq!(apply(Author::Device(device(1)), vouch(2), &key(1)), 3, "and whom it vouched for");
-    }
-
-    #[test]
-    fn an_admin_cannot_leave_more_heads_than_an_operation_may_name() {
-        let Bag { recovery, mut log } = bag();
-        let first = log.sign(Author::Root, enrol(&log, 1, true), recovery.root());
-        log.apply(first).unwrap();
-        // Side by side: each has seen the first alone.
-        let alone = log.clone();
-        for number in 0..MAX_LOG_OPERATIONS - 2 {
-            let Action::Enrol { mut certificate, .. } = enrol(&alone, 2, false) else { unreachable!() };
-            certificate.name = format!("device {number}");
-            let device_signature = certificate.countersign(&key(2));
-            let action = Action::Enrol { certificate, device_signature, verified: false };
-            log.apply(alone.sign(Author::Device(device(1)), action, &key(1))).unwrap();
-        }
-        assert_eq!(log.heads().len(), MAX_LOG_OPERATIONS - 2);
-        let next = log.sign(Author::Device(device(1)), enrol(&log, 3, false), &key(1));
-        log.apply(next).unwrap();
-        assert_eq!(log.heads().len(), 1);
-        let over = log.sign(Author::Device(device(1)), enrol(&log, 4, false), &key(1));
-        assert_eq!(log.apply(over), Err(LogError::Malformed));
-    }
-
-    #[test]
-    fn the_order_of_arrival_does_not_matter() {
-        let Bag { recovery, mut log } = bag();
-        let first = log.sign(Author::Root, enrol(&log, 1, true), recovery.root());
-        log.apply(first.clone()).unwrap();
-        // Two enrolments that do not know of each other.
-        let left = log.sign(Author::Device(device(1)), enrol(&log, 2, true), &key(1));
-        let right = log.sign(Author::Device(device(1)), enrol(&log, 3, true), &key(1));
-        let mut other = bag().log;
-        assert_eq!(other.apply(right.clone()), Err(LogError::MissingPrevious));
-        for operation in [first, right.clone(), left.clone(), left.clone()] {
-            other.apply(operation).unwrap();
-        }
-        log.apply(left).unwrap();
-        log.apply(right).unwrap();
-        assert_eq!(log.devices(), other.devices());
-        assert_eq!(log.heads(), other.heads());
-        assert_eq!(log.heads().len(), 2);
-        assert_eq!(log.in_order().len(), 3);
-    }
-
-    #[test]
-    fn an_operation_round_trips_and_another_persons_is_refused() {
-        let Bag { recovery, mut log } = bag();
-        let first = log.sign(Author::Root, enrol(&log, 1, true), recovery.root());
-        let again = Signed::<Operation>::from_bytes(&first.to_bytes()).unwrap();
-        assert_eq!(again, first);
-        let stranger = Recovery::from_entropy(&Secret32::from_bytes([8; 32]));
-        let inception = stranger.incept();
-        let mut foreign = DeviceLog::new(inception.person().unwrap(), inception.body());
-        assert_eq!(foreign.apply(first.clone()), Err(LogError::OtherPerson));
-        log.apply(first).unwrap();
+const fn announced(signed: &Signed<Operation>) -> Option<&PersonKey> {
+    match &signed.body().action {
+        Action::PersonKey(key) => Some(key),
+        Action::Enrol { .. } | Action::Vouch { .. } => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

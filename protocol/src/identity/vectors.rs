@@ -5,9 +5,10 @@ use super::{
     person::{Inception, Recovery},
 };
 use crate::{
+    epoch::{epoch_id, person_key},
     pairing::words::recovery_entropy,
     signed::Signed,
-    testkit::{assert_mostly_refusals, decode_code, file, hex, text, to_hex},
+    testkit::{assert_mostly_refusals, decode_code, file, hex, secret, text, to_hex},
 };
 
 #[test]
@@ -65,6 +66,10 @@ fn logs() {
         }
         let heads: Vec<String> = log.heads().iter().map(|head| to_hex(head.as_bytes())).collect();
         assert_eq!(serde_json::to_value(heads).unwrap(), case["heads"], "{}", case["comment"]);
+        let key = log.person_key();
+        let announced = |field: &str| case["person_key"][field].as_str();
+        assert_eq!(key.map(|key| to_hex(key.epoch.as_bytes())).as_deref(), announced("epoch"), "{case}");
+        assert_eq!(key.map(|key| to_hex(key.kem.as_bytes())).as_deref(), announced("kem"), "{case}");
         let devices = log.devices();
         let expected = case["devices"].as_array().unwrap();
         assert_eq!(devices.len(), expected.len(), "{}", case["comment"]);
@@ -75,5 +80,15 @@ fn logs() {
             assert_eq!(device.certificate.admin, expected["admin"], "{}", case["comment"]);
             assert_eq!(device.verified, expected["verified"], "{}", case["comment"]);
         }
+    }
+}
+
+#[test]
+fn person_keys() {
+    let (_, cases) = file(include_str!("../../vectors/identity/person_keys.json"));
+    for case in cases {
+        let secret = secret(&case, "secret");
+        assert_eq!(to_hex(epoch_id(&secret).as_bytes()), text(&case, "epoch"));
+        assert_eq!(to_hex(person_key(&secret).public().as_bytes()), text(&case, "kem"));
     }
 }

@@ -17,6 +17,7 @@ pub fn check<D: Disk>(disk: &mut D) {
     assert!(disk.create(ONE).is_err(), "a segment is created once");
     appends_at_the_end(disk);
     cuts_and_goes_on(disk);
+    replaces_whole(disk);
     refuses_what_is_not_there(disk);
     disk.remove(two).expect("removes");
     disk.remove(two).expect("removing again changes nothing");
@@ -51,6 +52,19 @@ fn cuts_and_goes_on<D: Disk>(disk: &mut D) {
     assert_eq!(read(disk, 0, 4), b"abxy", "goes on where it was cut");
 }
 
+fn replaces_whole<D: Disk>(disk: &mut D) {
+    for (new, whole) in [(&b"longer than before"[..], &b"longer than before!"[..]), (b"abx", b"abx!")] {
+        disk.replace(ONE, new).expect("replaces");
+        assert_eq!(disk.len(ONE).expect("has a length"), new.len() as u64, "nothing of the old is left");
+        assert_eq!(read(disk, 0, new.len()), new);
+        disk.append(ONE, b"!").expect("appends to what is new");
+        disk.sync(ONE).expect("syncs");
+        assert_eq!(read(disk, 0, whole.len()), whole);
+    }
+    assert_eq!(segments(disk), [ONE, numbered(2)], "nothing is left beside it");
+    assert_eq!(disk.len(numbered(2)).expect("has a length"), 0, "segments are apart");
+}
+
 fn refuses_what_is_not_there<D: Disk>(disk: &mut D) {
     let three = numbered(3);
     assert!(disk.read(ONE, 3, &mut [0; 2]).is_err(), "a read past the end is refused");
@@ -61,6 +75,7 @@ fn refuses_what_is_not_there<D: Disk>(disk: &mut D) {
     assert!(disk.append(three, b"x").is_err());
     assert!(disk.sync(three).is_err());
     assert!(disk.truncate(three, 0).is_err());
+    assert!(disk.replace(three, b"x").is_err());
     assert_eq!(segments(disk), [ONE, numbered(2)], "no refusal makes a segment");
 }
 

@@ -10,10 +10,11 @@ pub trait Disk {
     /// Why the disk refused. The journal passes it on and never looks inside.
     type Error: std::error::Error + 'static;
 
-    /// The segments there are, in ascending order.
+    /// The segments there are, in ascending order. A [`Disk::replace`] that a killed process left
+    /// visible but not durable is durable on return: no power cut takes back what was seen.
     ///
     /// # Errors
-    /// When the directory cannot be read.
+    /// When the directory cannot be read, or what is in it cannot be made durable.
     fn segments(&mut self) -> Result<Vec<SegmentNumber>, Self::Error>;
 
     /// Makes an empty segment whose *existence* is durable on return (file and directory synced).
@@ -58,6 +59,15 @@ pub trait Disk {
     /// # Errors
     /// When it may still exist, or may come back.
     fn remove(&mut self, segment: SegmentNumber) -> Result<(), Self::Error>;
+
+    /// Puts `bytes` in the place of all that a synced segment holds, durably and at once: after a
+    /// power cut it is as it was or as it shall be, never between. The old bytes are then in no
+    /// file of the disk. Needs room for both.
+    ///
+    /// # Errors
+    /// When there is no such segment, or it could not be replaced: it is then as it was. Or when
+    /// it was, but a power cut may still take that back; its length tells which.
+    fn replace(&mut self, segment: SegmentNumber, bytes: &[u8]) -> Result<(), Self::Error>;
 }
 
 impl<D: Disk + ?Sized> Disk for &mut D {
@@ -93,5 +103,9 @@ impl<D: Disk + ?Sized> Disk for &mut D {
 
     fn remove(&mut self, segment: SegmentNumber) -> Result<(), Self::Error> {
         (**self).remove(segment)
+    }
+
+    fn replace(&mut self, segment: SegmentNumber, bytes: &[u8]) -> Result<(), Self::Error> {
+        (**self).replace(segment, bytes)
     }
 }

@@ -7,9 +7,14 @@ use crate::{id::RecordId, limits::MAX_RECORD_LEN};
 /// Length of a segment's header, the same in every version of the format.
 pub(super) const HEADER_LEN: usize = 46;
 /// Length of a frame without its record.
-pub(super) const FRAME_HEAD_LEN: usize = 16;
+pub(crate) const FRAME_HEAD_LEN: usize = 16;
 /// The newest version of the format that this program knows.
-pub(super) const VERSION: u16 = 1;
+pub(super) const VERSION: u16 = EMPTIED;
+
+/// The version of a segment that holds frames.
+const FRAMES: u16 = 1;
+/// The version of a segment that held frames: its header is all there is.
+const EMPTIED: u16 = 2;
 
 const MAGIC: &[u8; 8] = b"MUSETTEJ";
 const SEGMENT_KEY: &str = "musette 2026-11 journal segment v1";
@@ -23,6 +28,8 @@ pub(super) struct Header {
     /// The length at which the segment before was left for good; 0 in the first.
     pub(super) previous_end: u64,
     pub(super) id: JournalId,
+    /// Its records were copied further on or dropped.
+    pub(super) emptied: bool,
 }
 
 /// Why a header was refused.
@@ -40,7 +47,8 @@ impl Header {
     pub(super) fn encode(&self) -> [u8; HEADER_LEN] {
         let mut bytes = [0; HEADER_LEN];
         bytes[..8].copy_from_slice(MAGIC);
-        bytes[8..10].copy_from_slice(&VERSION.to_le_bytes());
+        let version = if self.emptied { EMPTIED } else { FRAMES };
+        bytes[8..10].copy_from_slice(&version.to_le_bytes());
         bytes[10..14].copy_from_slice(&self.segment.get().to_le_bytes());
         bytes[14..22].copy_from_slice(&self.previous_end.to_le_bytes());
         bytes[22..38].copy_from_slice(self.id.as_bytes());
@@ -64,13 +72,14 @@ impl Header {
         }
         let segment =
             SegmentNumber::new(u32::from_le_bytes(array(&bytes[10..14]))).ok_or(HeaderError::Damaged)?;
-        if version != VERSION {
+        if version < FRAMES {
             return Err(HeaderError::Damaged);
         }
         Ok(Self {
             segment,
             previous_end: u64::from_le_bytes(array(&bytes[14..22])),
             id: JournalId::from_bytes(array(&bytes[22..38])),
+            emptied: version == EMPTIED,
         })
     }
 }
@@ -151,6 +160,11 @@ pub(super) fn record_id(record: &[u8]) -> RecordId {
     RecordId::from_bytes(*blake3::hash(record).as_bytes())
 }
 
+/// Bytes of a record's frame.
+pub(super) const fn frame_len(record: &[u8]) -> u64 {
+    (FRAME_HEAD_LEN + record.len()) as u64
+}
+
 fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
     bytes.try_into().expect("callers slice by constants")
 }
@@ -163,16 +177,18 @@ mod tests {
 
     #[test]
     fn every_flipped_bit_of_a_header_is_noticed() {
-        let header = Header { segment: SegmentNumber::FIRST, previous_end: 0, id: ID };
-        let bytes = header.encode();
-        assert_eq!(Header::decode(&bytes), Ok(header));
-        for bit in 0..HEADER_LEN * 8 {
-            let mut bad = bytes;
-            bad[bit / 8] ^= 1 << (bit % 8);
-            let expected = if bit < 64 { HeaderError::Foreign } else { HeaderError::Damaged };
-            assert_eq!(Header::decode(&bad), Err(expected), "bit {bit}");
+        for emptied in [false, true] {
+            let header = Header { segment: SegmentNumber::FIRST, previous_end: 0, id: ID, emptied };
+            let bytes = header.encode();
+            assert_eq!(Header::decode(&bytes), Ok(header));
+            for bit in 0..HEADER_LEN * 8 {
+                let mut bad = bytes;
+                bad[bit / 8] ^= 1 << (bit % 8);
+                let expected = if bit < 64 { HeaderError::Foreign } else { HeaderError::Damaged };
+                assert_eq!(Header::decode(&bad), Err(expected), "bit {bit}");
+            }
+            assert_eq!(Header::decode(&bytes[..45]), Err(HeaderError::Damaged));
         }
-        assert_eq!(Header::decode(&bytes[..45]), Err(HeaderError::Damaged));
     }
 
     #[test]

@@ -48,6 +48,8 @@ struct File {
     cut_off: Vec<u8>,
     /// Whether the directory knows the file durably.
     listed: bool,
+    /// What this file took the place of, as long as the directory does not know so durably.
+    replaced: Option<Box<Self>>,
 }
 
 impl MemoryDisk {
@@ -88,7 +90,7 @@ impl MemoryDisk {
     /// Puts a segment with these bytes on the disk, durably.
     pub fn put(&mut self, segment: SegmentNumber, bytes: Vec<u8>) {
         let synced = bytes.len();
-        self.files.insert(segment, File { bytes, synced, cut_off: Vec::new(), listed: true });
+        self.files.insert(segment, File { bytes, synced, listed: true, ..File::default() });
     }
 
     /// Damages one byte; nothing happens outside the segment.
@@ -99,8 +101,8 @@ impl MemoryDisk {
     }
 
     /// Cuts the power. Of each file some prefix of what was not synced survives, perhaps with
-    /// flipped bits; a cut that was not synced may come undone; files that the directory does not
-    /// know are gone. `choose` is given a bound and answers with a number below it.
+    /// flipped bits; a cut or a replacement that was not synced may come undone; files that the
+    /// directory does not know are gone. `choose` is given a bound and answers with a number below it.
     pub fn power_cut(&mut self, choose: &mut dyn FnMut(u64) -> u64) {
         self.files.retain(|_, file| file.listed);
         for file in self.files.values_mut() {
@@ -133,6 +135,9 @@ impl MemoryDisk {
 
 impl File {
     fn power_cut(&mut self, choose: &mut dyn FnMut(usize) -> usize) {
+        if let Some(old) = self.replaced.take().filter(|_| choose(2) == 0) {
+            *self = *old;
+        }
         if !self.cut_off.is_empty() && choose(2) == 0 {
             self.bytes.truncate(self.synced);
             self.bytes.append(&mut self.cut_off);
@@ -167,6 +172,7 @@ impl Disk for MemoryDisk {
     type Error = MemoryDiskError;
 
     fn segments(&mut self) -> Result<Vec<SegmentNumber>, MemoryDiskError> {
+        self.files.values_mut().for_each(|file| file.replaced = None);
         Ok(self.files.keys().copied().collect())
     }
 
@@ -228,6 +234,21 @@ impl Disk for MemoryDisk {
         }
         Ok(())
     }
+
+    fn replace(&mut self, segment: SegmentNumber, bytes: &[u8]) -> Result<(), MemoryDiskError> {
+        self.file(segment)?;
+        if self.free_bytes() < bytes.len() {
+            return Err(MemoryDiskError::Full);
+        }
+        self.spend_sync()?;
+        let new = File { bytes: bytes.to_vec(), synced: bytes.len(), listed: true, ..File::default() };
+        let file = self.file(segment)?;
+        let old = std::mem::replace(file, new);
+        file.replaced = Some(Box::new(old));
+        self.spend_sync()?;
+        self.file(segment)?.replaced = None;
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -269,6 +290,34 @@ mod tests {
         disk.power_cut(&mut |_| 0);
         assert_eq!(disk.bytes(ONE), Some(&b"abcdef"[..]));
         assert_eq!(disk.bytes(ONE.next().unwrap()), None);
+    }
+
+    #[test]
+    fn a_power_cut_leaves_the_old_or_the_new_of_a_replacement() {
+        let mut before = MemoryDisk::new();
+        before.create(ONE).unwrap();
+        before.append(ONE, b"old").unwrap();
+        before.sync(ONE).unwrap();
+        for (syncs, choice, after) in [(0, 0, "old"), (0, 1, "old"), (1, 0, "old"), (1, 1, "newer")] {
+            let mut disk = before.clone();
+            disk.fail_syncs_after(Some(syncs));
+            assert_eq!(disk.replace(ONE, b"newer"), Err(MemoryDiskError::SyncFailed));
+            let mut seen = disk.clone();
+            disk.power_cut(&mut |bound| choice % bound);
+            assert_eq!(disk.bytes(ONE), Some(after.as_bytes()));
+
+            seen.segments().unwrap();
+            let visible = seen.bytes(ONE).unwrap().to_vec();
+            seen.power_cut(&mut |_| 0);
+            assert_eq!(seen.bytes(ONE), Some(&visible[..]), "what was seen stays");
+        }
+        before.set_byte_budget(Some(7));
+        assert_eq!(before.replace(ONE, b"newer"), Err(MemoryDiskError::Full), "room for both is needed");
+        assert_eq!(before.bytes(ONE), Some(&b"old"[..]));
+        before.set_byte_budget(Some(8));
+        before.replace(ONE, b"newer").unwrap();
+        before.power_cut(&mut |_| 0);
+        assert_eq!(before.bytes(ONE), Some(&b"newer"[..]));
     }
 
     #[test]

@@ -3,20 +3,22 @@
 //! 1. Every segment's header is read. The last one may be unfinished: its header was being written
 //!    when the power went, so nothing follows it.
 //! 2. Segments before the last must hold to exactly the length that the next one's header tells.
+//!    One that was emptied is a header and nothing else.
 //! 3. In the last, the first frame that does not hold ends the journal, unless something proves
 //!    that it once was durable: a mark behind it, or a position that the caller knows. Then it is
 //!    damage.
 //! 4. Nothing on the disk is touched here: a journal that is refused stays as it is, and a second
 //!    look sees the same.
 
+use std::collections::BTreeMap;
+
 use super::{
     Disk, JournalError, Location, Opening, Position, SegmentNumber,
-    frame::{FRAME_HEAD_LEN, HEADER_LEN, Header, HeaderError, SegmentKey, VERSION},
+    frame::{FRAME_HEAD_LEN, HEADER_LEN, Header, HeaderError, SegmentKey, VERSION, frame_len},
+    rewriting::Closed,
+    window::{Frame, Window},
 };
-use crate::{
-    id::RecordId,
-    limits::{JOURNAL_CHUNK_LEN, MAX_LISTED_DAMAGE},
-};
+use crate::{id::RecordId, limits::MAX_LISTED_DAMAGE};
 
 /// What opening a journal found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -58,7 +60,9 @@ pub(super) struct Tail {
     /// Bytes that hold.
     pub(super) end: u64,
     pub(super) ends_with_mark: bool,
-    pub(super) earlier_bytes: u64,
+    /// Nothing more may be written to it.
+    pub(super) emptied: bool,
+    pub(super) closed: BTreeMap<SegmentNumber, Closed>,
 }
 
 /// Reads the whole journal from [`Opening::from`] on.
@@ -70,6 +74,7 @@ pub(super) fn scan<D: Disk>(
     let floor = opening.known_durable.max(opening.from);
     let mut scan = Scan { disk, opening, floor, report: Recovery::default(), on_record };
     let survey = scan.survey()?;
+    scan.check_emptied(&survey.segments)?;
     let tail = scan.read_segments(&survey.segments)?;
     Ok((Found { unfinished: survey.unfinished, tail }, scan.report))
 }
@@ -93,30 +98,20 @@ struct Survey {
 struct Segment {
     number: SegmentNumber,
     len: u64,
-    /// From its header, if that holds: how long the segment before is.
-    previous_end: Option<u64>,
+    /// If it holds.
+    header: Option<Header>,
+}
+
+impl Segment {
+    fn is_emptied(&self) -> bool {
+        self.header.is_some_and(|header| header.emptied)
+    }
 }
 
 /// How far a segment must hold.
 struct Bounds {
     is_last: bool,
     must_reach: u64,
-}
-
-/// What is at an offset.
-enum Frame {
-    End,
-    Mark,
-    Record { len: usize },
-    Bad,
-}
-
-/// What is behind a frame that does not hold.
-#[derive(Default)]
-struct Rest {
-    next: Option<u64>,
-    has_mark: bool,
-    records: u64,
 }
 
 impl<D: Disk> Scan<'_, D> {
@@ -133,14 +128,14 @@ impl<D: Disk> Scan<'_, D> {
             expected = number.next();
             let len = self.disk.len(number)?;
             match self.header(number, len)? {
-                Some(end) => segments.push(Segment { number, len, previous_end: Some(end) }),
+                Some(header) => segments.push(Segment { number, len, header: Some(header) }),
                 None if Some(number) == last && len <= HEADER_LEN as u64 => {
                     self.raise_floor(number, segments.last())?;
                     return Ok(Survey { segments, unfinished: Some(number) });
                 }
                 None => {
                     self.damage(number, 0, len.min(HEADER_LEN as u64))?;
-                    segments.push(Segment { number, len, previous_end: None });
+                    segments.push(Segment { number, len, header: None });
                 }
             }
         }
@@ -161,14 +156,31 @@ impl<D: Disk> Scan<'_, D> {
         Ok(())
     }
 
-    /// Reads one header; gives the length of the segment before, or nothing if it does not hold.
-    fn header(&mut self, number: SegmentNumber, len: u64) -> Result<Option<u64>, JournalError<D::Error>> {
+    /// A segment is emptied only while a durable one follows it, so the last one is none. And what
+    /// the caller remembers of the journal must not be of a time before one was.
+    fn check_emptied(&mut self, segments: &[Segment]) -> Result<(), JournalError<D::Error>> {
+        if let Some(last) = segments.last().filter(|segment| segment.is_emptied()) {
+            self.damage(last.number.next().unwrap_or(last.number), 0, 0)?;
+        }
+        let numbers = segments.iter().filter(|segment| segment.is_emptied()).map(|segment| segment.number);
+        let numbers: Vec<_> = numbers.collect();
+        let emptied = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
+        match self.opening.from {
+            Some(from) if emptied != self.opening.emptied || numbers.contains(&from.segment) => {
+                Err(JournalError::Moved { emptied })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads one header; gives nothing if it does not hold.
+    fn header(&mut self, number: SegmentNumber, len: u64) -> Result<Option<Header>, JournalError<D::Error>> {
         let mut bytes = [0; HEADER_LEN];
         let there = usize::try_from(len).unwrap_or(HEADER_LEN).min(HEADER_LEN);
         self.disk.read(number, 0, &mut bytes[..there])?;
         match Header::decode(&bytes[..there]) {
             Ok(header) if header.id != self.opening.id => Err(JournalError::Foreign { segment: number }),
-            Ok(header) if header.segment == number => Ok(Some(header.previous_end)),
+            Ok(header) if header.segment == number => Ok(Some(header)),
             Err(HeaderError::Newer(found)) => {
                 Err(JournalError::Newer { segment: number, found, known: VERSION })
             }
@@ -183,17 +195,24 @@ impl<D: Disk> Scan<'_, D> {
 
     fn read_segments(&mut self, segments: &[Segment]) -> Result<Option<Tail>, JournalError<D::Error>> {
         let mut tail = None;
-        let mut earlier_bytes = 0;
+        let mut closed = BTreeMap::new();
         for (index, segment) in segments.iter().enumerate() {
             let next = segments.get(index + 1);
             let floor =
                 self.floor.filter(|floor| floor.segment == segment.number).map_or(0, |floor| floor.offset);
-            let left_at = next.map_or(0, |next| next.previous_end.unwrap_or(segment.len));
+            let left_at =
+                next.map_or(0, |next| next.header.map_or(segment.len, |header| header.previous_end));
             let bounds = Bounds { is_last: next.is_none(), must_reach: left_at.max(floor) };
-            let (end, ends_with_mark) = self.read_segment(segment, &bounds)?;
-            tail =
-                Some(Tail { segment: segment.number, len: segment.len, end, ends_with_mark, earlier_bytes });
-            earlier_bytes += segment.len;
+            let emptied = segment.is_emptied();
+            let (end, ends_with_mark) = match emptied {
+                true => self.read_emptied(segment)?,
+                false => self.read_segment(segment, &bounds)?,
+            };
+            if next.is_some() {
+                closed.insert(segment.number, Closed { len: segment.len, emptied });
+            } else {
+                tail = Some((segment, end, ends_with_mark));
+            }
         }
         let last = segments.last().map(|segment| segment.number);
         match self.floor {
@@ -202,7 +221,20 @@ impl<D: Disk> Scan<'_, D> {
             }
             _ => {}
         }
-        Ok(tail)
+        Ok(tail.map(|(segment, end, ends_with_mark)| {
+            let (emptied, len) = (segment.is_emptied(), segment.len);
+            Tail { segment: segment.number, len, end, ends_with_mark, emptied, closed }
+        }))
+    }
+
+    /// An emptied segment holds nothing. How long it was, the next one may still tell, and what was
+    /// durable in it is further on, or was to go.
+    fn read_emptied(&mut self, segment: &Segment) -> Result<(u64, bool), JournalError<D::Error>> {
+        let end = HEADER_LEN as u64;
+        if segment.len > end {
+            self.damage(segment.number, end, segment.len - end)?;
+        }
+        Ok((end, false))
     }
 
     /// Reads one segment; gives where it ends and whether a mark is the last thing in it.
@@ -212,19 +244,21 @@ impl<D: Disk> Scan<'_, D> {
         bounds: &Bounds,
     ) -> Result<(u64, bool), JournalError<D::Error>> {
         let key = SegmentKey::new(&self.opening.id, segment.number);
-        let mut window = Window { segment: segment.number, len: segment.len, start: 0, buffer: Vec::new() };
+        let mut window = Window::new(segment.number, segment.len);
         let mut offset = self.first_offset(segment);
         let mut ends_with_mark = false;
         loop {
-            match self.frame(&mut window, &key, offset)? {
+            match window.frame(self.disk, &key, offset)? {
                 Frame::End => break,
                 Frame::Bad => match self.judge(&mut window, &key, offset, bounds)? {
                     Some(next) => (offset, ends_with_mark) = (next, false),
                     None => break,
                 },
                 Frame::Mark => (offset, ends_with_mark) = (offset + FRAME_HEAD_LEN as u64, true),
-                Frame::Record { len } => {
-                    (offset, ends_with_mark) = (offset + (FRAME_HEAD_LEN + len) as u64, false);
+                Frame::Record { id, location, record } => {
+                    (self.on_record)(id, location, record);
+                    self.report.records += 1;
+                    (offset, ends_with_mark) = (offset + frame_len(record), false);
                 }
             }
         }
@@ -245,30 +279,6 @@ impl<D: Disk> Scan<'_, D> {
         first.min(segment.len)
     }
 
-    /// Reads the frame at `offset`, and hands its record out.
-    fn frame(&mut self, window: &mut Window, key: &SegmentKey, offset: u64) -> Result<Frame, D::Error> {
-        let bytes = window.at(self.disk, offset, FRAME_HEAD_LEN)?;
-        if bytes.is_empty() {
-            return Ok(Frame::End);
-        }
-        let Some(head) = key.read_head(offset, bytes) else {
-            return Ok(Frame::Bad);
-        };
-        let segment = window.segment;
-        let bytes = window.at(self.disk, offset, FRAME_HEAD_LEN + head.len)?;
-        let record = &bytes[FRAME_HEAD_LEN..];
-        let Some(id) = key.check_body(offset, &head, record) else {
-            return Ok(Frame::Bad);
-        };
-        if head.len == 0 {
-            return Ok(Frame::Mark);
-        }
-        let len = u32::try_from(head.len).expect("a head's length came from 32 bits");
-        (self.on_record)(id, Location { segment, offset, len }, record);
-        self.report.records += 1;
-        Ok(Frame::Record { len: head.len })
-    }
-
     /// Torn or damaged? Gives where to read on, or nothing if the journal ends here.
     fn judge(
         &mut self,
@@ -279,12 +289,12 @@ impl<D: Disk> Scan<'_, D> {
     ) -> Result<Option<u64>, JournalError<D::Error>> {
         let rest = window.rest(self.disk, key, offset)?;
         if bounds.is_last && offset >= bounds.must_reach && !rest.has_mark {
-            self.report.torn_bytes = window.len - offset;
+            self.report.torn_bytes = window.len() - offset;
             self.report.torn_records = rest.records;
             return Ok(None);
         }
-        let next = rest.next.unwrap_or(window.len);
-        self.damage(window.segment, offset, next - offset)?;
+        let next = rest.next.unwrap_or(window.len());
+        self.damage(window.segment(), offset, next - offset)?;
         Ok(Some(next))
     }
 
@@ -303,56 +313,5 @@ impl<D: Disk> Scan<'_, D> {
             self.report.damage.push(Damage { position: Position { segment, offset }, bytes });
         }
         Ok(())
-    }
-}
-
-/// A part of a segment in memory: a chunk, or one frame if that is longer.
-struct Window {
-    segment: SegmentNumber,
-    len: u64,
-    /// Offset of the buffer's first byte.
-    start: u64,
-    buffer: Vec<u8>,
-}
-
-impl Window {
-    /// The bytes from `offset` on: as many as wanted, or all up to the segment's end.
-    fn at<D: Disk>(&mut self, disk: &mut D, offset: u64, wanted: usize) -> Result<&[u8], D::Error> {
-        let there = usize::try_from(self.len.saturating_sub(offset)).unwrap_or(usize::MAX);
-        let wanted = wanted.min(there);
-        let held = offset.checked_sub(self.start).and_then(|skip| usize::try_from(skip).ok());
-        let mut skip = held.filter(|skip| *skip <= self.buffer.len()).unwrap_or(self.buffer.len());
-        if held != Some(skip) || self.buffer.len() - skip < wanted {
-            self.buffer.drain(..skip);
-            if held != Some(skip) {
-                self.buffer.clear();
-            }
-            let kept = self.buffer.len();
-            self.start = offset;
-            self.buffer.resize(wanted.max(JOURNAL_CHUNK_LEN).min(there), 0);
-            disk.read(self.segment, offset + kept as u64, &mut self.buffer[kept..])?;
-            skip = 0;
-        }
-        Ok(&self.buffer[skip..skip + wanted])
-    }
-
-    /// Looks at every byte behind a frame that does not hold for heads of frames that do. Cheap:
-    /// of arbitrary bytes one in 512 passes for a length, and only then is a checksum computed.
-    fn rest<D: Disk>(&mut self, disk: &mut D, key: &SegmentKey, bad: u64) -> Result<Rest, D::Error> {
-        let mut rest = Rest::default();
-        for offset in bad..self.len {
-            let bytes = self.at(disk, offset, FRAME_HEAD_LEN)?;
-            let Some(head) = key.read_head(offset, bytes) else { continue };
-            if offset > bad {
-                rest.next = rest.next.or(Some(offset));
-            }
-            if head.len > 0 {
-                rest.records += 1;
-            } else if key.check_body(offset, &head, &[]).is_some() {
-                rest.has_mark = true;
-                return Ok(rest);
-            }
-        }
-        Ok(rest)
     }
 }

@@ -30,10 +30,10 @@ fn records(count: u8, len: usize) -> Records {
 }
 
 /// Splitmix64: the whole test is a function of its seed.
-struct Choices(u64);
+pub(super) struct Choices(pub(super) u64);
 
 impl Choices {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -352,8 +352,8 @@ fn records_without_a_frame_are_refused() {
 fn an_unfinished_segment_is_removed_and_the_one_before_must_be_whole() {
     let (disk, all, end) = closed_journal();
     let next = end.segment.next().unwrap();
-    let header =
-        Header { segment: next, previous_end: disk.bytes(end.segment).unwrap().len() as u64, id: ID };
+    let previous_end = disk.bytes(end.segment).unwrap().len() as u64;
+    let header = Header { segment: next, previous_end, id: ID, emptied: false };
     for len in 0..HEADER_LEN {
         let mut unfinished = disk.clone();
         unfinished.put(next, header.encode()[..len].to_vec());

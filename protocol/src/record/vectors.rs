@@ -2,14 +2,17 @@
 
 use serde_json::Value;
 
-use super::*;
+use super::{payload::encode_payload, *};
 use crate::{
-    crypto::secret::Secret32,
+    crypto::{aead::NONCE_LEN, secret::Secret32, sign::VerifyingKey},
+    epoch::Keyring,
+    id::SpaceId,
     identity::person::Inception,
     replica::{Ingested, Refusal},
+    signed::Signed,
     testkit::{
-        assert_mostly_refusals, bytes, device, file, hex, hex_array, hex_list, replica, secret, state, text,
-        to_hex,
+        assert_mostly_refusals, bytes, decode_code, device, file, hex, hex_array, hex_list, replica, secret,
+        state, text, to_hex,
     },
 };
 
@@ -23,13 +26,35 @@ const fn code(error: &OpenError) -> &'static str {
     }
 }
 
+/// Who knows these secrets, none of their epochs replaced.
+fn keyring(secrets: &[Vec<u8>]) -> Keyring {
+    let mut keyring = Keyring::default();
+    for secret in secrets {
+        keyring.insert(Secret32::from_bytes(secret.as_slice().try_into().unwrap()), &[]);
+    }
+    keyring
+}
+
+/// What this implementation makes of an opened payload: the same bytes.
+fn again(case: &Value, payload: &Payload, space: &SpaceId, record: &[u8]) -> Vec<u8> {
+    match payload {
+        Payload::Epoch(statement) => epoch_record(statement),
+        Payload::Drop(statement) => drop_record(statement),
+        sealed => {
+            assert_eq!(to_hex(encode_payload(sealed).as_slice()), text(case, "payload"));
+            let nonce: [u8; NONCE_LEN] = hex_array(case, "nonce");
+            assert!(record.windows(NONCE_LEN).any(|window| window == nonce));
+            seal(sealed, space, &keyring(&hex_list(case, "sealed_under")), &nonce)
+        }
+    }
+}
+
 #[test]
 fn records() {
     let (given, cases) = file(include_str!("../../vectors/records/records.json"));
     assert_mostly_refusals(&cases);
     let space = SpaceId::from_bytes(hex_array(&given, "space"));
-    let mut keyring = Keyring::default();
-    let epoch = keyring.insert(secret(&given, "secret"), &[]);
+    let keyring = keyring(&hex_list(&given, "secrets"));
     for case in cases {
         let record = hex(&case, "record");
         let outcome = open(&record, &space, &keyring);
@@ -40,9 +65,7 @@ fn records() {
             case["comment"]
         );
         if let Ok(payload) = outcome {
-            assert_eq!(to_hex(encode_payload(&payload).as_slice()), text(&case, "payload"));
-            let nonce = record[65..HEADER_LEN].try_into().unwrap();
-            assert_eq!(seal(&payload, &space, &epoch, &keyring, nonce), record, "{}", case["comment"]);
+            assert_eq!(again(&case, &payload, &space, &record), record, "{}", case["comment"]);
         }
     }
 }
@@ -51,6 +74,9 @@ const fn refusal_code(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::Operation(_) => "operation",
         Refusal::Epoch(_) => "epoch",
+        Refusal::Drop(_) => "drop",
+        Refusal::Receipt => "receipt",
+        Refusal::Dropped => "dropped",
         Refusal::Commit => "commit",
         Refusal::Fork { .. } => "fork",
         Refusal::TooManyPending => "too-many-pending",
@@ -79,5 +105,48 @@ fn commits() {
         assert_eq!(counted, hex_list(&case, "counted"), "{}", case["comment"]);
         let refused: Vec<&str> = ingested.effects.refused.iter().map(refusal_code).collect();
         assert_eq!(serde_json::to_value(refused).unwrap(), case["refused"], "{}", case["comment"]);
+    }
+}
+
+const fn drop_code(error: &DropError) -> &'static str {
+    match error {
+        DropError::NotKeeper => "not-keeper",
+        DropError::NotItsDevice => "not-its-device",
+        DropError::Malformed => "malformed",
+    }
+}
+
+#[test]
+fn drops() {
+    let (given, cases) = file(include_str!("../../vectors/records/drops.json"));
+    assert_mostly_refusals(&cases);
+    let space = SpaceId::from_bytes(hex_array(&given, "space"));
+    let recovery_keeper = VerifyingKey::from_bytes(hex_array(&given, "recovery_keeper"));
+    for case in cases {
+        let outcome = match Signed::<DropStatement>::from_bytes(&hex(&case, "statement")) {
+            Err(error) => decode_code(&error),
+            Ok(statement) => match statement.check(&space, &recovery_keeper) {
+                Err(error) => drop_code(&error),
+                Ok(()) => {
+                    assert_eq!(to_hex(statement.id().as_bytes()), text(&case, "drop"));
+                    "ok"
+                }
+            },
+        };
+        assert_eq!(outcome, text(&case, "expect"), "{case}");
+    }
+}
+
+#[test]
+fn receipts() {
+    let (given, cases) = file(include_str!("../../vectors/records/receipts.json"));
+    assert_mostly_refusals(&cases);
+    let space = SpaceId::from_bytes(hex_array(&given, "space"));
+    for case in cases {
+        let outcome = match Signed::<Receipt>::from_bytes(&hex(&case, "statement")) {
+            Err(error) => decode_code(&error),
+            Ok(receipt) => receipt.check(&space).as_ref().map_or_else(drop_code, |()| "ok"),
+        };
+        assert_eq!(outcome, text(&case, "expect"), "{case}");
     }
 }

@@ -1,25 +1,34 @@
 //! Which records are held, and which of them count.
 //!
 //! A commit *counts* once its device is entitled at the log heads it names, the commit before it
-//! and all commits it had seen count, and every record it names is held and is a change or a chunk
-//! (nothing else travels because a commit names it: one that did would count on the device that
-//! happens to hold it and wait for ever on the next). So what counts is closed
-//! under "had seen": a frontier of one number per device describes it, and documents receive
-//! changes after those they build on.
+//! and all commits it had seen count, and every change it names is held or was dropped. So what
+//! counts is closed under "had seen": a frontier of one number per device describes it, and
+//! documents receive changes after those they build on.
+//!
+//! The pieces of attachments are not waited for: they count when their commit does, held or not,
+//! and are fetched on demand ([`State::missing_chunks`]).
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    ops::Range,
+};
 
+use super::{
+    chains::{Chains, Entry},
+    records::{Class, Records, Row, Slot},
+};
 use crate::{
-    crypto::sign::VerifyingKey,
+    crypto::{kem::KemSecret, sign::VerifyingKey},
     epoch::{EpochError, EpochStatement, Keyring},
-    id::{BlobId, CommitId, DeviceId, DocumentId, EpochId, OperationId, RecordId, SpaceId},
+    id::{BlobId, CommitId, DeviceId, DocumentId, RecordId, SpaceId, StatementId},
     identity::{
-        log::{DeviceLog, LogError, Operation},
+        log::{DeviceLog, Operation},
         person::Inception,
     },
-    journal::Location,
-    limits::{MAX_FRONTIER_ENTRIES, MAX_LOG_OPERATIONS, MAX_PENDING_COMMITS, MAX_STAGED_BYTES},
-    record::{Change, Commit, Payload},
+    journal::{Location, SegmentNumber},
+    limits::{MAX_EPOCHS, MAX_PENDING_COMMITS, MAX_STAGED_BYTES},
+    membership::{Refused, Roster, Statement, Waiting},
+    record::{Change, Commit, DropError, Payload},
     signed::Signed,
 };
 
@@ -32,7 +41,7 @@ pub enum Subject {
     Blob(BlobId, u32),
 }
 
-/// A record that a counted commit names.
+/// A record that a counted commit names, and that is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Item {
     /// The record.
@@ -60,6 +69,8 @@ pub struct Counted {
     pub seen: Vec<CommitId>,
     /// What it made count.
     pub items: Vec<Item>,
+    /// Pieces of attachments that it names and that are not held.
+    pub wanted: Vec<RecordId>,
 }
 
 /// A commit that counts, and the changes whose bytes are at hand; the others are read back.
@@ -71,11 +82,26 @@ pub struct NewlyCounted {
     pub changes: HashMap<RecordId, Change>,
 }
 
+/// A piece of an attachment that came after the commit that names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrived {
+    /// The piece.
+    pub item: Item,
+    /// Whose commit names it.
+    pub device: DeviceId,
+    /// The number of that commit.
+    pub number: u64,
+}
+
 /// What inserting a record led to.
 #[derive(Debug, Default)]
 pub struct Effects {
     /// Commits that count from now on, each after those it had seen.
     pub counted: Vec<NewlyCounted>,
+    /// Pieces of attachments that came after the commit that names them.
+    pub arrived: Vec<Arrived>,
+    /// Records that were held and are dropped now.
+    pub dropped: Vec<RecordId>,
     /// Whether the device log or the epochs grew.
     pub membership_changed: bool,
     /// Records whose content was refused although they opened.
@@ -86,6 +112,8 @@ impl Effects {
     /// Adds what came after.
     pub fn extend(&mut self, later: Self) {
         self.counted.extend(later.counted);
+        self.arrived.extend(later.arrived);
+        self.dropped.extend(later.dropped);
         self.membership_changed |= later.membership_changed;
         self.refused.extend(later.refused);
     }
@@ -94,12 +122,21 @@ impl Effects {
 /// Why an opened record has no effect. Whoever wrote it is at fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// A log operation that does not hold.
-    #[error("device log: {0}")]
-    Operation(LogError),
+    /// An operation of a device log or of the membership log that does not hold.
+    #[error(transparent)]
+    Operation(#[from] Refused),
     /// An epoch that does not hold.
     #[error("epoch: {0}")]
     Epoch(EpochError),
+    /// A drop that does not hold.
+    #[error("drop: {0}")]
+    Drop(DropError),
+    /// A receipt that its device did not sign, or by a device without the right.
+    #[error("a receipt that its device did not sign or had no right to")]
+    Receipt,
+    /// A record that was dropped.
+    #[error("a record that was dropped")]
+    Dropped,
     /// A commit with a bad signature, of another space, or by a device without the right.
     #[error("a commit that its device had no right to, or did not sign")]
     Commit,
@@ -119,60 +156,73 @@ pub enum Refusal {
 #[derive(Debug)]
 struct Pending {
     signed: Signed<Commit>,
-    record: RecordId,
-    location: Location,
-}
-
-/// What one entry of a chain needs in memory.
-#[derive(Debug)]
-pub(crate) struct Entry {
-    pub(crate) commit: CommitId,
-    pub(crate) seen: Box<[CommitId]>,
-    /// The records to send: those it names, then itself.
-    pub(crate) locations: Box<[Location]>,
+    record: Slot,
+    /// How many of the things that it names were found so far. What was there once stays there, so
+    /// that a thousand commits that wait for one record each cost little at every arrival.
+    found: usize,
 }
 
 /// The records of one space, as far as this device holds them.
 #[derive(Debug)]
 pub struct State {
     space: SpaceId,
-    recovery: Inception,
-    log: DeviceLog,
+    pub(super) recovery: Inception,
+    roster: Roster,
     keyring: Keyring,
-    held: HashMap<RecordId, Location>,
-    subjects: HashMap<RecordId, Subject>,
-    /// Records held that no commit may name: commits, log operations, epochs.
-    statements: HashSet<RecordId>,
-    chains: BTreeMap<DeviceId, Vec<Entry>>,
-    places: HashMap<CommitId, (DeviceId, u64)>,
-    operations: BTreeMap<OperationId, Location>,
-    epochs: BTreeMap<EpochId, Location>,
-    waiting_operations: Vec<(Signed<Operation>, Location)>,
+    kem: Option<KemSecret>,
+    pub(crate) records: Records,
+    pub(crate) chains: Chains,
+    pub(super) statements: BTreeMap<StatementId, Slot>,
+    generation: u64,
+    pub(super) drops: super::drops::Drops,
+    waiting: Waiting<Slot>,
+    epochs: BTreeSet<StatementId>,
     pending: BTreeMap<CommitId, Pending>,
-    uncounted: BTreeMap<RecordId, Location>,
-    staged: HashMap<RecordId, Change>,
+    max_pending: usize,
+    /// What changes and chunks that do not count yet are part of.
+    subjects: HashMap<Slot, Subject>,
+    uncounted: BTreeSet<Slot>,
+    /// Counted changes, by document.
+    documents: HashMap<DocumentId, Vec<Slot>>,
+    /// Counted chunks that are held, by attachment. A writer who named two for one place is
+    /// understood the same way everywhere: the first by name is taken.
+    blobs: HashMap<BlobId, BTreeMap<(u32, RecordId), Slot>>,
+    /// Counted chunks that are not held, with the commit that names each.
+    wanted: BTreeMap<Slot, (DeviceId, u64)>,
+    staged: HashMap<Slot, Change>,
     staged_bytes: usize,
 }
 
 impl State {
-    /// An empty replica of a space.
+    /// An empty replica of a space. `kem` opens later epochs' secrets, where they are sealed to it.
     #[must_use]
-    pub fn new(space: SpaceId, log: DeviceLog, inception: Inception, keyring: Keyring) -> Self {
+    pub fn new(
+        space: SpaceId,
+        log: DeviceLog,
+        inception: Inception,
+        keyring: Keyring,
+        kem: Option<KemSecret>,
+    ) -> Self {
         Self {
             space,
             recovery: inception,
-            log,
+            roster: Roster::new(space, log),
             keyring,
-            held: HashMap::new(),
-            subjects: HashMap::new(),
-            statements: HashSet::new(),
-            chains: BTreeMap::new(),
-            places: HashMap::new(),
-            operations: BTreeMap::new(),
-            epochs: BTreeMap::new(),
-            waiting_operations: Vec::new(),
+            kem,
+            records: Records::default(),
+            chains: Chains::default(),
+            statements: BTreeMap::new(),
+            generation: 0,
+            drops: super::drops::Drops::default(),
+            waiting: Waiting::default(),
+            epochs: BTreeSet::new(),
             pending: BTreeMap::new(),
-            uncounted: BTreeMap::new(),
+            max_pending: MAX_PENDING_COMMITS,
+            subjects: HashMap::new(),
+            uncounted: BTreeSet::new(),
+            documents: HashMap::new(),
+            blobs: HashMap::new(),
+            wanted: BTreeMap::new(),
             staged: HashMap::new(),
             staged_bytes: 0,
         }
@@ -184,10 +234,16 @@ impl State {
         &self.space
     }
 
-    /// The device log.
+    /// The device log of the space's owner.
     #[must_use]
     pub const fn log(&self) -> &DeviceLog {
-        &self.log
+        self.roster.owner()
+    }
+
+    /// Who may write here, and who may be talked to.
+    #[must_use]
+    pub const fn roster(&self) -> &Roster {
+        &self.roster
     }
 
     /// The secrets known here.
@@ -199,34 +255,28 @@ impl State {
     /// Whether a record is held, counted or not.
     #[must_use]
     pub fn holds(&self, record: &RecordId) -> bool {
-        self.held.contains_key(record)
+        matches!(self.records.find(record), Some((_, Row::Held(..))))
+    }
+
+    /// Whether a record was dropped.
+    #[must_use]
+    pub fn has_dropped(&self, record: &RecordId) -> bool {
+        matches!(self.records.find(record), Some((_, Row::Dropped)))
     }
 
     /// The last counted commit of a device: its number and name; number 0 before the first.
     #[must_use]
     pub fn head(&self, device: &DeviceId) -> (u64, Option<CommitId>) {
-        let chain = self.chains.get(device).map_or(&[][..], Vec::as_slice);
+        let chain = self.chains.of(device);
         (chain.len() as u64, chain.last().map(|entry| entry.commit))
     }
 
-    /// All chains, each from its first commit.
-    pub(crate) fn chains(&self) -> impl Iterator<Item = (&DeviceId, &[Entry])> {
-        self.chains.iter().map(|(device, chain)| (device, chain.as_slice()))
-    }
-
-    /// Whose a counted commit is, and its number.
-    pub(crate) fn place(&self, commit: &CommitId) -> Option<(DeviceId, u64)> {
-        self.places.get(commit).copied()
-    }
-
-    /// Where the epochs' records lie.
-    pub(crate) const fn epochs(&self) -> &BTreeMap<EpochId, Location> {
-        &self.epochs
-    }
-
-    /// Where a log operation's record lies.
-    pub(crate) fn operation(&self, id: &OperationId) -> Option<Location> {
-        self.operations.get(id).copied()
+    /// Up to which commit of a device all attachments' pieces are held too.
+    #[must_use]
+    pub fn whole(&self, device: &DeviceId) -> u64 {
+        let first =
+            self.wanted.values().filter(|(owner, _)| owner == device).map(|(_, number)| *number).min();
+        first.map_or(self.head(device).0, |number| number - 1)
     }
 
     /// The heads of the other devices' chains: what a new commit of `device` has seen, sorted.
@@ -239,10 +289,43 @@ impl State {
         seen
     }
 
-    /// Records that no counted commit names, epochs and log operations included. An index stores
-    /// them apart, and inserts them again after [`State::restore`].
-    pub fn uncounted(&self) -> impl Iterator<Item = (&RecordId, &Location)> {
-        self.uncounted.iter()
+    /// Names of all statements that hold here, sorted.
+    pub fn statements(&self) -> impl Iterator<Item = &StatementId> {
+        self.statements.keys()
+    }
+
+    /// Whether a statement is held.
+    #[must_use]
+    pub fn holds_statement(&self, id: &StatementId) -> bool {
+        self.statements.contains_key(id)
+    }
+
+    /// Statements as they are sent, causes before effects: epochs, log operations, then the others.
+    /// Somebody who is not enrolled is given the first two, which may show that they are.
+    pub(crate) fn statements_in_order(&self, enrolled: bool) -> Vec<(StatementId, Slot)> {
+        let operations = self.roster.in_order().into_iter().map(StatementId::from);
+        let mut names: Vec<StatementId> = self.epochs.iter().copied().chain(operations).collect();
+        if enrolled {
+            let first: BTreeSet<StatementId> = names.iter().copied().collect();
+            names.extend(self.statements.keys().filter(|name| !first.contains(name)));
+        }
+        names.into_iter().filter_map(|name| Some((name, *self.statements.get(&name)?))).collect()
+    }
+
+    /// Raised whenever a statement is added.
+    pub(crate) const fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The sum of the names of all changes and commits that are held.
+    pub(crate) fn records_digest(&self) -> [u8; 32] {
+        self.records.digest().to_bytes()
+    }
+
+    /// Records that no counted commit names, statements included. An index stores them apart, and
+    /// inserts them again after [`State::restore`].
+    pub fn uncounted(&self) -> impl Iterator<Item = (RecordId, Location)> {
+        self.uncounted.iter().filter_map(|slot| Some((self.records.id(*slot), self.records.location(*slot)?)))
     }
 
     /// Whether a device would be enrolled once these operations were inserted.
@@ -251,132 +334,329 @@ impl State {
         device: &DeviceId,
         operations: impl Iterator<Item = &'a Signed<Operation>>,
     ) -> bool {
-        if self.log.devices().contains_key(device) {
+        if self.roster.knows(device) {
             return true;
         }
-        let mut log = self.log.clone();
-        let waiting = self.waiting_operations.iter().map(|(signed, _)| signed);
-        let mut open: Vec<&Signed<Operation>> = waiting.chain(operations).collect();
-        let mut progress = true;
-        while progress {
-            let before = open.len();
-            open.retain(|signed| log.apply((*signed).clone()).is_err());
-            progress = open.len() < before;
+        let (mut roster, mut waiting) = (self.roster.clone(), self.waiting.clone());
+        for operation in operations {
+            waiting.insert(&mut roster, Statement::Operation(operation.clone()), Slot::default());
         }
-        log.devices().contains_key(device)
+        roster.knows(device)
     }
 
     /// Where every record lies that is held, in the order of the journal.
     #[must_use]
     pub fn locations(&self) -> Vec<Location> {
-        let mut locations: Vec<Location> = self.held.values().copied().collect();
+        let mut locations: Vec<Location> = self.records.held().map(|(_, _, location, _)| location).collect();
         locations.sort_unstable();
         locations
+    }
+
+    /// Bytes of a segment's frames whose records are held: the rest is worth nothing.
+    #[must_use]
+    pub fn live_bytes(&self, segment: SegmentNumber) -> u64 {
+        self.records.live_bytes(segment)
+    }
+
+    /// Notes that a record was copied to another place.
+    pub(super) fn relocate(&mut self, record: RecordId, location: Location) {
+        if let Some((_, Row::Held(_, class))) = self.records.find(&record) {
+            self.records.hold(record, location, class);
+        }
+    }
+
+    /// The changes of a document that count and are held, in the order in which they came to count.
+    pub fn document(&self, id: &DocumentId) -> impl Iterator<Item = (RecordId, Location)> {
+        let slots = self.documents.get(id).map_or(&[][..], Vec::as_slice);
+        slots.iter().filter_map(|slot| Some((self.records.id(*slot), self.records.location(*slot)?)))
+    }
+
+    /// All documents that have changes here, in no order.
+    pub fn documents(&self) -> impl Iterator<Item = &DocumentId> {
+        self.documents.keys()
+    }
+
+    /// Documents with at least so many changes here, in no order.
+    pub fn documents_with(&self, changes: usize) -> impl Iterator<Item = DocumentId> {
+        self.documents.iter().filter(move |(_, slots)| slots.len() >= changes).map(|(id, _)| *id)
+    }
+
+    /// Where a chunk of an attachment lies, if it counts and is held.
+    #[must_use]
+    pub fn chunk(&self, blob: &BlobId, index: u32) -> Option<Location> {
+        self.records.location(self.chunk_slot(blob, index)?)
+    }
+
+    /// How many chunks of an attachment count and are held.
+    #[must_use]
+    pub fn chunks_held(&self, blob: &BlobId) -> usize {
+        let Some(chunks) = self.blobs.get(blob) else { return 0 };
+        let mut places: Vec<u32> = chunks.keys().map(|(index, _)| *index).collect();
+        places.dedup();
+        places.len()
+    }
+
+    pub(crate) fn chunk_slot(&self, blob: &BlobId, index: u32) -> Option<Slot> {
+        first_of(self.blobs.get(blob)?, index)
+    }
+
+    /// The first chunks of an attachment in a range that are not here, at most `limit`.
+    #[must_use]
+    pub fn missing_chunks(&self, blob: &BlobId, range: Range<u32>, limit: usize) -> Vec<u32> {
+        let held = self.blobs.get(blob);
+        let missing = |index: &u32| held.is_none_or(|held| first_of(held, *index).is_none());
+        range.filter(missing).take(limit).collect()
     }
 
     /// Changes and chunks that no counted commit names, sorted: those of commits that are not
     /// complete yet, and those whose commit was lost.
     #[must_use]
     pub fn orphans(&self) -> Vec<(RecordId, Subject)> {
-        let mut orphans: Vec<_> = self.subjects.iter().map(|(record, subject)| (*record, *subject)).collect();
+        let mut orphans: Vec<_> =
+            self.subjects.iter().map(|(slot, subject)| (self.records.id(*slot), *subject)).collect();
         orphans.sort_unstable_by_key(|(record, _)| *record);
         orphans
     }
 
-    /// Takes back a commit that an index kept. Commits of one device come in order.
+    /// Takes back the commits that an index kept, those of one device in order.
     ///
     /// # Panics
-    /// When they do not: the index is ours.
-    pub fn restore(&mut self, counted: &Counted) {
-        self.held.insert(counted.record, counted.location);
-        self.statements.insert(counted.record);
-        for item in &counted.items {
-            self.held.insert(item.record, item.location);
+    /// When they are not: the index is ours.
+    pub fn restore(&mut self, kept: &[Counted]) {
+        for counted in kept {
+            let record = self.records.hold(counted.record, counted.location, Class::Commit);
+            let mut entry = Entry::new(counted.commit, record);
+            for item in &counted.items {
+                let class = class_of(item.subject);
+                let slot = self.records.hold(item.record, item.location, class);
+                entry.add(slot, class);
+                self.note_counted(slot, item.subject);
+            }
+            for record in &counted.wanted {
+                let slot = self.records.want(*record);
+                entry.add(slot, Class::Chunk);
+                self.wanted.insert(slot, (counted.device, counted.number));
+            }
+            self.chains.push(counted.device, counted.number, entry);
         }
-        self.append_to_chain(counted);
+        for counted in kept {
+            self.chains.note_seen(&counted.commit, &counted.seen);
+        }
+    }
+
+    /// Commits as an index keeps them: all, or those named.
+    #[must_use]
+    pub fn counted(&self, only: Option<&BTreeSet<(DeviceId, u64)>>) -> Vec<Counted> {
+        let mut subjects = HashMap::new();
+        for (document, slots) in &self.documents {
+            subjects.extend(slots.iter().map(|slot| (*slot, Subject::Document(*document))));
+        }
+        for (blob, chunks) in &self.blobs {
+            subjects.extend(chunks.iter().map(|((index, _), slot)| (*slot, Subject::Blob(*blob, *index))));
+        }
+        let all =
+            self.chains.iter().flat_map(|(device, chain)| (1..).zip(chain).map(move |one| (*device, one)));
+        all.filter(|(device, (number, _))| only.is_none_or(|only| only.contains(&(*device, *number))))
+            .filter_map(|(device, (number, entry))| self.counted_of(device, number, entry, &subjects))
+            .collect()
+    }
+
+    fn counted_of(
+        &self,
+        device: DeviceId,
+        number: u64,
+        entry: &Entry,
+        subjects: &HashMap<Slot, Subject>,
+    ) -> Option<Counted> {
+        let item = |slot: &Slot| {
+            let (record, location) = (self.records.id(*slot), self.records.location(*slot)?);
+            Some(Item { record, location, subject: *subjects.get(slot)? })
+        };
+        let wanted = |slot: &&Slot| self.records.row(**slot) == Row::Wanted;
+        Some(Counted {
+            device,
+            number,
+            commit: entry.commit,
+            record: self.records.id(entry.record),
+            location: self.records.location(entry.record)?,
+            seen: entry.seen.iter().map(|place| self.chains.at(*place).commit).collect(),
+            items: entry.records.iter().chain(&entry.chunks).filter_map(item).collect(),
+            wanted: entry.chunks.iter().filter(wanted).map(|slot| self.records.id(*slot)).collect(),
+        })
+    }
+
+    /// As [`State::insert`], for a record of the own journal: it was within bounds when it came, and
+    /// since then segments were rewritten, so that any number of commits may lie before what they
+    /// build on.
+    pub fn replay(&mut self, id: RecordId, location: Location, payload: Payload) -> Effects {
+        self.max_pending = usize::MAX;
+        let effects = self.insert(id, location, payload);
+        self.max_pending = MAX_PENDING_COMMITS;
+        effects
     }
 
     /// Adds a record that was opened and is held at `location`.
     pub fn insert(&mut self, id: RecordId, location: Location, payload: Payload) -> Effects {
         let mut effects = Effects::default();
-        if self.held.insert(id, location).is_some() {
-            return effects;
+        let before = self.records.find(&id).map(|(_, row)| row);
+        match before {
+            Some(Row::Held(..)) => {}
+            Some(Row::Dropped) if is_droppable(&payload) => effects.refused.push(Refusal::Dropped),
+            _ => self.insert_new(id, location, payload, &mut effects),
         }
-        self.uncounted.insert(id, location);
-        if !matches!(payload, Payload::Change(_) | Payload::BlobChunk(_)) {
-            self.statements.insert(id);
+        effects
+    }
+
+    fn insert_new(&mut self, id: RecordId, location: Location, payload: Payload, effects: &mut Effects) {
+        let before = self.records.find(&id);
+        let wanted = before.and_then(|(slot, _)| self.wanted.remove(&slot));
+        let class = match &payload {
+            Payload::Change(_) => Class::Change,
+            Payload::BlobChunk(_) => Class::Chunk,
+            Payload::Commit(_) => Class::Commit,
+            _ => Class::Statement,
+        };
+        let slot = self.records.hold(id, location, class);
+        if matches!(before, Some((_, Row::Dropped))) {
+            self.drops.note_listed(slot);
         }
+        if let (Payload::BlobChunk(chunk), Some((device, number))) = (&payload, wanted) {
+            let subject = Subject::Blob(chunk.blob, chunk.index);
+            self.note_counted(slot, subject);
+            effects.arrived.push(Arrived { item: Item { record: id, location, subject }, device, number });
+            return;
+        }
+        self.uncounted.insert(slot);
         match payload {
             Payload::Change(change) => {
-                self.subjects.insert(id, Subject::Document(change.document));
-                self.stage(id, change);
-                self.count(&mut effects);
+                self.subjects.insert(slot, Subject::Document(change.document));
+                self.stage(slot, change);
+                self.count(effects);
             }
             Payload::BlobChunk(chunk) => {
-                self.subjects.insert(id, Subject::Blob(chunk.blob, chunk.index));
-                self.count(&mut effects);
+                self.subjects.insert(slot, Subject::Blob(chunk.blob, chunk.index));
             }
-            Payload::Commit(signed) => self.insert_commit(id, location, signed, &mut effects),
-            Payload::Operation(signed) => self.insert_operation(location, signed, &mut effects),
+            Payload::Commit(signed) => self.insert_commit(slot, signed, effects),
+            Payload::Operation(signed) => self.insert_operation(slot, Statement::Operation(signed), effects),
+            Payload::Membership(signed) => {
+                self.insert_operation(slot, Statement::Membership(signed), effects);
+            }
             Payload::Epoch(statement) => match self.check_epoch(&statement) {
                 Ok(()) => {
-                    self.epochs.insert(statement.body().epoch, location);
+                    self.absorb(&statement);
+                    let name = StatementId::from(statement.body().epoch);
+                    self.epochs.insert(name);
+                    self.note_statement(name, slot);
                     effects.membership_changed = true;
                 }
                 Err(error) => effects.refused.push(Refusal::Epoch(error)),
             },
+            Payload::Drop(statement) => self.insert_drop(slot, &statement, effects),
+            Payload::Receipt(receipt) => self.insert_receipt(slot, &receipt, effects),
         }
-        effects
+    }
+
+    /// Notes a statement. One held under another seal already keeps its first record.
+    pub(super) fn note_statement(&mut self, name: StatementId, slot: Slot) {
+        self.statements.entry(name).or_insert(slot);
+        self.generation += 1;
+    }
+
+    /// Lets go of a statement or a commit that says nothing here; it may come again.
+    pub(super) fn forget(&mut self, slot: Slot) {
+        let id = self.records.id(slot);
+        // Still listed by a drop: who never held it must come to the same conclusions.
+        if self.drops.is_listed(slot) {
+            self.records.drop(id)
+        } else {
+            self.records.forget(id)
+        };
+        self.uncounted.remove(&slot);
+    }
+
+    /// Takes out a change or a piece that a drop lists: its bytes are not live from now on.
+    pub(super) fn discard(&mut self, slot: Slot) {
+        let id = self.records.id(slot);
+        self.records.drop(id);
+        self.uncounted.remove(&slot);
+        if let Some(Subject::Document(_)) = self.subjects.remove(&slot)
+            && let Some(change) = self.staged.remove(&slot)
+        {
+            self.staged_bytes -= change.bytes.len();
+        }
+        self.wanted.remove(&slot);
+    }
+
+    /// Waits no longer for pieces of attachments that were dropped.
+    pub(super) fn forget_wanted(&mut self) {
+        let records = &self.records;
+        self.wanted.retain(|slot, _| records.row(*slot) == Row::Wanted);
+    }
+
+    /// Takes records that are gone out of the lists of what documents and attachments consist of.
+    pub(super) fn forget_subjects(&mut self) {
+        let records = &self.records;
+        self.documents.retain(|_, slots| {
+            slots.retain(|slot| records.is_held(*slot));
+            !slots.is_empty()
+        });
+        self.blobs.retain(|_, chunks| {
+            chunks.retain(|_, slot| records.is_held(*slot));
+            !chunks.is_empty()
+        });
+    }
+
+    /// Learns the secret of an epoch before its statement is stored.
+    pub(super) fn learn_epoch(&mut self, statement: &Signed<EpochStatement>) {
+        if self.check_epoch(statement).is_ok() {
+            self.absorb(statement);
+        }
+    }
+
+    /// Learns the secret of an epoch that is sealed to this device.
+    fn absorb(&mut self, statement: &Signed<EpochStatement>) {
+        if self.keyring.secret(&statement.body().epoch).is_none()
+            && let Some(kem) = &self.kem
+            && let Ok(keyring) = statement.open(kem)
+        {
+            self.keyring.merge(keyring);
+        }
     }
 
     fn check_epoch(&self, statement: &Signed<EpochStatement>) -> Result<(), EpochError> {
         statement.check(&self.space, &self.recovery.recovery_keeper)?;
         // One more could not be listed in a frontier, and no session would get past that.
-        let listed =
-            self.epochs.len() < MAX_FRONTIER_ENTRIES || self.epochs.contains_key(&statement.body().epoch);
+        let name = StatementId::from(statement.body().epoch);
+        let listed = self.epochs.len() < MAX_EPOCHS || self.epochs.contains(&name);
         listed.then_some(()).ok_or(EpochError::Malformed)
     }
 
-    fn stage(&mut self, id: RecordId, change: Change) {
+    fn stage(&mut self, slot: Slot, change: Change) {
         if self.staged_bytes + change.bytes.len() <= MAX_STAGED_BYTES {
             self.staged_bytes += change.bytes.len();
-            self.staged.insert(id, change);
+            self.staged.insert(slot, change);
         }
     }
 
-    fn insert_operation(&mut self, location: Location, signed: Signed<Operation>, effects: &mut Effects) {
-        self.waiting_operations.push((signed, location));
-        let mut progress = true;
-        while progress {
-            progress = false;
-            for (signed, location) in std::mem::take(&mut self.waiting_operations) {
-                match self.log.apply(signed.clone()) {
-                    Ok(id) => {
-                        self.operations.insert(id, location);
-                        effects.membership_changed = true;
-                        progress = true;
-                    }
-                    Err(LogError::MissingPrevious) if self.waiting_operations.len() < MAX_LOG_OPERATIONS => {
-                        self.waiting_operations.push((signed, location));
-                    }
-                    Err(error) => effects.refused.push(Refusal::Operation(error)),
+    fn insert_operation(&mut self, slot: Slot, statement: Statement, effects: &mut Effects) {
+        for settled in self.waiting.insert(&mut self.roster, statement, slot) {
+            match settled.verdict {
+                Ok(id) => {
+                    self.note_statement(StatementId::from(id), settled.tag);
+                    effects.membership_changed = true;
                 }
+                Err(refused) => effects.refused.push(Refusal::Operation(refused)),
             }
         }
         if effects.membership_changed {
+            self.judge_receipts(effects);
             self.count(effects);
         }
     }
 
-    fn insert_commit(
-        &mut self,
-        id: RecordId,
-        location: Location,
-        signed: Signed<Commit>,
-        effects: &mut Effects,
-    ) {
+    fn insert_commit(&mut self, slot: Slot, signed: Signed<Commit>, effects: &mut Effects) {
         let name = signed.id();
-        if self.places.contains_key(&name) || self.pending.contains_key(&name) {
+        if self.chains.place(&name).is_some() || self.pending.contains_key(&name) {
             return;
         }
         let commit = signed.body();
@@ -385,37 +665,54 @@ impl State {
             Some(Refusal::Commit)
         } else if commit.number <= self.head(&commit.device).0 {
             Some(Refusal::Fork { device: commit.device, number: commit.number })
-        } else if self.pending.len() >= MAX_PENDING_COMMITS {
+        } else if self.pending.len() >= self.max_pending {
             Some(Refusal::TooManyPending)
         } else {
             None
         };
         match refusal {
-            Some(refusal) => effects.refused.push(refusal),
+            Some(refusal) => {
+                effects.refused.push(refusal);
+                // One too many may hold, and were it kept, it would never be judged again. One that is
+                // nobody's would be passed on when sets of records are compared.
+                if matches!(refusal, Refusal::TooManyPending | Refusal::Commit) {
+                    self.forget(slot);
+                }
+            }
             None => {
-                self.pending.insert(name, Pending { signed, record: id, location });
+                self.pending.insert(name, Pending { signed, record: slot, found: 0 });
                 self.count(effects);
             }
         }
     }
 
     /// Lets every pending commit count whose conditions are met, until none is left.
-    fn count(&mut self, effects: &mut Effects) {
+    pub(super) fn count(&mut self, effects: &mut Effects) {
         while let Some((name, verdict)) = self.next_decided() {
             let pending = self.pending.remove(&name).expect("chosen from the pending commits");
             match verdict {
                 Ok(()) => effects.counted.push(self.count_one(name, &pending)),
-                Err(refusal) => effects.refused.push(refusal),
+                Err(refusal) => {
+                    effects.refused.push(refusal);
+                    if refusal == Refusal::Commit {
+                        self.forget(pending.record);
+                    }
+                }
             }
         }
+        self.apply_drops(effects);
     }
 
-    fn next_decided(&self) -> Option<(CommitId, Result<(), Refusal>)> {
-        self.pending.iter().find_map(|(name, pending)| Some((*name, self.verdict(pending.signed.body())?)))
+    fn next_decided(&mut self) -> Option<(CommitId, Result<(), Refusal>)> {
+        let mut pending = std::mem::take(&mut self.pending);
+        let decided = pending.iter_mut().find_map(|(name, pending)| Some((*name, self.verdict(pending)?)));
+        self.pending = pending;
+        decided
     }
 
     /// `None` while something is missing that may still arrive.
-    fn verdict(&self, commit: &Commit) -> Option<Result<(), Refusal>> {
+    fn verdict(&self, pending: &mut Pending) -> Option<Result<(), Refusal>> {
+        let commit = pending.signed.body();
         let (number, head) = self.head(&commit.device);
         if commit.number <= number {
             return Some(Err(Refusal::Fork { device: commit.device, number: commit.number }));
@@ -426,57 +723,121 @@ impl State {
         if commit.previous != head {
             return Some(Err(Refusal::Fork { device: commit.device, number }));
         }
-        if commit.seen.iter().any(|seen| !self.places.contains_key(seen)) {
-            return None;
+        while self.is_there(commit, pending.found)? {
+            pending.found += 1;
         }
-        let mut named = commit.records.iter().chain(&commit.chunks);
-        if named.clone().any(|record| self.statements.contains(record)) {
-            return Some(Err(Refusal::Commit));
-        }
-        if !named.all(|record| self.held.contains_key(record)) {
-            return None;
-        }
-        let entitled = self.log.is_entitled_at(&commit.log_heads, &commit.device)?;
+        let entitled = self.roster.is_entitled_at(&commit.log_heads, &commit.device)?;
         Some(entitled.then_some(()).ok_or(Refusal::Commit))
+    }
+
+    /// Whether the thing in this place, of all that a commit names, is there; `None` when it is not,
+    /// false past the last.
+    ///
+    /// A record must be a change that is held, or be listed by a drop. Nothing else travels because a
+    /// commit names it. Waiting for it, rather than refusing the commit, gives every device one result:
+    /// who never held a dropped record cannot tell what it was.
+    fn is_there(&self, commit: &Commit, mut place: usize) -> Option<bool> {
+        if let Some(seen) = commit.seen.get(place) {
+            return self.chains.place(seen).map(|_| true);
+        }
+        place -= commit.seen.len();
+        if let Some(head) = commit.log_heads.get(place) {
+            return self.roster.contains(head).then_some(true);
+        }
+        place -= commit.log_heads.len();
+        let Some(record) = commit.records.get(place) else { return Some(false) };
+        let is_there = match self.records.find(record)? {
+            (_, Row::Held(_, Class::Change) | Row::Dropped) => true,
+            (slot, Row::Held(..)) => self.drops.is_listed(slot),
+            (_, Row::Wanted | Row::Absent) => false,
+        };
+        is_there.then_some(true)
     }
 
     fn count_one(&mut self, name: CommitId, pending: &Pending) -> NewlyCounted {
         let commit = pending.signed.body();
         let mut changes = HashMap::new();
-        let mut items = Vec::with_capacity(commit.records.len() + commit.chunks.len());
-        for record in commit.records.iter().chain(&commit.chunks) {
-            // One that counted before, by another commit, is not counted twice.
-            let Some(subject) = self.subjects.remove(record) else { continue };
-            items.push(Item { record: *record, location: self.held[record], subject });
-            self.uncounted.remove(record);
-            if let Some(change) = self.staged.remove(record) {
-                self.staged_bytes -= change.bytes.len();
-                changes.insert(*record, change);
-            }
-        }
-        self.uncounted.remove(&pending.record);
-        let counted = Counted {
+        let mut counted = Counted {
             device: commit.device,
             number: commit.number,
             commit: name,
-            record: pending.record,
-            location: pending.location,
+            record: self.records.id(pending.record),
+            location: self.records.location(pending.record).expect("a pending commit is held"),
             seen: commit.seen.clone(),
-            items,
+            items: Vec::with_capacity(commit.records.len() + commit.chunks.len()),
+            wanted: Vec::new(),
         };
-        self.append_to_chain(&counted);
+        let mut entry = Entry::new(name, pending.record);
+        for record in &commit.records {
+            if let Some((slot, Row::Held(_, Class::Change))) = self.records.find(record)
+                && let Some(item) = self.count_item(slot)
+            {
+                entry.add(slot, Class::Change);
+                counted.items.push(item);
+                if let Some(change) = self.staged.remove(&slot) {
+                    self.staged_bytes -= change.bytes.len();
+                    changes.insert(*record, change);
+                }
+            }
+        }
+        for record in &commit.chunks {
+            match self.records.find(record) {
+                Some((slot, Row::Held(_, Class::Chunk))) => {
+                    if let Some(item) = self.count_item(slot) {
+                        entry.add(slot, Class::Chunk);
+                        counted.items.push(item);
+                    }
+                }
+                // Another commit wants it already, or it is no piece of anything.
+                Some((_, Row::Held(..) | Row::Wanted | Row::Dropped)) => {}
+                Some((_, Row::Absent)) | None => {
+                    let slot = self.records.want(*record);
+                    entry.add(slot, Class::Chunk);
+                    self.wanted.insert(slot, (commit.device, commit.number));
+                    counted.wanted.push(*record);
+                }
+            }
+        }
+        self.uncounted.remove(&pending.record);
+        self.chains.push(commit.device, commit.number, entry);
+        self.chains.note_seen(&name, &commit.seen);
         NewlyCounted { counted, changes }
     }
 
-    fn append_to_chain(&mut self, counted: &Counted) {
-        let chain = self.chains.entry(counted.device).or_default();
-        assert_eq!(chain.len() as u64 + 1, counted.number, "commits of a chain count in order");
-        let locations = counted.items.iter().map(|item| item.location).chain([counted.location]);
-        chain.push(Entry {
-            commit: counted.commit,
-            seen: counted.seen.as_slice().into(),
-            locations: locations.collect(),
-        });
-        self.places.insert(counted.commit, (counted.device, counted.number));
+    /// A record that counts from now on; `None` when it counted before, by another commit.
+    fn count_item(&mut self, slot: Slot) -> Option<Item> {
+        let subject = self.subjects.remove(&slot)?;
+        self.uncounted.remove(&slot);
+        self.note_counted(slot, subject);
+        Some(Item { record: self.records.id(slot), location: self.records.location(slot)?, subject })
+    }
+
+    fn note_counted(&mut self, slot: Slot, subject: Subject) {
+        match subject {
+            Subject::Document(document) => self.documents.entry(document).or_default().push(slot),
+            Subject::Blob(blob, index) => {
+                let place = (index, self.records.id(slot));
+                self.blobs.entry(blob).or_default().insert(place, slot);
+            }
+        }
+    }
+}
+
+fn first_of(chunks: &BTreeMap<(u32, RecordId), Slot>, index: u32) -> Option<Slot> {
+    let from = (index, RecordId::from_bytes([0; 32]));
+    let ((place, _), slot) = chunks.range(from..).next()?;
+    (*place == index).then_some(*slot)
+}
+
+/// Whether a drop may list it. Commits and statements stay whatever a list says: chains are made of
+/// them, and a device that had one before the drop would count what another never could.
+pub(super) const fn is_droppable(payload: &Payload) -> bool {
+    matches!(payload, Payload::Change(_) | Payload::BlobChunk(_))
+}
+
+const fn class_of(subject: Subject) -> Class {
+    match subject {
+        Subject::Document(_) => Class::Change,
+        Subject::Blob(..) => Class::Chunk,
     }
 }

@@ -1,10 +1,10 @@
-//! What a device holds, in a few lines: the log, the epochs, and one number per device.
+//! What a device holds, in a few lines: one number per device, and two sums.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    id::{CommitId, DeviceId, EpochId, OperationId},
-    limits::{MAX_FRONTIER_ENTRIES, MAX_LOG_OPERATIONS},
+    id::{CommitId, DeviceId},
+    limits::MAX_FRONTIER_ENTRIES,
     replica::State,
 };
 
@@ -19,86 +19,112 @@ pub struct Head {
     pub commit: CommitId,
 }
 
+/// How far one device's chain is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chain {
+    /// Its last commit that counts.
+    pub head: Head,
+    /// Up to which commit all attachments' pieces are held too.
+    pub whole: u64,
+}
+
 /// All that counts on a device, closed under "had seen".
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Frontier {
-    /// The device log's operations, sorted.
-    pub operations: Vec<OperationId>,
-    /// The epochs whose records are held, sorted.
-    pub epochs: Vec<EpochId>,
+    /// BLAKE3 of the sorted names of all statements that hold there.
+    pub statements: [u8; 32],
+    /// The sum of the names of all changes and commits held there, modulo 2^256, little-endian.
+    pub records: [u8; 32],
     /// The chains, by device.
-    pub chains: Vec<Head>,
+    pub chains: Vec<Chain>,
 }
 
 impl Frontier {
     /// The frontier of what is held here.
     #[must_use]
     pub fn of(state: &State) -> Self {
-        let mut operations: Vec<_> = state.log().in_order().iter().map(|operation| operation.id()).collect();
-        operations.sort_unstable();
-        let head = |(device, chain): (&DeviceId, &[crate::replica::state::Entry])| {
-            Some(Head { device: *device, number: chain.len() as u64, commit: chain.last()?.commit })
+        let chain = |(device, chain): (&DeviceId, &[crate::replica::chains::Entry])| {
+            let head = Head { device: *device, number: chain.len() as u64, commit: chain.last()?.commit };
+            Some(Chain { head, whole: state.whole(device) })
         };
         Self {
-            operations,
-            epochs: state.epochs().keys().copied().collect(),
-            chains: state.chains().filter_map(head).collect(),
+            statements: digest_of_statements(state),
+            records: state.records_digest(),
+            chains: state.chains.iter().filter_map(chain).collect(),
         }
     }
 
     pub(super) fn is_within_bounds(&self) -> bool {
-        self.operations.len() <= MAX_LOG_OPERATIONS
-            && self.epochs.len() <= MAX_FRONTIER_ENTRIES
-            && self.chains.len() <= MAX_FRONTIER_ENTRIES
-            && self.operations.is_sorted_by(|a, b| a < b)
-            && self.epochs.is_sorted_by(|a, b| a < b)
-            && self.chains.is_sorted_by(|a, b| a.device < b.device)
-            && self.chains.iter().all(|head| head.number >= 1)
+        self.chains.len() <= MAX_FRONTIER_ENTRIES
+            && self.chains.is_sorted_by(|a, b| a.head.device < b.head.device)
+            && self.chains.iter().all(|chain| chain.head.number >= 1 && chain.whole <= chain.head.number)
     }
 
     /// A device for which this frontier names another commit than the one held at its number.
     pub(super) fn fork_against(&self, state: &State) -> Option<DeviceId> {
-        let differs = |head: &&Head| {
-            let index = usize::try_from(head.number - 1).unwrap_or(usize::MAX);
-            state
-                .chains()
-                .find(|(device, _)| **device == head.device)
-                .and_then(|(_, chain)| chain.get(index))
-                .is_some_and(|entry| entry.commit != head.commit)
+        let differs = |chain: &&Chain| {
+            let index = usize::try_from(chain.head.number - 1).unwrap_or(usize::MAX);
+            let held = state.chains.of(&chain.head.device).get(index);
+            held.is_some_and(|entry| entry.commit != chain.head.commit)
         };
-        self.chains.iter().find(differs).map(|head| head.device)
+        self.chains.iter().find(differs).map(|chain| chain.head.device)
     }
 
     /// Reaches one commit further.
     pub(super) fn advance(&mut self, head: Head) {
-        match self.chains.binary_search_by_key(&head.device, |known| known.device) {
-            Ok(place) if self.chains[place].number < head.number => self.chains[place] = head,
+        match self.chains.binary_search_by_key(&head.device, |known| known.head.device) {
+            Ok(place) if self.chains[place].head.number < head.number => self.chains[place].head = head,
             Ok(_) => {}
-            Err(place) if self.chains.len() < MAX_FRONTIER_ENTRIES => self.chains.insert(place, head),
+            Err(place) if self.chains.len() < MAX_FRONTIER_ENTRIES => {
+                self.chains.insert(place, Chain { head, whole: 0 });
+            }
             Err(_) => {}
         }
+    }
+
+    /// How far a device's chain is held.
+    #[must_use]
+    pub fn chain(&self, device: &DeviceId) -> Option<&Chain> {
+        self.chains.iter().find(|chain| chain.head.device == *device)
     }
 
     /// Whether it reaches a device's commit of this number.
     #[must_use]
     pub fn has(&self, device: &DeviceId, number: u64) -> bool {
-        self.chains.iter().any(|head| head.device == *device && head.number >= number)
+        self.chain(device).is_some_and(|chain| chain.head.number >= number)
+    }
+
+    /// Whether it reaches there with all pieces of attachments.
+    #[must_use]
+    pub fn has_whole(&self, device: &DeviceId, number: u64) -> bool {
+        self.chain(device).is_some_and(|chain| chain.whole >= number)
     }
 
     /// Whether all that it reaches counts in `state` too.
     #[must_use]
     pub fn is_covered_by(&self, state: &State) -> bool {
-        self.chains.iter().all(|head| state.head(&head.device).0 >= head.number)
-            && self.operations.iter().all(|operation| state.log().contains(operation))
+        self.statements == digest_of_statements(state)
+            && self.chains.iter().all(|chain| state.head(&chain.head.device).0 >= chain.head.number)
     }
 
     /// How many of the commits that count in `state` this frontier lacks.
     #[must_use]
     pub fn missing_from(&self, state: &State) -> u64 {
-        let has = |device: &DeviceId| {
-            let head = self.chains.iter().find(|head| head.device == *device);
-            head.map_or(0, |head| head.number)
-        };
-        state.chains().map(|(device, chain)| (chain.len() as u64).saturating_sub(has(device))).sum()
+        let has = |device: &DeviceId| self.chain(device).map_or(0, |chain| chain.head.number);
+        state.chains.iter().map(|(device, chain)| (chain.len() as u64).saturating_sub(has(device))).sum()
     }
+
+    /// Whether both name the same commits.
+    pub(super) fn has_same_heads(&self, other: &Self) -> bool {
+        self.chains.len() == other.chains.len()
+            && self.chains.iter().zip(&other.chains).all(|(a, b)| a.head == b.head)
+    }
+}
+
+pub(super) fn digest_of_statements(state: &State) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    state.statements().for_each(|name| {
+        hasher.update(name.as_bytes());
+    });
+    *hasher.finalize().as_bytes()
 }

@@ -89,7 +89,14 @@ pub(super) struct Handshake {
 #[derive(Debug, Default)]
 pub(super) struct Step {
     pub(super) reply: Vec<Message>,
-    pub(super) proved: Option<DeviceId>,
+    pub(super) proved: Option<Proved>,
+}
+
+/// Who is there, and a secret that only the two of this session share with the members of the epoch.
+#[derive(Debug)]
+pub(super) struct Proved {
+    pub(super) device: DeviceId,
+    pub(super) secret: Secret32,
 }
 
 impl Handshake {
@@ -123,9 +130,11 @@ impl Handshake {
                 Ok(Step { reply: vec![Message::Proof { sealed }], proved: None })
             }
             (Stage::AwaitProof { peer_nonce, epoch }, Message::Proof { sealed }) => {
-                let proved = self.check_proof(state, &peer_nonce, epoch, &sealed)?;
+                let device = self.check_proof(state, &peer_nonce, epoch, &sealed)?;
                 self.stage = Stage::Done;
-                Ok(Step { reply: vec![], proved: Some(proved) })
+                let epoch_secret = state.keyring().secret(&epoch).expect("chosen among the keyring's epochs");
+                let secret = self.derive(b"session", Role::Dialer, state.space(), epoch_secret, &peer_nonce);
+                Ok(Step { reply: vec![], proved: Some(Proved { device, secret }) })
             }
             _ => Err(SessionError::Malformed),
         }

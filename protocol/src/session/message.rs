@@ -1,12 +1,22 @@
 //! Frames: an encoded [`Message`], or records one after the other.
+//!
+//! After the handshake each frame names its space by a [`Mark`] that only members understand, so that
+//! one session can serve several.
 
 use serde::{Deserialize, Serialize};
 
 use super::{SessionError, frontier::Frontier};
 use crate::{
     codec::{Encoded, Tag, encode},
+    id::{BlobId, StatementId},
     limits::MAX_RECORD_LEN,
 };
+
+/// A space, as it is named in one session.
+pub type Mark = [u8; 16];
+
+/// A frame of records: the space, and the records.
+pub type Records = (Mark, Vec<Vec<u8>>);
 
 /// First byte of a frame of records: no [`Tag`] has it.
 const RECORDS: u8 = 0xff;
@@ -29,13 +39,52 @@ pub enum Message {
         /// Device and signature, sealed: see `protocol/spec/sessions.md`.
         sealed: Vec<u8>,
     },
-    /// What the sender holds durably.
-    Frontier(Frontier),
+    /// Something about one space.
+    Space {
+        /// The space.
+        mark: Mark,
+        /// What about it.
+        message: SpaceMessage,
+    },
     /// Last: the session is over.
     Refuse {
         /// Why.
         reason: Reason,
     },
+}
+
+/// What members of a space say about it. The position of a variant is its number on the wire.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SpaceMessage {
+    /// What the sender holds durably.
+    Frontier {
+        /// That.
+        frontier: Frontier,
+        /// Whether the other side is to compare the statements, and tell its own if they differ.
+        check: bool,
+    },
+    /// Names of all statements that the sender holds, sorted, at most
+    /// [`crate::limits::MAX_STATEMENTS`].
+    Statements(Vec<StatementId>),
+    /// Asks for pieces of an attachment.
+    Want {
+        /// The attachment.
+        blob: BlobId,
+        /// The pieces' places, sorted, at most [`crate::limits::MAX_WANT`].
+        chunks: Vec<u32>,
+    },
+    /// Ends the answer to a request, after what there was: other pieces of it are not here.
+    Lacks {
+        /// The attachment.
+        blob: BlobId,
+    },
+    /// A message of the reconciliation of record ids, from who began it.
+    Reconcile(#[serde(with = "serde_bytes")] Vec<u8>),
+    /// A message of it from the other side.
+    Reconciling(#[serde(with = "serde_bytes")] Vec<u8>),
+    /// Ends it: names, as the reconciliation knows them, of records that the sender lacks, sorted, at
+    /// most [`crate::limits::MAX_RECONCILED`].
+    Need(Vec<[u8; 32]>),
 }
 
 /// Why a side ends a session.
@@ -51,11 +100,13 @@ pub enum Reason {
     BadProof,
     /// A device has two histories.
     Fork,
+    /// The other side speaks an older version.
+    Older,
 }
 
 impl Encoded for Message {
     const TAG: Tag = Tag::Session;
-    const VERSION: u8 = 1;
+    const VERSION: u8 = 2;
 }
 
 /// A message as a frame.
@@ -64,12 +115,17 @@ pub fn frame_of_message(message: &Message) -> Vec<u8> {
     encode(message)
 }
 
-/// Records as a frame: each preceded by its length (u32, little-endian).
+/// Bytes of a frame of records before the first of them.
+const RECORDS_HEAD_LEN: usize = 1 + size_of::<Mark>();
+
+/// Records of a space as a frame: its mark, then each record preceded by its length (u32,
+/// little-endian).
 #[must_use]
-pub fn frame_of_records(records: &[Vec<u8>]) -> Vec<u8> {
-    let len = 1 + records.iter().map(|record| 4 + record.len()).sum::<usize>();
+pub fn frame_of_records(mark: &Mark, records: &[Vec<u8>]) -> Vec<u8> {
+    let len = RECORDS_HEAD_LEN + records.iter().map(|record| 4 + record.len()).sum::<usize>();
     let mut frame = Vec::with_capacity(len);
     frame.push(RECORDS);
+    frame.extend_from_slice(mark);
     for record in records {
         let length = u32::try_from(record.len()).expect("records are at most 1 MiB");
         frame.extend_from_slice(&length.to_le_bytes());
@@ -78,12 +134,13 @@ pub fn frame_of_records(records: &[Vec<u8>]) -> Vec<u8> {
     frame
 }
 
-/// The records of a frame of records; `None` when it is a message.
+/// The space and the records of a frame of records; `None` when it is a message.
 ///
 /// # Errors
 /// When lengths do not add up, or pass the bound of a record, or there is no record.
-pub fn parse_frame(frame: &[u8]) -> Result<Option<Vec<Vec<u8>>>, SessionError> {
-    let Some((&RECORDS, mut rest)) = frame.split_first() else { return Ok(None) };
+pub fn parse_frame(frame: &[u8]) -> Result<Option<Records>, SessionError> {
+    let Some((&RECORDS, rest)) = frame.split_first() else { return Ok(None) };
+    let (mark, mut rest) = rest.split_first_chunk().ok_or(SessionError::Malformed)?;
     if rest.is_empty() {
         return Err(SessionError::Malformed);
     }
@@ -99,5 +156,5 @@ pub fn parse_frame(frame: &[u8]) -> Result<Option<Vec<Vec<u8>>>, SessionError> {
         records.push(record.to_vec());
         rest = tail;
     }
-    Ok(Some(records))
+    Ok(Some((*mark, records)))
 }

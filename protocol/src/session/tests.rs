@@ -1,8 +1,12 @@
-use super::*;
+use super::{
+    frontier::{Chain, Head},
+    message::{SpaceMessage, frame_of_records},
+    *,
+};
 use crate::{
     crypto::{kem::KemSecret, secret::Secret32},
     epoch::space_id,
-    id::DocumentId,
+    id::{CommitId, DocumentId},
     identity::{
         certificate::Certificate,
         log::{Action, Author},
@@ -13,6 +17,8 @@ use crate::{
     replica::{NewlyCounted, Write},
     testkit::{self, device as id, key},
 };
+
+mod keeping;
 
 /// A device of one person, with a replica in memory.
 struct Device {
@@ -78,6 +84,9 @@ fn laptop_and_phone() -> (Device, Device) {
 struct Outcome {
     bytes: usize,
     frames: usize,
+    /// Frames of records.
+    records: usize,
+    lacking: Vec<BlobId>,
     counted: Vec<NewlyCounted>,
 }
 
@@ -94,13 +103,16 @@ fn run(left: &mut Device, right: &mut Device, sessions: &mut [Session; 2]) -> Re
             outcome.bytes += frame.len();
             outcome.frames += 1;
             let receiver = &mut sessions[1 - side];
-            if let Some(Event::Records(records)) =
-                receiver.handle_frame(&frame, to.replica.state(), &to.key)?
-            {
-                let ingested = to.replica.ingest(&receiver.peer().unwrap(), &records).unwrap();
-                assert!(ingested.unopened.is_empty());
-                receiver.ingested(&ingested)?;
-                outcome.counted.extend(ingested.effects.counted);
+            outcome.records += usize::from(matches!(parse_frame(&frame), Ok(Some(_))));
+            match receiver.handle_frame(&frame, to.replica.state(), &to.key)? {
+                Some(Event::Records(records)) => {
+                    let ingested = to.replica.ingest(&receiver.peer().unwrap(), &records).unwrap();
+                    assert!(ingested.unopened.is_empty());
+                    receiver.ingested(&ingested)?;
+                    outcome.counted.extend(ingested.effects.counted);
+                }
+                Some(Event::Lacking { blob }) => outcome.lacking.push(blob),
+                _ => {}
             }
         }
         if quiet {
@@ -251,11 +263,11 @@ fn a_batch_that_does_not_fit_leaves_nothing() {
 }
 
 #[test]
-fn a_refresh_says_the_frontier_again() {
+fn a_check_says_the_frontier_again() {
     let (mut laptop, mut phone) = laptop_and_phone();
     let mut sessions = open_sessions([[5; 32]; 2]);
     run(&mut laptop, &mut phone, &mut sessions).unwrap();
-    sessions[0].refresh();
+    sessions[0].check();
     let outcome = run(&mut laptop, &mut phone, &mut sessions).unwrap();
     assert_eq!(outcome.frames, 1);
 }
@@ -278,7 +290,7 @@ fn who_is_refused_is_told_why_and_sent_nothing_more() {
 fn records_before_the_proof_are_refused() {
     let (laptop, _) = laptop_and_phone();
     let mut session = Session::new(Role::Dialer, [5; 32], [11; 32]);
-    let frame = frame_of_records(&[vec![1; 300]]);
+    let frame = frame_of_records(&[0; 16], &[vec![1; 300]]);
     assert_eq!(
         session.handle_frame(&frame, laptop.replica.state(), &laptop.key),
         Err(SessionError::Malformed)
@@ -297,7 +309,15 @@ fn frames_out_of_bounds_are_refused() {
 
     let mut sessions = open_sessions([[5; 32]; 2]);
     run(&mut laptop, &mut phone, &mut sessions).unwrap();
-    for frame in [vec![0xff], frame_of_records(&[vec![]]), vec![10; MAX_FRAME_LEN + 1]] {
+    let mark = *sessions[0].exchange.as_ref().unwrap().mark();
+    let bad = [
+        vec![0xff],
+        frame_of_records(&mark, &[]),
+        frame_of_records(&mark, &[vec![]]),
+        frame_of_records(&[0; 16], &[vec![1; 300]]),
+        vec![10; MAX_FRAME_LEN + 1],
+    ];
+    for frame in bad {
         let refused = sessions[0].handle_frame(&frame, laptop.replica.state(), &laptop.key);
         assert_eq!(refused, Err(SessionError::Malformed));
     }
@@ -308,11 +328,16 @@ fn frontiers_that_differ_each_time_end_the_session() {
     let (mut laptop, mut phone) = laptop_and_phone();
     let mut sessions = open_sessions([[5; 32]; 2]);
     run(&mut laptop, &mut phone, &mut sessions).unwrap();
+    let mark = *sessions[0].exchange.as_ref().unwrap().mark();
     let mut told = |byte: u8| {
-        let epoch =
-            |n: u8| EpochId::from_bytes([[byte, n].as_slice(), &[0; 30]].concat().try_into().unwrap());
-        let epochs = (0..=255).map(epoch).collect();
-        let frame = frame_of_message(&Message::Frontier(Frontier { epochs, ..phone.frontier() }));
+        let chain = |n: u8| {
+            let device = DeviceId::from_bytes([[byte, n].as_slice(), &[0; 30]].concat().try_into().unwrap());
+            let head = Head { device, number: 1, commit: CommitId::from_bytes([n; 32]) };
+            Chain { head, whole: 0 }
+        };
+        let frontier = Frontier { chains: (0..=255).map(chain).collect(), ..phone.frontier() };
+        let message = SpaceMessage::Frontier { frontier, check: false };
+        let frame = frame_of_message(&Message::Space { mark, message });
         sessions[0].handle_frame(&frame, laptop.replica.state(), &laptop.key)
     };
     assert_eq!(told(0), Ok(Some(Event::Acknowledged)));
@@ -346,7 +371,7 @@ proptest::proptest! {
     fn any_frame_is_taken_or_refused(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300), first in 0_u8..=255) {
         let (laptop, _) = laptop_and_phone();
         let mut session = Session::new(Role::Dialer, [5; 32], [11; 32]);
-        let mut frame = vec![first, 1];
+        let mut frame = vec![first, 2];
         frame.extend(bytes);
         let _ = session.handle_frame(&frame, laptop.replica.state(), &laptop.key);
         frame[0] = 10;

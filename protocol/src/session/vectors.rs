@@ -6,9 +6,12 @@ use super::*;
 use crate::{
     crypto::secret::Secret32,
     id::SpaceId,
-    identity::person::Recovery,
+    identity::person::{Inception, Recovery},
     journal::memory::MemoryDisk,
-    testkit::{assert_mostly_refusals, file, hex_array, hex_list, replica, secret, state, text},
+    signed::Signed,
+    testkit::{
+        assert_mostly_refusals, device, file, hex, hex_array, hex_list, replica, secret, state, text, to_hex,
+    },
 };
 
 /// One side of a session between two nodes that hold nothing yet.
@@ -77,10 +80,12 @@ fn code(error: SessionError) -> String {
         Reason::Unrecognised => "unrecognised",
         Reason::BadProof => "bad-proof",
         Reason::Fork => "fork",
+        Reason::Older => "older",
     };
     match error {
         SessionError::Malformed => "malformed".to_owned(),
         SessionError::Newer => "newer".to_owned(),
+        SessionError::Older => "older".to_owned(),
         SessionError::Unrecognised => "unrecognised".to_owned(),
         SessionError::BadProof => "bad-proof".to_owned(),
         SessionError::Fork { .. } => "fork".to_owned(),
@@ -115,10 +120,42 @@ fn frames() {
     let (given, cases) = file(include_str!("../../vectors/sessions/frames.json"));
     for case in cases {
         let mut side = Side::new(Role::Dialer, &given, vec![secret(&given, "secret")]);
-        let event = last(&mut side, &case).unwrap().unwrap();
-        match text(&case, "expect") {
-            "records" => assert_eq!(event, Event::Records(hex_list(&case, "records"))),
-            _ => assert_eq!(event, Event::Acknowledged),
+        let expected = match text(&case, "expect") {
+            "records" => Some(Event::Records(hex_list(&case, "records"))),
+            "acknowledged" => Some(Event::Acknowledged),
+            _ => None,
+        };
+        assert_eq!(last(&mut side, &case), Ok(expected), "{}", case["comment"]);
+    }
+}
+
+/// The listener of an exchange, with what it holds.
+fn listener(given: &Value) -> Side {
+    let inception = Signed::<Inception>::from_bytes(&hex(given, "inception")).unwrap();
+    let space = SpaceId::from_bytes(hex_array(given, "space"));
+    let mut replica = replica(state(&inception, space, vec![secret(given, "secret")]));
+    let records = hex_list(given, "records");
+    assert_eq!(replica.ingest(&device(1), &records).unwrap().new_records, records.len());
+    replica.sync().unwrap();
+    let nonce = hex_array(given, "listener_nonce");
+    Side {
+        session: Session::new(Role::Listener, hex_array(given, "binding"), nonce),
+        replica,
+        key: SigningKey::from_secret(&secret(given, "listener_device")),
+    }
+}
+
+#[test]
+fn exchanges() {
+    let (given, cases) = file(include_str!("../../vectors/sessions/exchanges.json"));
+    for case in cases {
+        let mut side = listener(&given);
+        last(&mut side, &case).unwrap_or_else(|error| panic!("{error}: {}", case["comment"]));
+        let mut answers = Vec::new();
+        while let Some(frame) = side.session.poll_frame(&mut side.replica).unwrap() {
+            answers.push(to_hex(frame));
         }
+        let expected: Vec<String> = hex_list(&case, "answers").iter().map(to_hex).collect();
+        assert_eq!(answers, expected, "{}", case["comment"]);
     }
 }

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use musette_crdt::view::ItemView;
 use musette_protocol::{
-    id::{CommitId, RecordId},
+    id::{BlobId, CommitId, RecordId},
+    record::BlobChunk,
     replica::Counted,
 };
 
@@ -16,6 +17,8 @@ use super::{Check, Violation, ensure};
 /// What the person's devices really wrote.
 #[derive(Debug, Default)]
 pub struct Ledger {
+    /// Attachments, and of how many pieces each is.
+    blobs: BTreeMap<BlobId, u32>,
     commits: BTreeMap<CommitId, BTreeSet<RecordId>>,
     markers: BTreeSet<String>,
 }
@@ -25,6 +28,22 @@ impl Ledger {
     pub fn note_commit(&mut self, counted: &Counted) {
         let records = counted.items.iter().map(|item| item.record).collect();
         self.commits.insert(counted.commit, records);
+    }
+
+    /// Notes a commit that a bad device signed, and that names nothing.
+    pub fn note_signed(&mut self, commit: CommitId) {
+        self.commits.insert(commit, BTreeSet::new());
+    }
+
+    /// Notes a piece of an attachment that somebody wrote.
+    pub fn note_chunk(&mut self, chunk: &BlobChunk) {
+        let len = self.blobs.entry(chunk.blob).or_default();
+        *len = (*len).max(chunk.index + 1);
+    }
+
+    /// All attachments, and of how many pieces each is.
+    pub fn blobs(&self) -> impl Iterator<Item = (BlobId, u32)> + '_ {
+        self.blobs.iter().map(|(blob, len)| (*blob, *len))
     }
 
     /// Notes a word that a person writes once.

@@ -1,25 +1,22 @@
 //! Invariant 1: once messages flow, all devices hold the same records and show the same views.
 
-use std::collections::BTreeMap;
-
-use musette_crdt::view::ItemView;
-use musette_protocol::{id::DocumentId, session::Frontier};
+use musette_protocol::session::Frontier;
 
 use super::{Check, Violation, ensure};
-use crate::device::Device;
+use crate::{device::Device, dice::Dice, documents::Views};
 
-/// All that a device shows.
-pub type Views = BTreeMap<DocumentId, ItemView>;
-
-/// Checks that two devices show the same if the same counts on them; true if it does.
+/// Checks that two devices show the same of a drawn document if the same counts on them; true if it
+/// does. All documents are compared in the end.
 ///
 /// # Errors
 /// When they do not.
-pub fn check_agreement(left: &Device, right: &Device) -> Result<bool, Violation> {
-    if Frontier::of(left.state()) != Frontier::of(right.state()) {
+pub fn check_agreement(left: &mut Device, right: &mut Device, dice: &mut Dice) -> Result<bool, Violation> {
+    let known = left.documents.known();
+    if known.is_empty() || Frontier::of(left.state()) != Frontier::of(right.state()) {
         return Ok(false);
     }
-    let same = left.views()? == right.views()?;
+    let (document, _) = known[dice.index(known.len())];
+    let same = left.documents.view(document)? == right.documents.view(document)?;
     ensure(same, Check::Agreement, || {
         format!("devices {} and {} hold the same and show different things", left.number, right.number)
     })?;
@@ -27,24 +24,29 @@ pub fn check_agreement(left: &Device, right: &Device) -> Result<bool, Violation>
 }
 
 /// Checks that all devices hold and show the same, and that what they show is what their records
-/// say; gives it.
+/// say; gives it. Each document is read again from the records of one device, which is drawn: it
+/// got them in an order of its own.
 ///
 /// # Errors
 /// When they do not.
-pub fn check_end(devices: &[Device]) -> Result<Views, Violation> {
+pub fn check_end(devices: &mut [Device], dice: &mut Dice) -> Result<Views, Violation> {
     let frontier = Frontier::of(devices[0].state());
-    let views = devices[0].views()?;
-    for device in devices {
+    let views = devices[0].documents.views()?;
+    for device in &mut *devices {
         let number = device.number;
         let own = Frontier::of(device.state());
         ensure(own == frontier, Check::Convergence, || {
             format!("device {number} ends with {own:?}, device 0 with {frontier:?}")
         })?;
-        ensure(device.views()? == views, Check::Convergence, || {
+        ensure(device.documents.views()? == views, Check::Convergence, || {
             format!("device {number} shows other things than device 0")
         })?;
-        ensure(device.views_from_records()? == views, Check::Convergence, || {
-            format!("device {number} shows other things once it starts again")
+    }
+    for (document, view) in &views {
+        let device = &devices[dice.index(devices.len())];
+        let again = device.documents.view_from_records(*document)?;
+        ensure(again.as_ref() == Some(view), Check::Convergence, || {
+            format!("device {} shows other things once it starts again", device.number)
         })?;
     }
     Ok(views)

@@ -67,7 +67,7 @@ impl Told {
 
     /// Notes a frontier that was sent.
     pub fn note_frontier(&mut self, frontier: &Frontier) {
-        for head in &frontier.chains {
+        for head in frontier.chains.iter().map(|chain| chain.head) {
             self.heads.insert(head.device, (head.number, head.commit));
         }
     }
@@ -77,7 +77,7 @@ impl Told {
     /// # Errors
     /// When something is lost, or counts under another name.
     pub fn check(&self, state: &State) -> Result<(), Violation> {
-        let lost = self.records.iter().find(|record| !state.holds(record));
+        let lost = self.records.iter().find(|record| !state.holds(record) && !state.has_dropped(record));
         ensure(lost.is_none(), Check::SentIsKept, || format!("{lost:?} was sent and then lost"))?;
         let changed = self.heads.iter().find(|(device, (number, commit))| {
             let (now, name) = state.head(device);

@@ -11,7 +11,7 @@ use musette_protocol::{
     record::record_id,
     session::{
         Frontier,
-        message::{Message, parse_frame},
+        message::{Message, SpaceMessage, parse_frame},
     },
 };
 
@@ -31,7 +31,11 @@ pub enum Frame {
     Records(Vec<RecordId>),
     /// A frontier.
     Frontier(Frontier),
-    /// A step of the handshake, or a refusal.
+    /// A step of a reconciliation.
+    Reconciliation,
+    /// A question for pieces of an attachment, or the answer that there are none.
+    Fetching,
+    /// A step of the handshake, a list of statements, or a refusal.
     Other,
 }
 
@@ -42,11 +46,18 @@ impl Frame {
     /// When it cannot be read.
     pub fn read(bytes: &[u8]) -> Result<Self, Violation> {
         let unreadable = || Violation::new(Check::Courtesy, "a session made a frame that cannot be read");
-        if let Some(records) = parse_frame(bytes).map_err(|_| unreadable())? {
+        if let Some((_, records)) = parse_frame(bytes).map_err(|_| unreadable())? {
             return Ok(Self::Records(records.iter().map(|record| record_id(record)).collect()));
         }
         Ok(match decode(bytes).map_err(|_| unreadable())? {
-            Message::Frontier(frontier) => Self::Frontier(frontier),
+            Message::Space { message: SpaceMessage::Frontier { frontier, .. }, .. } => {
+                Self::Frontier(frontier)
+            }
+            Message::Space { message, .. } => match message {
+                SpaceMessage::Want { .. } | SpaceMessage::Lacks { .. } => Self::Fetching,
+                SpaceMessage::Statements(_) => Self::Other,
+                _ => Self::Reconciliation,
+            },
             _ => Self::Other,
         })
     }
@@ -75,7 +86,7 @@ impl Durable {
                 ensure(durable, Check::Sending, || "a frontier claims what is not durable".to_owned())?;
                 told.note_frontier(frontier);
             }
-            Frame::Other => {}
+            Frame::Reconciliation | Frame::Fetching | Frame::Other => {}
         }
         Ok(())
     }

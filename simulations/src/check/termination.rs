@@ -1,8 +1,9 @@
 //! Invariant 5: no exchange goes on without progress; each has a bound.
 //!
-//! In one session a side sends no record twice, and says nothing but the handshake, its frontier
-//! once, and once more for each frame of records that it took or refresh that was asked for. So a
-//! session is bounded by what there is to tell.
+//! In one session a side sends no record twice unless it was asked for it again, and says nothing
+//! but the handshake, its frontier and its statements once, and once more for each frame of records
+//! that it took or check that was asked for. Reconciliations and questions for attachments have
+//! bounds of their own. So a session is bounded by what there is to tell.
 
 use std::collections::BTreeSet;
 
@@ -10,11 +11,21 @@ use musette_protocol::id::RecordId;
 
 use super::{Check, Violation, ensure, sending::Frame};
 
-/// Hello, marks, proof, and the first frontier.
-const FIRST_MESSAGES: u64 = 4;
+/// Hello, marks, proof, the first frontier, and the statements.
+const FIRST_MESSAGES: u64 = 5;
+
+/// Messages of reconciliations in one session. Between few records each takes three.
+const MAX_RECONCILIATION: u64 = 200;
+
+/// Questions for attachments in one session.
+const MAX_FETCHING: u64 = 2_000;
 
 /// Steps that the second phase may take. A run needs some thousands; past this it never ends.
 pub const MAX_HEALING_STEPS: u64 = 200_000;
+
+/// Virtual milliseconds that healing may take, and the second sync after it: silent connections are
+/// given up after eight seconds, and what is left is to be said over few links.
+pub const MAX_HEALING_MS: u64 = 60_000;
 
 /// What one side of a session said so far.
 #[derive(Debug, Default)]
@@ -22,12 +33,19 @@ pub struct Exchange {
     records: BTreeSet<RecordId>,
     messages: u64,
     occasions: u64,
+    reconciliation: u64,
+    fetching: u64,
 }
 
 impl Exchange {
     /// The side was given a reason to send its frontier again.
     pub const fn note_occasion(&mut self) {
         self.occasions += 1;
+    }
+
+    /// The side is to compare everything again: it says its frontier, and perhaps its statements.
+    pub const fn note_check(&mut self) {
+        self.occasions += 3;
     }
 
     /// Whether it sent records.
@@ -44,9 +62,19 @@ impl Exchange {
         if let Frame::Records(records) = frame {
             ensure(!records.is_empty(), Check::Termination, || "a frame without a record".to_owned())?;
             let again = records.iter().find(|record| !self.records.insert(**record));
-            return ensure(again.is_none(), Check::Termination, || format!("{again:?} was sent twice"));
+            // Who lacks a piece is asked again later, also for those that were still on their way.
+            let asked = self.reconciliation > 0 || self.fetching > 0;
+            return ensure(again.is_none() || asked, Check::Termination, || {
+                format!("{again:?} was sent twice")
+            });
         }
-        self.messages += 1;
+        match frame {
+            Frame::Reconciliation => self.reconciliation += 1,
+            Frame::Fetching => self.fetching += 1,
+            _ => self.messages += 1,
+        }
+        let bounded = self.reconciliation <= MAX_RECONCILIATION && self.fetching <= MAX_FETCHING;
+        ensure(bounded, Check::Termination, || "questions without end".to_owned())?;
         ensure(self.messages <= FIRST_MESSAGES + self.occasions, Check::Termination, || {
             format!("{} messages on {} occasions", self.messages, self.occasions)
         })

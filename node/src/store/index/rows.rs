@@ -1,0 +1,249 @@
+//! What the log of an index is made of: rows, packed into blocks.
+
+use std::collections::BTreeMap;
+
+use musette_protocol::{
+    id::{BlobId, CommitId, DeviceId, DocumentId, RecordId},
+    journal::Location,
+    replica::{Counted, Item, Subject},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{IndexError, PART_LEN, nonsense};
+
+/// Something that was added to the index. Of two views of one document the later one holds, and of
+/// two rows of one commit: more of its attachments was there by then.
+#[derive(Serialize, Deserialize)]
+pub(super) enum Row<'a> {
+    Counted(CountedRow),
+    View(DocumentId, &'a [u8]),
+}
+
+/// What a row is about: a later row about the same takes its place.
+#[derive(PartialEq, Eq, Hash)]
+pub(super) enum RowName {
+    Counted(DeviceId, u64),
+    View(DocumentId),
+}
+
+impl Row<'_> {
+    pub(super) const fn name(&self) -> RowName {
+        match self {
+            Self::Counted(row) => RowName::Counted(row.device, row.number),
+            Self::View(document, _) => RowName::View(*document),
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct CountedRow {
+    device: DeviceId,
+    number: u64,
+    commit: CommitId,
+    record: RecordId,
+    location: Location,
+    seen: Vec<CommitId>,
+    items: Vec<(RecordId, Location, SubjectRow)>,
+    wanted: Vec<RecordId>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum SubjectRow {
+    Document(DocumentId),
+    Blob(BlobId, u32),
+}
+
+/// Views by document, as they are kept in memory.
+pub(in crate::store) type PackedViews = BTreeMap<DocumentId, Box<[u8]>>;
+
+/// All that the rows of a log say.
+#[derive(Default)]
+pub(super) struct Rows {
+    counted: Vec<Counted>,
+    /// The place of each commit of a chain in `counted`.
+    chains: BTreeMap<DeviceId, Vec<u32>>,
+    views: Vec<(DocumentId, Box<[u8]>)>,
+}
+
+impl Rows {
+    /// Adds what a block says; blocks come in order.
+    pub(super) fn read(&mut self, block: &[u8]) -> Result<(), IndexError> {
+        each(block, &mut |row, _| {
+            match row {
+                Row::Counted(row) => self.add_counted(row.into())?,
+                Row::View(id, view) => self.views.push((id, view.into())),
+            }
+            Ok(())
+        })
+    }
+
+    fn add_counted(&mut self, commit: Counted) -> Result<(), IndexError> {
+        let chain = self.chains.entry(commit.device).or_default();
+        let place = usize::try_from(commit.number).ok().and_then(|number| number.checked_sub(1));
+        let place = place.filter(|place| *place <= chain.len()).ok_or_else(nonsense)?;
+        match chain.get(place) {
+            Some(known) => self.counted[*known as usize] = commit,
+            None => {
+                chain.push(u32::try_from(self.counted.len()).map_err(|_| nonsense())?);
+                self.counted.push(commit);
+            }
+        }
+        Ok(())
+    }
+
+    /// How many views there are, those that no longer hold among them, and what was read.
+    pub(super) fn finish(mut self) -> (u64, Vec<Counted>, PackedViews) {
+        let view_rows = self.views.len() as u64;
+        // Stable: of one document's views the last stays last, and a map keeps the last.
+        self.views.sort_by_key(|(id, _)| *id);
+        (view_rows, self.counted, self.views.into_iter().collect())
+    }
+}
+
+/// What is done with a row and its bytes.
+type OnRow<'a> = dyn FnMut(Row<'_>, &[u8]) -> Result<(), IndexError> + 'a;
+
+/// Hands on each row of a block, and its bytes.
+pub(super) fn each(mut block: &[u8], on_row: &mut OnRow<'_>) -> Result<(), IndexError> {
+    while !block.is_empty() {
+        let (row, rest) = postcard::take_from_bytes(block).map_err(|_| nonsense())?;
+        on_row(row, &block[..block.len() - rest.len()])?;
+        block = rest;
+    }
+    Ok(())
+}
+
+/// Packs rows into blocks of one part; a long row has a block of its own, in several parts.
+#[derive(Default)]
+pub(super) struct Packer {
+    full: Vec<Vec<u8>>,
+    open: Vec<u8>,
+}
+
+impl Packer {
+    pub(super) fn push(&mut self, row: &Row<'_>) {
+        self.push_bytes(&postcard::to_allocvec(row).expect("postcard writes every row"));
+    }
+
+    pub(super) fn push_bytes(&mut self, row: &[u8]) {
+        if self.open.len() + row.len() > PART_LEN && !self.open.is_empty() {
+            self.full.push(std::mem::take(&mut self.open));
+        }
+        self.open.extend_from_slice(row);
+    }
+
+    /// Full blocks that wait to be written.
+    pub(super) const fn waiting(&self) -> usize {
+        self.full.len()
+    }
+
+    /// Takes the full blocks.
+    pub(super) fn take_full(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.full)
+    }
+
+    /// Takes all blocks, the last as full as it is.
+    pub(super) fn take_all(&mut self) -> Vec<Vec<u8>> {
+        let mut blocks = self.take_full();
+        blocks.extend(Some(std::mem::take(&mut self.open)).filter(|open| !open.is_empty()));
+        blocks
+    }
+}
+
+impl From<&Counted> for CountedRow {
+    fn from(counted: &Counted) -> Self {
+        let subject = |subject| match subject {
+            Subject::Document(id) => SubjectRow::Document(id),
+            Subject::Blob(id, index) => SubjectRow::Blob(id, index),
+        };
+        let items = counted.items.iter();
+        Self {
+            device: counted.device,
+            number: counted.number,
+            commit: counted.commit,
+            record: counted.record,
+            location: counted.location,
+            seen: counted.seen.clone(),
+            items: items.map(|item| (item.record, item.location, subject(item.subject))).collect(),
+            wanted: counted.wanted.clone(),
+        }
+    }
+}
+
+impl From<CountedRow> for Counted {
+    fn from(row: CountedRow) -> Self {
+        let subject = |row| match row {
+            SubjectRow::Document(id) => Subject::Document(id),
+            SubjectRow::Blob(id, index) => Subject::Blob(id, index),
+        };
+        let item = |(record, location, row)| Item { record, location, subject: subject(row) };
+        Self {
+            device: row.device,
+            number: row.number,
+            commit: row.commit,
+            record: row.record,
+            location: row.location,
+            seen: row.seen,
+            items: row.items.into_iter().map(item).collect(),
+            wanted: row.wanted,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(n: u8) -> DocumentId {
+        DocumentId::from_bytes([n; 16])
+    }
+
+    #[test]
+    fn rows_come_back_in_order_and_only_long_ones_fill_more_than_a_part() {
+        let views: Vec<Vec<u8>> =
+            [10, PART_LEN, 200, PART_LEN * 3, 0, 3_000, 3_000].map(|len| vec![1; len]).to_vec();
+        let mut packer = Packer::default();
+        for (n, view) in views.iter().enumerate() {
+            packer.push(&Row::View(document(n as u8), view));
+        }
+        let blocks = packer.take_all();
+        assert_eq!(blocks.iter().filter(|block| block.len() > PART_LEN).count(), 2);
+        let mut found = Vec::new();
+        for block in &blocks {
+            each(block, &mut |row, _| {
+                if let Row::View(id, view) = row {
+                    found.push((id, view.to_vec()));
+                }
+                Ok(())
+            })
+            .unwrap();
+        }
+        let wanted: Vec<_> =
+            views.into_iter().enumerate().map(|(n, view)| (document(n as u8), view)).collect();
+        assert_eq!(found, wanted);
+        assert!(packer.take_all().is_empty());
+    }
+
+    #[test]
+    fn the_last_view_of_a_document_holds() {
+        let mut packer = Packer::default();
+        for (n, view) in [(2, b"old"), (1, b"one"), (2, b"new")] {
+            packer.push(&Row::View(document(n), view));
+        }
+        let mut rows = Rows::default();
+        packer.take_all().iter().for_each(|block| rows.read(block).unwrap());
+        let (view_rows, _, views) = rows.finish();
+        assert_eq!(view_rows, 3);
+        assert_eq!(views.into_values().collect::<Vec<_>>(), [(*b"one").into(), (*b"new").into()]);
+    }
+
+    #[test]
+    fn a_block_that_is_cut_is_noticed() {
+        let mut packer = Packer::default();
+        packer.push(&Row::View(document(1), b"view"));
+        let block = packer.take_all().remove(0);
+        for len in 1..block.len() {
+            assert!(Rows::default().read(&block[..len]).is_err());
+        }
+    }
+}

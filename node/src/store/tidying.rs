@@ -1,0 +1,232 @@
+//! Keeping a home small and its keys fresh, a little at a time, when nobody waits for an answer.
+//!
+//! 1. A new epoch, once the present one is a month old: by one device, and by the others if it sleeps.
+//! 2. Documents with many small changes are *folded*: one snapshot takes their place, after it was
+//!    loaded again and found equal. One device does it, so that two do not do it twice.
+//! 3. What was dropped is confirmed to the other devices; drops that all have confirmed are merged.
+//! 4. Segments of the journal that are mostly dead are rewritten. Records move then, so the index is
+//!    removed before and written anew after: a crash in between costs a rebuild, and nothing else.
+
+use std::collections::BTreeMap;
+
+use musette_crdt::document::Document;
+use musette_protocol::{
+    crypto::{aead::NONCE_LEN, sign::SigningKey},
+    epoch::{
+        EpochStatement,
+        rotation::{elected, rotation_due},
+    },
+    id::{DocumentId, EpochId},
+    journal::{SegmentNumber, worth_rewriting},
+    limits::{MAX_DROPS, MAX_RECORD_LEN},
+    record::Payload,
+    replica::Fold,
+    time::Timestamp,
+};
+use serde_json::{Value as Json, json};
+
+use super::{Store, index::Index, journal_error, replace, write_error};
+use crate::{clock, entropy, error::Result};
+
+/// Changes of one document from which folding is worth a commit.
+const FOLD_FROM: usize = 24;
+/// Documents folded in one step: some tens of milliseconds, and one fsync.
+const FOLDS_AT_ONCE: usize = 64;
+/// Bytes of a record beyond its snapshot, at most, padding included.
+const RECORD_OVERHEAD: usize = MAX_RECORD_LEN / 8;
+/// Drops that wait to be confirmed by all before folding pauses: forgetting needs the others.
+const MAX_OPEN_DROPS: usize = MAX_DROPS / 2;
+
+/// What this device remembers for tidying.
+#[derive(Debug, Default)]
+pub(super) struct Tidying {
+    /// When each epoch was first seen here.
+    pub(super) epochs: BTreeMap<EpochId, Timestamp>,
+}
+
+impl Store {
+    /// Does one step; true if there may be more to do at once. Durable after [`Store::commit`].
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub(crate) fn tidy(&mut self) -> Result<bool> {
+        if !self.keys.healing.is_empty() {
+            return Ok(false);
+        }
+        self.rotate_epoch(clock::now())?;
+        let folded = self.fold_some(FOLD_FROM)?;
+        self.confirm_drops()?;
+        Ok(folded > 0 || self.rewrite_one()?)
+    }
+
+    /// Does all there is to do, whatever it is worth, and tells what came of it.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub(crate) fn compact(&mut self) -> Result<Json> {
+        let before = self.replica.journal().bytes();
+        let mut folded = 0;
+        if self.keys.healing.is_empty() {
+            while let more @ 1.. = self.fold_some(2)? {
+                folded += more;
+                self.commit()?;
+            }
+            self.confirm_drops()?;
+            self.commit()?;
+            let (current, bytes) = self.segments().pop().unwrap_or((SegmentNumber::FIRST, 0));
+            if self.is_dead(current, bytes, 2) {
+                self.replica.rotate_journal().map_err(journal_error)?;
+            }
+            let dead: Vec<SegmentNumber> = self
+                .closed()
+                .into_iter()
+                .filter(|(number, len)| self.is_dead(*number, *len, 8))
+                .map(|one| one.0)
+                .collect();
+            self.rewrite(&dead)?;
+        }
+        Ok(json!({ "folded": folded, "before": before, "after": self.replica.journal().bytes() }))
+    }
+
+    /// Draws a new epoch if the present one is old.
+    fn rotate_epoch(&mut self, now: Timestamp) -> Result<()> {
+        let state = self.replica.state();
+        let heads = state.keyring().heads();
+        let held = state.keyring().iter().count();
+        self.tidying.epochs.retain(|epoch, _| heads.contains(epoch));
+        let seen = heads.iter().map(|epoch| *self.tidying.epochs.entry(*epoch).or_insert(now)).min();
+        let devices = state.log().devices();
+        let is_elected = elected(&devices) == Some(self.device);
+        let (keyring, keeper) = self.keys.epochs.duplicate().into_parts();
+        let (Some(keeper), Some(seen)) = (keeper, seen) else { return Ok(()) };
+        if !rotation_due(now, seen, is_elected, held) {
+            return Ok(());
+        }
+        let recovery = super::inception_of(&self.keys)?.body().recovery_kem;
+        let keeper = SigningKey::from_secret(&keeper);
+        let (secret, draw) = (entropy::secret(), entropy::secret());
+        let to = state.roster().recipients(Some(&recovery));
+        let stated = EpochStatement::begin(*state.space(), &keeper, &secret, &to, &keyring, &draw);
+        match stated {
+            Ok(statement) => self.write_statement(Payload::Epoch(statement)),
+            Err(error) => {
+                tracing::warn!(%error, "no new epoch");
+                Ok(())
+            }
+        }
+    }
+
+    /// Folds some documents with at least so many changes; gives how many.
+    fn fold_some(&mut self, from: usize) -> Result<usize> {
+        let is_elected = elected(&self.state().log().devices()) == Some(self.device);
+        let Some(keeper) = self.keys.epochs.duplicate().into_parts().1.filter(|_| is_elected) else {
+            return Ok(0);
+        };
+        if self.state().drop_count() >= MAX_OPEN_DROPS {
+            return Ok(0);
+        }
+        let ids: Vec<DocumentId> = self.state().documents_with(from).take(FOLDS_AT_ONCE).collect();
+        let mut folds = Vec::with_capacity(ids.len());
+        for id in ids {
+            folds.extend(self.fold_of(id)?);
+        }
+        let folded = folds.len();
+        if folded > 0 {
+            let keeper = SigningKey::from_secret(&keeper);
+            let nonce = &mut entropy::bytes::<NONCE_LEN>;
+            let effects = self.replica.fold(folds, &self.device_key, &keeper, nonce).map_err(write_error)?;
+            self.unsynced = true;
+            self.apply(effects, Vec::new())?;
+        }
+        Ok(folded)
+    }
+
+    /// What would take the place of a document's changes; `None` if that cannot be relied on.
+    fn fold_of(&mut self, id: DocumentId) -> Result<Option<Fold>> {
+        let replaces = self.state().document(&id).map(|(record, _)| record).collect();
+        let Ok(document) = self.take_document(id) else { return Ok(None) };
+        let snapshot = document.save();
+        let again = Document::load([snapshot.as_slice()]);
+        let same = again.is_ok_and(|again| {
+            again.heads() == document.heads() && again.view(id).ok() == document.view(id).ok()
+        });
+        self.loaded.put(id, document);
+        let fits = snapshot.len() + RECORD_OVERHEAD <= MAX_RECORD_LEN;
+        if !same {
+            tracing::warn!(document = id.short(), "a snapshot differs from its document and is not used");
+        }
+        Ok((same && fits).then_some(Fold { document: id, snapshot, replaces }))
+    }
+
+    /// Tells the others what was dropped here, and merges what all have dropped.
+    fn confirm_drops(&mut self) -> Result<()> {
+        let effects = self
+            .replica
+            .write_receipt(&self.device_key, &mut entropy::bytes::<NONCE_LEN>)
+            .map_err(write_error)?;
+        self.unsynced |= effects.membership_changed;
+        self.apply(effects, Vec::new())?;
+        let is_elected = elected(&self.state().log().devices()) == Some(self.device);
+        if let Some(keeper) = self.keys.epochs.duplicate().into_parts().1.filter(|_| is_elected) {
+            let keeper = SigningKey::from_secret(&keeper);
+            let effects = self.replica.merge_drops(&keeper).map_err(write_error)?;
+            self.unsynced = true;
+            self.apply(effects, Vec::new())?;
+        }
+        Ok(())
+    }
+
+    fn segments(&self) -> Vec<(SegmentNumber, u64)> {
+        self.replica.journal().segment_bytes().collect()
+    }
+
+    fn closed(&self) -> Vec<(SegmentNumber, u64)> {
+        let mut segments = self.segments();
+        segments.pop();
+        segments
+    }
+
+    /// Whether more than one part in so many of a segment is worth nothing.
+    fn is_dead(&self, segment: SegmentNumber, bytes: u64, parts: u64) -> bool {
+        let dead = bytes.saturating_sub(self.state().live_bytes(segment));
+        dead > bytes / parts
+    }
+
+    /// Rewrites the first segment that is worth it; false when none is.
+    fn rewrite_one(&mut self) -> Result<bool> {
+        let worth = |store: &Self, (number, bytes): (SegmentNumber, u64)| {
+            worth_rewriting(bytes, store.state().live_bytes(number))
+        };
+        if let Some(current) = self.segments().pop()
+            && worth(self, current)
+        {
+            self.commit()?;
+            self.replica.rotate_journal().map_err(journal_error)?;
+        }
+        let Some((segment, _)) = self.closed().into_iter().find(|one| worth(self, *one)) else {
+            return Ok(false);
+        };
+        self.rewrite(&[segment])?;
+        Ok(true)
+    }
+
+    fn rewrite(&mut self, segments: &[SegmentNumber]) -> Result<()> {
+        if segments.is_empty() {
+            return Ok(());
+        }
+        self.commit()?;
+        if let Some(index) = self.index.take() {
+            drop(index);
+            Index::remove(&self.home.index_dir()).map_err(|error| replace::io_error(&error))?;
+        }
+        for segment in segments {
+            self.replica.rewrite_segment(*segment).map_err(journal_error)?;
+        }
+        self.index = Index::open(&self.home.index_dir(), &self.keys.index).ok();
+        self.dirty.moved = true;
+        self.dirty.views.extend(self.views.keys());
+        self.dirty.any = true;
+        self.checkpoint(true);
+        Ok(())
+    }
+}

@@ -1,0 +1,359 @@
+//! One session over one stream, from the handshake to its end.
+//!
+//! Reading and writing run side by side: two devices that both have much to send would otherwise
+//! wait for each other. Whoever is asked to leave (a pause, a budget that is used up) stops reading,
+//! ends the handshake if it is still under way, says [`NotNow`] and goes.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use libp2p::{Multiaddr, PeerId};
+use musette_protocol::{
+    id::DeviceId,
+    schedule::{Contact, Ending, NotNow, StopReason},
+    session::{Event, Role, Session, SessionError, message::Reason},
+    time::Timestamp,
+};
+use tokio::{sync::Notify, time::sleep};
+
+use super::{Network, scheduler::draw, sessions::Handle};
+use crate::{
+    entropy,
+    error::{Error, Result},
+    net::{FrameReader, FrameWriter, Framed},
+};
+
+/// A handshake takes three round trips.
+const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(20);
+/// How long a refusal may take to leave.
+const FAREWELL_DEADLINE: Duration = Duration::from_secs(1);
+/// What a frame's length takes on the stream.
+const FRAME_HEAD_LEN: u64 = 4;
+
+/// One session and its connection.
+pub(super) struct Conversation {
+    network: Network,
+    peer: PeerId,
+    role: Role,
+    /// Where the peer was reached, and as whom, if it was dialled.
+    dialled: Option<(Contact<PeerId>, Vec<Multiaddr>)>,
+    session: Arc<Mutex<Session>>,
+    handle: Arc<Handle>,
+    /// The session may have something to say.
+    progress: Notify,
+    /// Nothing is to be said any more but that it ends.
+    is_leaving: AtomicBool,
+    established: Mutex<Option<(DeviceId, u64)>>,
+}
+
+impl Conversation {
+    pub(super) fn new(
+        network: Network,
+        peer: PeerId,
+        role: Role,
+        dialled: Option<(Contact<PeerId>, Vec<Multiaddr>)>,
+        handle: Arc<Handle>,
+    ) -> Self {
+        let binding = binding(role, network.endpoint.peer_id(), peer);
+        let session = Arc::new(Mutex::new(Session::new(role, binding, entropy::bytes())));
+        Self {
+            network,
+            peer,
+            role,
+            dialled,
+            session,
+            handle,
+            progress: Notify::new(),
+            is_leaving: AtomicBool::new(false),
+            established: Mutex::new(None),
+        }
+    }
+
+    /// Runs until either side ends it. The outcome is always why it ended.
+    pub(super) async fn run(&self, stream: Framed) -> Error {
+        let (reader, writer) = stream.split();
+        let ended = tokio::select! {
+            ended = self.read(reader) => ended.err().unwrap_or_else(|| Error::new("connection-lost")),
+            ended = self.write(writer) => ended,
+            () = self.leave() => Error::new("session-closed"),
+            () = self.handshake_deadline() => Error::new("deadline"),
+        };
+        let established = self.established().take();
+        if let Some((device, number)) = established {
+            if self.network.sessions.unregister(device, number) {
+                let ending = ending_of(&ended);
+                self.network
+                    .scheduler
+                    .tell(|schedule, moment| schedule.handle_disconnected(moment, device, ending, draw()));
+            }
+            let noted = self.network.driver.run(move |store| {
+                store.note_disconnected(device);
+                Ok(())
+            });
+            drop(noted.await);
+        }
+        ended
+    }
+
+    fn session(&self) -> MutexGuard<'_, Session> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn established(&self) -> MutexGuard<'_, Option<(DeviceId, u64)>> {
+        self.established.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn handshake_deadline(&self) {
+        sleep(HANDSHAKE_DEADLINE).await;
+        if self.established().is_some() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Returns once it was asked to end, and has had time to say why.
+    async fn leave(&self) {
+        self.handle.close.notified().await;
+        if self.network.scheduler.refusal().is_some() {
+            self.is_leaving.store(true, Ordering::Relaxed);
+            self.progress.notify_one();
+            sleep(FAREWELL_DEADLINE).await;
+        }
+    }
+
+    async fn read(&self, mut reader: FrameReader) -> Result<()> {
+        while let Some(frame) = reader.recv().await? {
+            let bytes = frame.len() as u64 + FRAME_HEAD_LEN;
+            self.handle.received.fetch_add(bytes, Ordering::Relaxed);
+            self.network.scheduler.count_received(bytes);
+            if let Some(not_now) = NotNow::from_frame(&frame).filter(|_| self.established().is_some()) {
+                return Err(self.told_not_now(not_now).await);
+            }
+            let session = self.session.clone();
+            let handled = self.network.driver.run(move |store| {
+                let mut session = session.lock().unwrap_or_else(PoisonError::into_inner);
+                store.handle_frame(&mut session, &frame)
+            });
+            match handled.await? {
+                Ok(Some(Event::Established { device })) => self.begin(device).await?,
+                Ok(_) => {}
+                Err(error) => {
+                    let ended = self.ended_by(error).await;
+                    self.session().refuse(error);
+                    self.progress.notify_one();
+                    // Writing ends the conversation once the refusal has left.
+                    sleep(FAREWELL_DEADLINE).await;
+                    return Err(ended);
+                }
+            }
+            self.progress.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Notes why a session ended, where the person can see it.
+    async fn ended_by(&self, error: SessionError) -> Error {
+        let code = code_of(error);
+        if matches!(error, SessionError::Unrecognised | SessionError::RefusedByPeer(_)) {
+            self.network.scheduler.tell(|schedule, _| schedule.note_stranger(self.peer));
+        }
+        self.note_reason(code).await;
+        tracing::debug!(%error, "a session ended");
+        Error::new(code)
+    }
+
+    async fn told_not_now(&self, not_now: NotNow) -> Error {
+        let code = match not_now.reason {
+            StopReason::Paused => "peer-paused",
+            StopReason::BudgetUsed => "peer-budget-used",
+        };
+        self.note_reason(code).await;
+        let error = Error::new(code);
+        match not_now.until {
+            Some(until) => error.with("until_ms", until.as_millis()),
+            None => error,
+        }
+    }
+
+    async fn note_reason(&self, code: &'static str) {
+        let device = self.established().map(|(device, _)| device);
+        if let Some(device) = device {
+            let noted = self.network.driver.run(move |store| {
+                store.note_unreachable(device, code.to_owned());
+                Ok(())
+            });
+            drop(noted.await);
+        }
+    }
+
+    /// The other side proved to be a device.
+    async fn begin(&self, device: DeviceId) -> Result<()> {
+        let own = self.network.driver.run(|store| Ok(store.device())).await?;
+        if device == own {
+            return Err(Error::new("session-refused"));
+        }
+        if self.network.scheduler.refusal().is_some() {
+            // What is left of the handshake on this side leaves before the refusal; nothing that the
+            // other side sends is taken any more.
+            self.handle.close.notify_one();
+            std::future::pending::<()>().await;
+        }
+        let dialer = if self.role == Role::Dialer { own } else { device };
+        let Some(number) = self.network.sessions.register(device, self.peer, dialer, &self.handle) else {
+            return Err(Error::new("session-duplicate"));
+        };
+        *self.established() = Some((device, number));
+        let dialled = self.dialled.as_ref();
+        let addresses: Vec<String> =
+            dialled.iter().flat_map(|(_, addresses)| addresses).map(without_peer).collect();
+        let noted = self.network.driver.run(move |store| {
+            store.note_connected(device);
+            store.note_addresses(device, addresses)
+        });
+        noted.await?;
+        self.network.learn_devices().await;
+        self.network.scheduler.tell(|schedule, moment| {
+            // Another device than was dialled: the dial of that one has failed.
+            if let Some((contact @ Contact::Device(known), _)) = dialled
+                && *known != device
+            {
+                schedule.handle_dial_failed(moment, contact, Ending::Lost, draw());
+            }
+            schedule.handle_connected(moment, device, Some(self.peer));
+        });
+        Ok(())
+    }
+
+    async fn write(&self, mut writer: FrameWriter) -> Error {
+        let mut changed = self.network.driver.changed();
+        loop {
+            match self.write_until_silent(&mut writer).await {
+                Err(error) => return error,
+                Ok(()) if self.session().is_over() => return Error::new("session-refused"),
+                Ok(()) => {}
+            }
+            if self.is_leaving() {
+                return self.say_not_now(&mut writer).await;
+            }
+            tokio::select! {
+                () = self.progress.notified() => {}
+                () = self.handle.check.notified() => self.session().check(),
+                changed = changed.changed() => if changed.is_err() {
+                    return Error::new("stopping");
+                }
+            }
+        }
+    }
+
+    fn is_leaving(&self) -> bool {
+        self.is_leaving.load(Ordering::Relaxed)
+    }
+
+    /// Sends what the session has to say; no records when leaving.
+    async fn write_until_silent(&self, writer: &mut FrameWriter) -> Result<()> {
+        loop {
+            let session = self.session.clone();
+            let polled = self.network.driver.run(move |store| {
+                let mut session = session.lock().unwrap_or_else(PoisonError::into_inner);
+                store.poll_session(&mut session)
+            });
+            let Some(frame) = polled.await? else { return Ok(()) };
+            // Records follow the other side's frontier, never the handshake.
+            if self.is_leaving() && self.session().acknowledged().is_some() {
+                return Ok(());
+            }
+            self.send(writer, &frame).await?;
+        }
+    }
+
+    async fn send(&self, writer: &mut FrameWriter, frame: &[u8]) -> Result<()> {
+        writer.send(frame).await?;
+        let bytes = frame.len() as u64 + FRAME_HEAD_LEN;
+        self.handle.sent.fetch_add(bytes, Ordering::Relaxed);
+        self.network.scheduler.count_sent(bytes);
+        Ok(())
+    }
+
+    async fn say_not_now(&self, writer: &mut FrameWriter) -> Error {
+        if let Some(not_now) = self.network.scheduler.refusal()
+            && self.session().peer().is_some()
+            && let Err(error) = self.send(writer, &not_now.to_frame()).await
+        {
+            return error;
+        }
+        drop(writer.close().await);
+        Error::new("session-closed")
+    }
+}
+
+const fn code_of(error: SessionError) -> &'static str {
+    match error {
+        SessionError::Malformed => "session-malformed",
+        SessionError::Newer => "protocol-newer",
+        SessionError::Older => "protocol-older",
+        SessionError::Unrecognised => "session-unrecognised",
+        SessionError::BadProof => "session-bad-proof",
+        SessionError::Fork { .. } | SessionError::RefusedByPeer(Reason::Fork) => "session-fork",
+        SessionError::RefusedByPeer(_) => "session-refused",
+    }
+}
+
+/// What the end of a dial or a session means for the next one.
+pub(super) fn ending_of(ended: &Error) -> Ending {
+    match ended.code() {
+        "peer-paused" | "peer-budget-used" => {
+            let until = ended.args().get("until_ms").and_then(|millis| millis.parse().ok());
+            Ending::NotNow { until: until.map(Timestamp::from_millis) }
+        }
+        "session-malformed"
+        | "protocol-newer"
+        | "session-unrecognised"
+        | "session-bad-proof"
+        | "session-fork"
+        | "session-refused" => Ending::Refused,
+        _ => Ending::Lost,
+    }
+}
+
+/// Names a connection by the transport keys at its ends: what is said on one is worth nothing on
+/// another.
+fn binding(role: Role, own: PeerId, peer: PeerId) -> [u8; 32] {
+    let (dialer, listener) = match role {
+        Role::Dialer => (own, peer),
+        Role::Listener => (peer, own),
+    };
+    let mut hasher = blake3::Hasher::new();
+    for id in [dialer.to_bytes(), listener.to_bytes()] {
+        hasher.update(&(id.len() as u64).to_le_bytes());
+        hasher.update(&id);
+    }
+    *hasher.finalize().as_bytes()
+}
+
+/// The transport key of an endpoint is new at each start: an address outlives it.
+fn without_peer(address: &Multiaddr) -> String {
+    let is_peer =
+        |part: &libp2p::multiaddr::Protocol<'_>| matches!(part, libp2p::multiaddr::Protocol::P2p(_));
+    address.iter().filter(|part| !is_peer(part)).collect::<Multiaddr>().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_other_side_said_decides_when_it_is_dialled_again() {
+        let until = Timestamp::from_millis(1_795_392_000_000);
+        let paused = Error::new("peer-paused").with("until_ms", until.as_millis());
+        assert_eq!(ending_of(&paused), Ending::NotNow { until: Some(until) });
+        assert_eq!(ending_of(&Error::new("peer-budget-used")), Ending::NotNow { until: None });
+        for error in [SessionError::Unrecognised, SessionError::RefusedByPeer(Reason::Fork)] {
+            assert_eq!(ending_of(&Error::new(code_of(error))), Ending::Refused);
+        }
+        assert_eq!(ending_of(&Error::new("connection-lost")), Ending::Lost);
+    }
+}

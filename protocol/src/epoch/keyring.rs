@@ -1,0 +1,102 @@
+//! The secrets that a device knows of a space.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{EpochError, EpochStatement, epoch_id};
+use crate::{
+    crypto::{kem::KemSecret, secret::Secret32},
+    id::EpochId,
+    limits::MAX_RECORD_EPOCHS,
+    signed::Signed,
+};
+
+/// The secrets of a space's epochs that this device knows.
+#[derive(Debug, Default)]
+pub struct Keyring {
+    epochs: BTreeMap<EpochId, (Secret32, Vec<EpochId>)>,
+    /// Follows from the above; asked for at every record.
+    written_under: Vec<EpochId>,
+}
+
+impl Keyring {
+    /// All of these secrets, each with the epochs that it replaces.
+    pub(super) fn of(epochs: impl IntoIterator<Item = (Secret32, Vec<EpochId>)>) -> Self {
+        let mut keyring = Self::default();
+        for (secret, previous) in epochs {
+            keyring.epochs.entry(epoch_id(&secret)).or_insert((secret, previous));
+        }
+        keyring.settle();
+        keyring
+    }
+
+    /// Adds a secret; the epoch's name follows from it.
+    pub fn insert(&mut self, secret: Secret32, previous: &[EpochId]) -> EpochId {
+        let id = epoch_id(&secret);
+        self.epochs.entry(id).or_insert_with(|| (secret, previous.to_vec()));
+        self.settle();
+        id
+    }
+
+    /// Adds all of another's.
+    pub fn merge(&mut self, other: Self) {
+        for (id, entry) in other.epochs {
+            self.epochs.entry(id).or_insert(entry);
+        }
+        self.settle();
+    }
+
+    /// Adds what a statement holds for this key: its secret, and the earlier ones given with it. One
+    /// that is known already costs nothing. The statement was checked before.
+    ///
+    /// # Errors
+    /// When it was not sealed to this key, or is not what the epoch is named by.
+    pub fn absorb(
+        &mut self,
+        statement: &Signed<EpochStatement>,
+        key: &KemSecret,
+    ) -> Result<EpochId, EpochError> {
+        let epoch = statement.body().epoch;
+        if !self.epochs.contains_key(&epoch) {
+            self.merge(statement.open(key)?);
+        }
+        Ok(epoch)
+    }
+
+    fn settle(&mut self) {
+        let heads = self.heads();
+        let first = || self.epochs.keys().next().copied().into_iter().collect();
+        self.written_under =
+            if heads.is_empty() { first() } else { heads.into_iter().take(MAX_RECORD_EPOCHS).collect() };
+    }
+
+    /// Epochs that no other replaces, sorted.
+    #[must_use]
+    pub fn heads(&self) -> Vec<EpochId> {
+        let replaced: BTreeSet<&EpochId> = self.epochs.values().flat_map(|(_, previous)| previous).collect();
+        self.epochs.keys().filter(|id| !replaced.contains(id)).copied().collect()
+    }
+
+    /// The epochs that new records are sealed under, sorted: the heads, of more than eight the first
+    /// eight. Where each is said to be replaced by another, which only a malicious keeper brings
+    /// about, it is the first of all. None when no epoch is known.
+    #[must_use]
+    pub fn written_under(&self) -> &[EpochId] {
+        &self.written_under
+    }
+
+    /// The secret of an epoch.
+    #[must_use]
+    pub fn secret(&self, epoch: &EpochId) -> Option<&Secret32> {
+        self.epochs.get(epoch).map(|(secret, _)| secret)
+    }
+
+    /// All epochs known, with their secrets.
+    pub fn iter(&self) -> impl Iterator<Item = (&EpochId, &Secret32)> {
+        self.epochs.iter().map(|(id, (secret, _))| (id, secret))
+    }
+
+    /// All secrets, each with the epochs that it replaces, for a second owner.
+    pub(super) fn copy(&self) -> Vec<(Secret32, Vec<EpochId>)> {
+        self.epochs.values().map(|(secret, previous)| (secret.duplicate(), previous.clone())).collect()
+    }
+}

@@ -1,0 +1,180 @@
+//! Statements, grants and keyrings together.
+
+use super::{statement::SEAL_INFO, *};
+use crate::{
+    crypto::{kem::KemSecret, sign::SigningKey},
+    limits::{MAX_EPOCHS, MAX_RECORD_EPOCHS},
+    signed::Signed,
+};
+
+fn secret(byte: u8) -> Secret32 {
+    Secret32::from_bytes([byte; 32])
+}
+
+fn keeper() -> SigningKey {
+    SigningKey::from_secret(&secret(1))
+}
+
+fn recovery_keeper() -> VerifyingKey {
+    SigningKey::from_secret(&secret(2)).verifying_key()
+}
+
+fn begin(recipient: &KemSecret, epoch_secret: u8, earlier: &Keyring) -> Signed<EpochStatement> {
+    let space = space_id(&keeper().verifying_key(), &recovery_keeper());
+    EpochStatement::begin(space, &keeper(), &secret(epoch_secret), &[recipient.public()], earlier, &secret(4))
+        .unwrap()
+}
+
+#[test]
+fn a_recipient_learns_this_epoch_and_the_earlier_ones() {
+    let phone = KemSecret::from_secret(&secret(3));
+    let first = begin(&phone, 10, &Keyring::default());
+    let second = begin(&phone, 11, &first.open(&phone).unwrap());
+    let space = second.body().space;
+    second.check(&space, &recovery_keeper()).unwrap();
+    let keyring = second.open(&phone).unwrap();
+    assert_eq!(keyring.iter().count(), 2);
+    assert_eq!(keyring.written_under(), [second.body().epoch]);
+    assert!(keyring.secret(&first.body().epoch).is_some());
+}
+
+#[test]
+fn somebody_else_learns_nothing() {
+    let statement = begin(&KemSecret::from_secret(&secret(3)), 10, &Keyring::default());
+    let stranger = KemSecret::from_secret(&secret(5));
+    assert_eq!(statement.open(&stranger).unwrap_err(), EpochError::NotForUs);
+}
+
+#[test]
+fn only_the_keeper_of_the_space_states_epochs() {
+    let phone = KemSecret::from_secret(&secret(3));
+    let statement = begin(&phone, 10, &Keyring::default());
+    let space = statement.body().space;
+    let thief = SigningKey::from_secret(&secret(6));
+    let forged = Signed::new(statement.body().clone(), &thief);
+    assert_eq!(forged.check(&space, &recovery_keeper()), Err(EpochError::NotKeeper));
+    let mut body = statement.body().clone();
+    body.keeper = thief.verifying_key();
+    let forged = Signed::new(body, &thief);
+    assert_eq!(forged.check(&space, &recovery_keeper()), Err(EpochError::NotKeeper));
+}
+
+#[test]
+fn an_epoch_named_by_another_secret_is_refused() {
+    let phone = KemSecret::from_secret(&secret(3));
+    let mut body = begin(&phone, 10, &Keyring::default()).body().clone();
+    let associated = [body.space.as_bytes().as_slice(), body.epoch.as_bytes()].concat();
+    body.recipients =
+        vec![phone.public().seal(SEAL_INFO, &associated, secret(99).expose(), &secret(7)).unwrap()];
+    let forged = Signed::new(body, &keeper());
+    assert_eq!(forged.open(&phone).unwrap_err(), EpochError::WrongSecret);
+}
+
+#[test]
+fn keys_that_do_not_follow_from_the_secret_are_refused() {
+    let phone = KemSecret::from_secret(&secret(3));
+    let statement = begin(&phone, 10, &Keyring::default());
+    for swapped in [true, false] {
+        let mut body = statement.body().clone();
+        let (write, read) = (body.write, body.read);
+        if swapped {
+            body.write = read;
+        } else {
+            body.read = write;
+        }
+        assert_eq!(Signed::new(body, &keeper()).open(&phone).unwrap_err(), EpochError::WrongSecret);
+    }
+}
+
+#[test]
+fn epochs_in_a_circle_leave_one_to_write_under() {
+    let mut keyring = Keyring::default();
+    let (first, second) = (epoch_id(&secret(10)), epoch_id(&secret(11)));
+    keyring.insert(secret(10), &[second]);
+    keyring.insert(secret(11), &[first]);
+    assert_eq!(keyring.heads(), []);
+    assert_eq!(keyring.written_under(), [first.min(second)]);
+}
+
+#[test]
+fn a_grant_of_nothing_is_refused() {
+    let phone = KemSecret::from_secret(&secret(3));
+    let sealed = Keyring::default().to_grant().seal(&phone.public(), b"transcript", &secret(8)).unwrap();
+    assert_eq!(Grant::open(&sealed, &phone, b"transcript").unwrap_err(), EpochError::Malformed);
+}
+
+#[test]
+fn a_grant_opens_in_its_own_context_only() {
+    let phone = KemSecret::from_secret(&secret(3));
+    let grant = begin(&phone, 10, &Keyring::default()).open(&phone).unwrap().to_grant();
+    let sealed = grant.seal(&phone.public(), b"transcript", &secret(8)).unwrap();
+    assert_eq!(Grant::open(&sealed, &phone, b"transcript").unwrap(), grant);
+    assert_eq!(Grant::open(&sealed, &phone, b"another").unwrap_err(), EpochError::NotForUs);
+}
+
+#[test]
+fn a_rotation_joins_all_heads() {
+    let phone = KemSecret::from_secret(&secret(3));
+    let first = begin(&phone, 10, &Keyring::default());
+    let mut keyring = first.open(&phone).unwrap();
+    // Two devices start one each, unseen by the other.
+    for byte in [11, 12] {
+        keyring.absorb(&begin(&phone, byte, &first.open(&phone).unwrap()), &phone).unwrap();
+    }
+    let mut both = [epoch_id(&secret(11)), epoch_id(&secret(12))];
+    both.sort_unstable();
+    assert_eq!(keyring.written_under(), both);
+    let joined = begin(&phone, 13, &keyring);
+    assert_eq!(joined.body().previous, both);
+    assert_eq!(keyring.absorb(&joined, &phone), Ok(joined.body().epoch));
+    assert_eq!(keyring.written_under(), [joined.body().epoch]);
+    assert_eq!(keyring.iter().count(), 4);
+}
+
+#[test]
+fn what_is_not_for_us_leaves_the_keyring_as_it_was() {
+    let phone = KemSecret::from_secret(&secret(3));
+    let mut keyring = begin(&phone, 10, &Keyring::default()).open(&phone).unwrap();
+    let stranger = KemSecret::from_secret(&secret(5));
+    let theirs = begin(&stranger, 11, &Keyring::default());
+    assert_eq!(keyring.absorb(&theirs, &phone), Err(EpochError::NotForUs));
+    assert_eq!(keyring.iter().count(), 1);
+}
+
+#[test]
+fn in_a_shared_space_a_newcomer_learns_nothing_from_before() {
+    let (owner, newcomer) = (KemSecret::from_secret(&secret(3)), KemSecret::from_secret(&secret(5)));
+    let mut known = begin(&owner, 10, &Keyring::default()).open(&owner).unwrap();
+    let space = space_id(&keeper().verifying_key(), &recovery_keeper());
+    let recipients = [owner.public(), newcomer.public()];
+    let statement =
+        EpochStatement::begin_shared(space, &keeper(), &secret(11), &recipients, &known, &secret(4)).unwrap();
+    statement.check(&space, &recovery_keeper()).unwrap();
+    assert_eq!(statement.body().previous, known.heads());
+    assert_eq!(statement.open(&newcomer).unwrap().iter().count(), 1);
+    known.absorb(&statement, &owner).unwrap();
+    assert_eq!(known.iter().count(), 2);
+    assert_eq!(known.written_under(), [statement.body().epoch]);
+}
+
+#[test]
+fn of_too_many_heads_the_first_are_written_under() {
+    let mut keyring = Keyring::default();
+    let mut ids: Vec<EpochId> = (0..20).map(|byte| keyring.insert(secret(byte), &[])).collect();
+    ids.sort_unstable();
+    assert_eq!(keyring.heads(), ids);
+    assert_eq!(keyring.written_under(), &ids[..MAX_RECORD_EPOCHS]);
+}
+
+#[test]
+fn more_earlier_secrets_than_a_space_has_epochs_are_refused() {
+    let phone = KemSecret::from_secret(&secret(3));
+    let numbered = |number: usize| {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&(number as u64).to_le_bytes());
+        (Secret32::from_bytes(bytes), vec![])
+    };
+    let verdict = |count| begin(&phone, 10, &Keyring::of((0..count).map(numbered))).open(&phone).map(drop);
+    assert_eq!(verdict(MAX_EPOCHS), Ok(()));
+    assert_eq!(verdict(MAX_EPOCHS + 1), Err(EpochError::Malformed));
+}

@@ -1,0 +1,101 @@
+//! One change of a space's membership.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    codec::{Encoded, Tag},
+    id::{DeviceId, OperationId, PersonId, SpaceId},
+    identity::person::Inception,
+    limits::{MAX_FRONTIER_ENTRIES, MAX_LOG_HEADS},
+    session::frontier::Head,
+    signed::Signed,
+};
+
+/// What a member may do. New ones are added at the end: the position is the number on the wire, and
+/// the order that of rights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Role {
+    /// Holds the epochs since, and reads.
+    Reader,
+    /// Also writes.
+    Writer,
+}
+
+/// What an operation does. New actions are added at the end: the position is the number on the wire.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MembershipAction {
+    /// Lets somebody in, or changes their role.
+    Add {
+        /// Who: with it their device log can begin.
+        inception: Signed<Inception>,
+        /// What they may do.
+        role: Role,
+        /// Where the newcomer begins, by device: commits up to there were sealed under epochs that
+        /// the newcomer is not given, and are none of theirs.
+        base: Vec<Head>,
+    },
+    /// Puts somebody out.
+    Remove {
+        /// Who.
+        person: PersonId,
+    },
+    /// Moves a newcomer's beginning forward, past a commit that somebody made under an older epoch
+    /// without knowing of the newcomer: it would keep them waiting for ever.
+    Base {
+        /// Whose.
+        person: PersonId,
+        /// To where, by device; the others stay.
+        base: Vec<Head>,
+    },
+}
+
+/// One entry of the membership log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MembershipOperation {
+    /// The space.
+    pub space: SpaceId,
+    /// The heads of the membership log that the author had seen, sorted; empty for the first.
+    pub previous: Vec<OperationId>,
+    /// The heads of the owner's device log that the author had seen, sorted: its right is judged there.
+    pub log_heads: Vec<OperationId>,
+    /// An admin device of the owner, who signs.
+    pub author: DeviceId,
+    /// What it does.
+    pub action: MembershipAction,
+}
+
+impl Encoded for MembershipOperation {
+    const TAG: Tag = Tag::MembershipOperation;
+    const VERSION: u8 = 1;
+}
+
+impl MembershipOperation {
+    pub(super) fn is_within_bounds(&self) -> bool {
+        let heads = |heads: &[OperationId]| heads.len() <= MAX_LOG_HEADS && heads.is_sorted_by(|a, b| a < b);
+        heads(&self.previous) && heads(&self.log_heads) && self.action.is_within_bounds()
+    }
+}
+
+impl MembershipAction {
+    fn is_within_bounds(&self) -> bool {
+        self.base().len() <= MAX_FRONTIER_ENTRIES
+            && self.base().is_sorted_by(|a, b| a.device < b.device)
+            && self.base().iter().all(|head| head.number >= 1)
+    }
+
+    /// Where the newcomer begins; empty for an action that does not say.
+    pub(super) fn base(&self) -> &[Head] {
+        match self {
+            Self::Add { base, .. } | Self::Base { base, .. } => base,
+            Self::Remove { .. } => &[],
+        }
+    }
+}
+
+impl Signed<MembershipOperation> {
+    /// The operation's name.
+    #[must_use]
+    pub fn id(&self) -> OperationId {
+        OperationId::from_bytes(self.hash())
+    }
+}

@@ -1,0 +1,105 @@
+//! Runs `protocol/vectors/membership` against this implementation.
+
+use serde_json::Value;
+
+use super::*;
+use crate::{
+    codec::Tag,
+    id::{DeviceId, OperationId, SpaceId},
+    identity::{
+        log::{DeviceLog, LogError},
+        person::Inception,
+    },
+    signed::Signed,
+    testkit::{decode_code, file, hex, hex_array, hex_list, text, to_hex},
+};
+
+const fn code(refused: &Refused) -> &'static str {
+    match refused {
+        Refused::Operation(LogError::MissingPrevious)
+        | Refused::Membership(MembershipError::MissingPrevious) => "missing-previous",
+        Refused::Operation(LogError::OtherPerson) => "other-person",
+        Refused::Membership(MembershipError::OtherSpace) => "other-space",
+        Refused::Operation(LogError::BadSignature) | Refused::Membership(MembershipError::BadSignature) => {
+            "bad-signature"
+        }
+        Refused::Operation(LogError::NotEntitled) | Refused::Membership(MembershipError::NotEntitled) => {
+            "not-entitled"
+        }
+        Refused::Operation(LogError::Malformed) | Refused::Membership(MembershipError::Malformed) => {
+            "malformed"
+        }
+    }
+}
+
+fn apply(roster: &mut Roster, bytes: &[u8]) -> &'static str {
+    let statement = if bytes[0] == Tag::MembershipOperation as u8 {
+        Signed::from_bytes(bytes).map(Statement::Membership)
+    } else {
+        Signed::from_bytes(bytes).map(Statement::Operation)
+    };
+    match statement {
+        Err(error) => decode_code(&error),
+        Ok(statement) => roster.apply(&statement).as_ref().map_or_else(code, |_| "ok"),
+    }
+}
+
+fn described(roster: &Roster) -> Value {
+    let base = |member: &Member| -> Vec<Value> {
+        let heads = member.base.iter().map(|head| {
+            let (device, commit) = (to_hex(head.device.as_bytes()), to_hex(head.commit.as_bytes()));
+            serde_json::json!({"device": device, "number": head.number, "commit": commit})
+        });
+        heads.collect()
+    };
+    let members = roster.members().iter().map(|(person, member)| {
+        let role = if member.role == Role::Writer { "writer" } else { "reader" };
+        let admission = to_hex(member.admission.as_bytes());
+        let person = to_hex(person.as_bytes());
+        serde_json::json!({"person": person, "role": role, "base": base(member), "admission": admission})
+    });
+    members.collect()
+}
+
+fn check(roster: &Roster, case: &Value) {
+    let comment = text(case, "comment");
+    assert_eq!(described(roster), case["members"], "{comment}");
+    let heads: Vec<Vec<u8>> =
+        roster.membership().heads().iter().map(|head| head.as_bytes().to_vec()).collect();
+    assert_eq!(heads, hex_list(case, "heads"), "{comment}");
+    if case["recipients"].is_array() {
+        let recipients: Vec<Vec<u8>> =
+            roster.recipients(None).iter().map(|key| key.as_bytes().to_vec()).collect();
+        assert_eq!(recipients, hex_list(case, "recipients"), "{comment}");
+    }
+    if case["devices"].is_array() {
+        let devices: Vec<Vec<u8>> = roster.devices().keys().map(|id| id.as_bytes().to_vec()).collect();
+        assert_eq!(devices, hex_list(case, "devices"), "{comment}");
+    }
+    for asked in case["asked"].as_array().into_iter().flatten() {
+        let heads = hex_list(asked, "heads");
+        let heads: Vec<OperationId> = heads.iter().map(|head| head.as_slice().try_into().unwrap()).collect();
+        let device = DeviceId::from_bytes(hex_array(asked, "device"));
+        let entitled = roster.is_entitled_at(&heads, &device);
+        assert_eq!(serde_json::to_value(entitled).unwrap(), asked["entitled"], "{comment}: {asked}");
+    }
+}
+
+#[test]
+fn logs() {
+    let (given, cases) = file(include_str!("../../vectors/membership/logs.json"));
+    let inception = Signed::<Inception>::from_bytes(&hex(&given, "inception")).unwrap();
+    let space = SpaceId::from_bytes(hex_array(&given, "space"));
+    for case in cases {
+        let owner = DeviceLog::new(inception.person().unwrap(), inception.body());
+        let mut roster = Roster::new(space, owner);
+        for bytes in hex_list(&given, "before") {
+            assert_eq!(apply(&mut roster, &bytes), "ok");
+        }
+        for step in case["statements"].as_array().unwrap() {
+            let outcome = apply(&mut roster, &hex(step, "bytes"));
+            assert_eq!(outcome, text(step, "expect"), "{}", text(&case, "comment"));
+        }
+        check(&roster, &case);
+    }
+}

@@ -1,0 +1,302 @@
+//! Drops: what is deleted, and who has deleted it.
+//!
+//! 1. A drop lists changes and attachments' pieces by name, signed by the keeper of the space. One of
+//!    them that is not here is refused from then on, and all count as held for the commits that name
+//!    them. Commits and statements are never dropped, whatever a list says.
+//! 2. Once the commit that the drop waits for counts, the records that are here go: out of the
+//!    lists, out of every comparison, and out of the journal when its segment is rewritten.
+//! 3. When they are in no file any more, the device says so by a receipt. A drop that every device
+//!    of the log has confirmed is *settled*.
+//! 4. Settled drops are merged into one that lists all their records and waits for no commit. They
+//!    cannot simply go: commits name the dropped records for ever, and a device that is enrolled next
+//!    year must be able to tell "deleted" from "withheld". What stays is 32 bytes for each, beside a
+//!    commit of ten times that.
+//! 5. A drop goes once another that takes effect at once lists all that it lists. That is judged by
+//!    the lists alone and not by what a drop says it replaces: in whatever order drops come, and
+//!    whichever of them somebody never saw, the same ones stay.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use super::{
+    records::{Class, Row, Slot},
+    state::{Effects, Refusal, State},
+};
+use crate::{
+    id::{CommitId, DeviceId, DropId, RecordId, StatementId},
+    limits::{MAX_DROP_IDS, MAX_DROPS, MAX_FRONTIER_ENTRIES},
+    record::{DropError, DropStatement, Payload, Receipt},
+    signed::Signed,
+};
+
+/// The drops and receipts of a space.
+#[derive(Debug, Default)]
+pub(super) struct Drops {
+    drops: BTreeMap<DropId, Held>,
+    /// Records that a drop lists and that are held, but are no changes.
+    listed: HashSet<Slot>,
+    receipts: BTreeMap<DeviceId, Confirmed>,
+    /// Receipts of devices that the log does not hold yet.
+    waiting: BTreeMap<DeviceId, (Signed<Receipt>, Slot)>,
+}
+
+impl Drops {
+    /// Notes that a record that a drop lists came to be held.
+    pub(super) fn note_listed(&mut self, slot: Slot) {
+        self.listed.insert(slot);
+    }
+
+    /// Whether a drop lists a record that is held and no change.
+    pub(super) fn is_listed(&self, slot: Slot) -> bool {
+        self.listed.contains(&slot)
+    }
+}
+
+#[derive(Debug)]
+struct Held {
+    record: Slot,
+    after: Option<CommitId>,
+    /// The records, sorted.
+    slots: Box<[Slot]>,
+    applied: bool,
+}
+
+impl Held {
+    fn as_list(&self) -> List<'_> {
+        List { after: self.after, slots: &self.slots, len: self.slots.len() }
+    }
+}
+
+#[derive(Debug)]
+struct Confirmed {
+    record: Slot,
+    name: StatementId,
+    number: u64,
+    drops: BTreeSet<DropId>,
+}
+
+/// A list of records, as it is compared with others.
+#[derive(Clone, Copy)]
+struct List<'a> {
+    after: Option<CommitId>,
+    /// Those of its records that have a row, sorted.
+    slots: &'a [Slot],
+    /// How many it lists.
+    len: usize,
+}
+
+impl List<'_> {
+    /// Whether all that the other says is said here too, and sooner. Of two that say the same the
+    /// first by name stays.
+    fn covers(self, name: DropId, other: List<'_>, other_name: DropId) -> bool {
+        let first = other.after.is_some() || self.len > other.len || name < other_name;
+        self.after.is_none() && first && other.len <= self.slots.len() && other.is_within(self.slots)
+    }
+
+    fn is_within(self, slots: &[Slot]) -> bool {
+        let mut rest = slots.iter();
+        self.slots.len() == self.len && self.slots.iter().all(|slot| rest.any(|other| other == slot))
+    }
+}
+
+impl State {
+    pub(super) fn insert_drop(
+        &mut self,
+        slot: Slot,
+        statement: &Signed<DropStatement>,
+        effects: &mut Effects,
+    ) {
+        let name = statement.id();
+        if self.drops.drops.contains_key(&name) {
+            return;
+        }
+        if let Err(error) = statement.check(self.space(), &self.recovery.recovery_keeper) {
+            return effects.refused.push(Refusal::Drop(error));
+        }
+        if self.is_covered(statement) {
+            return self.forget(slot);
+        }
+        let covered = self.covered_by(statement);
+        if self.drops.drops.len() - covered.len() >= MAX_DROPS {
+            // It may hold, once others are merged: were it kept, it would never be judged again.
+            self.forget(slot);
+            return effects.refused.push(Refusal::Drop(DropError::Malformed));
+        }
+        let body = statement.body();
+        let mut slots: Vec<Slot> = body.ids.iter().map(|id| self.records.refuse(*id)).collect();
+        slots.sort_unstable();
+        let is_other =
+            |slot: &&Slot| matches!(self.records.row(**slot), Row::Held(_, class) if class != Class::Change);
+        self.drops.listed.extend(slots.iter().filter(is_other));
+        let held = Held { record: slot, after: body.after, slots: slots.into(), applied: false };
+        self.drops.drops.insert(name, held);
+        self.note_statement(StatementId::from(name), slot);
+        for name in covered {
+            if let Some(covered) = self.drops.drops.remove(&name) {
+                self.statements.remove(&StatementId::from(name));
+                self.forget(covered.record);
+            }
+        }
+        self.forget_wanted();
+        // A commit may have waited for a record that nobody has any more.
+        self.count(effects);
+    }
+
+    fn known_slots(&self, body: &DropStatement) -> Vec<Slot> {
+        let mut slots: Vec<Slot> = body.ids.iter().filter_map(|id| Some(self.records.find(id)?.0)).collect();
+        slots.sort_unstable();
+        slots
+    }
+
+    /// Whether a drop that is held says all that this one does.
+    fn is_covered(&self, statement: &Signed<DropStatement>) -> bool {
+        let (name, body) = (statement.id(), statement.body());
+        let slots = self.known_slots(body);
+        let list = List { after: body.after, slots: &slots, len: body.ids.len() };
+        self.drops.drops.iter().any(|(other, held)| held.as_list().covers(*other, list, name))
+    }
+
+    /// The drops that say nothing any more once this one is held.
+    fn covered_by(&self, statement: &Signed<DropStatement>) -> Vec<DropId> {
+        let (name, body) = (statement.id(), statement.body());
+        let slots = self.known_slots(body);
+        let list = List { after: body.after, slots: &slots, len: body.ids.len() };
+        let covered =
+            self.drops.drops.iter().filter(|(other, held)| list.covers(name, held.as_list(), **other));
+        covered.map(|(other, _)| *other).collect()
+    }
+
+    /// Whether what a statement says is superseded by what is held: it need not be stored.
+    pub(super) fn is_superseded(&self, payload: &Payload) -> bool {
+        match payload {
+            Payload::Drop(statement) => self.is_covered(statement),
+            Payload::Receipt(receipt) => {
+                self.drops.receipts.get(&receipt.body().device).is_some_and(|held| {
+                    (held.number, held.name)
+                        >= (receipt.body().number, StatementId::from_bytes(receipt.hash()))
+                })
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether one more drop would be kept.
+    pub(super) fn has_room_for_drops(&self) -> bool {
+        self.drops.drops.len() < MAX_DROPS
+    }
+
+    /// Lets the drops take effect whose commit counts.
+    pub(super) fn apply_drops(&mut self, effects: &mut Effects) {
+        let is_due = |held: &&mut Held| {
+            let counts = |commit: &CommitId| self.chains.place(commit).is_some();
+            !held.applied && held.after.as_ref().is_none_or(counts)
+        };
+        let mut due = Vec::new();
+        for held in self.drops.drops.values_mut().filter(is_due) {
+            held.applied = true;
+            due.extend_from_slice(&held.slots);
+        }
+        let before = effects.dropped.len();
+        for slot in due {
+            // Commits and statements stay whatever a list says: chains are made of them.
+            if let Row::Held(_, Class::Change | Class::Chunk) = self.records.row(slot) {
+                effects.dropped.push(self.records.id(slot));
+                self.discard(slot);
+            }
+        }
+        if effects.dropped.len() > before {
+            self.forget_subjects();
+        }
+    }
+
+    pub(super) fn insert_receipt(&mut self, slot: Slot, receipt: &Signed<Receipt>, effects: &mut Effects) {
+        if receipt.check(self.space()).is_err() {
+            return effects.refused.push(Refusal::Receipt);
+        }
+        if !self.roster().knows(&receipt.body().device) {
+            return self.let_receipt_wait(slot, receipt);
+        }
+        // Its place is taken by a newer one: nothing needs it.
+        if self.is_superseded(&Payload::Receipt(receipt.clone())) {
+            return self.forget(slot);
+        }
+        let body = receipt.body();
+        let name = StatementId::from_bytes(receipt.hash());
+        let drops = body.drops.iter().copied().collect();
+        let confirmed = Confirmed { record: slot, name, number: body.number, drops };
+        self.note_statement(name, slot);
+        if let Some(older) = self.drops.receipts.insert(body.device, confirmed) {
+            self.statements.remove(&older.name);
+            self.forget(older.record);
+        }
+    }
+
+    /// Its device may be enrolled by an operation that comes later. Past the bound it is left aside.
+    fn let_receipt_wait(&mut self, slot: Slot, receipt: &Signed<Receipt>) {
+        let device = receipt.body().device;
+        let before = self.drops.waiting.get(&device);
+        let is_newer = before.is_none_or(|(before, _)| receipt.is_newer_than(before));
+        let has_room = before.is_some() || self.drops.waiting.len() < MAX_FRONTIER_ENTRIES;
+        if !is_newer || !has_room {
+            return self.forget(slot);
+        }
+        if let Some((_, older)) = self.drops.waiting.insert(device, (receipt.clone(), slot)) {
+            self.forget(older);
+        }
+    }
+
+    /// Takes in the receipts that waited for their device to be enrolled.
+    pub(super) fn judge_receipts(&mut self, effects: &mut Effects) {
+        for (receipt, slot) in std::mem::take(&mut self.drops.waiting).into_values() {
+            self.insert_receipt(slot, &receipt, effects);
+        }
+    }
+
+    /// The number that a device's next receipt has.
+    pub(super) fn next_receipt(&self, device: &DeviceId) -> u64 {
+        self.drops.receipts.get(device).map_or(1, |receipt| receipt.number + 1)
+    }
+
+    /// How many drops there are.
+    #[must_use]
+    pub fn drop_count(&self) -> usize {
+        self.drops.drops.len()
+    }
+
+    /// The drops that have taken effect here, sorted.
+    #[must_use]
+    pub fn applied_drops(&self) -> Vec<DropId> {
+        let applied = self.drops.drops.iter().filter(|(_, held)| held.applied);
+        applied.map(|(name, _)| *name).collect()
+    }
+
+    /// The drops that a device has confirmed; `None` when it never wrote a receipt.
+    #[must_use]
+    pub fn confirmed_by(&self, device: &DeviceId) -> Option<&BTreeSet<DropId>> {
+        self.drops.receipts.get(device).map(|receipt| &receipt.drops)
+    }
+
+    /// The drops that every device has confirmed.
+    #[must_use]
+    pub fn settled_drops(&self) -> Vec<DropId> {
+        let devices = self.roster().devices();
+        let by_all = |name: &&DropId| {
+            devices.keys().all(|device| self.confirmed_by(device).is_some_and(|set| set.contains(*name)))
+        };
+        self.drops.drops.keys().filter(by_all).copied().collect()
+    }
+
+    /// Records of settled drops that fit in one list, and the drops that it replaces; `None` when
+    /// merging would save nothing.
+    #[must_use]
+    pub(super) fn mergeable(&self) -> Option<(Vec<RecordId>, Vec<DropId>)> {
+        let (mut ids, mut replaces) = (BTreeSet::new(), Vec::new());
+        for name in self.settled_drops() {
+            let slots = &self.drops.drops[&name].slots;
+            if ids.len() + slots.len() <= MAX_DROP_IDS {
+                ids.extend(slots.iter().map(|slot| self.records.id(*slot)));
+                replaces.push(name);
+            }
+        }
+        (replaces.len() > 1).then(|| (ids.into_iter().collect(), replaces))
+    }
+}

@@ -1,0 +1,279 @@
+//! The table of records: one row for each that is held, was dropped, or is waited for.
+//!
+//! A hundred thousand records are a normal Musette, so everything else names a record by its row, a
+//! [`Slot`] of four bytes, and finds name and place here. Rows are never removed: a dropped
+//! record's row is what keeps it from coming back.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+
+use crate::{
+    id::RecordId,
+    journal::{FRAME_HEAD_LEN, Location, SegmentNumber},
+};
+
+/// A row of the table.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Slot(u32);
+
+/// What a held record is, as far as syncing must know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// A change of a document.
+    Change,
+    /// A piece of an attachment: fetched on demand, and no part of any comparison of sets.
+    Chunk,
+    /// A commit.
+    Commit,
+    /// Something that counts by its own signature: an epoch, a log operation, a drop, a receipt.
+    Statement,
+}
+
+/// What is known of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Row {
+    /// It lies there.
+    Held(Location, Class),
+    /// A counted commit names it as an attachment's piece, and it is not here.
+    Wanted,
+    /// It was dropped, and is refused from then on.
+    Dropped,
+    /// Nothing follows from it: what it said is superseded, or it was left aside and may come again.
+    Absent,
+}
+
+/// The table.
+#[derive(Debug, Default)]
+pub(crate) struct Records {
+    rows: IndexMap<RecordId, Row>,
+    live: BTreeMap<SegmentNumber, u64>,
+    digest: Digest,
+}
+
+/// A sum over the names of a set of records, modulo 2^256: the same whatever their order, and kept up
+/// to date for each record that comes or goes.
+///
+/// A member could craft records so that two sets have one sum. It would hide its own records from
+/// the safety net, no more: what counts is compared by frontiers.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Digest([u64; 4]);
+
+impl Digest {
+    fn add(&mut self, id: &RecordId) {
+        let mut carry = false;
+        for (limb, word) in self.0.iter_mut().zip(words(id)) {
+            (*limb, carry) = carrying(*limb, word, carry, u64::overflowing_add);
+        }
+    }
+
+    fn remove(&mut self, id: &RecordId) {
+        let mut borrow = false;
+        for (limb, word) in self.0.iter_mut().zip(words(id)) {
+            (*limb, borrow) = carrying(*limb, word, borrow, u64::overflowing_sub);
+        }
+    }
+
+    pub(crate) fn to_bytes(self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        for (part, limb) in bytes.chunks_exact_mut(8).zip(self.0) {
+            part.copy_from_slice(&limb.to_le_bytes());
+        }
+        bytes
+    }
+}
+
+fn words(id: &RecordId) -> impl Iterator<Item = u64> {
+    id.as_bytes().chunks_exact(8).map(|part| u64::from_le_bytes(part.try_into().expect("8 bytes")))
+}
+
+fn carrying(limb: u64, word: u64, carry: bool, step: impl Fn(u64, u64) -> (u64, bool)) -> (u64, bool) {
+    let (sum, first) = step(limb, word);
+    let (sum, second) = step(sum, u64::from(carry));
+    (sum, first || second)
+}
+
+impl Records {
+    /// The row of a record.
+    pub(crate) fn find(&self, id: &RecordId) -> Option<(Slot, Row)> {
+        let (index, _, row) = self.rows.get_full(id)?;
+        Some((slot(index), *row))
+    }
+
+    pub(crate) fn id(&self, slot: Slot) -> RecordId {
+        *self.entry(slot).0
+    }
+
+    pub(crate) fn row(&self, slot: Slot) -> Row {
+        *self.entry(slot).1
+    }
+
+    /// Where a record lies, if it is held.
+    pub(crate) fn location(&self, slot: Slot) -> Option<Location> {
+        match self.row(slot) {
+            Row::Held(location, _) => Some(location),
+            Row::Wanted | Row::Dropped | Row::Absent => None,
+        }
+    }
+
+    pub(crate) fn is_held(&self, slot: Slot) -> bool {
+        matches!(self.row(slot), Row::Held(..))
+    }
+
+    fn entry(&self, slot: Slot) -> (&RecordId, &Row) {
+        self.rows.get_index(slot.0 as usize).expect("rows are never removed")
+    }
+
+    /// Notes that a record is held, or lies elsewhere now.
+    pub(crate) fn hold(&mut self, id: RecordId, location: Location, class: Class) -> Slot {
+        let (index, before) = self.rows.insert_full(id, Row::Held(location, class));
+        if let Some(Row::Held(before, _)) = before {
+            self.forget_bytes(before);
+        } else if is_compared(class) {
+            self.digest.add(&id);
+        }
+        *self.live.entry(location.segment).or_default() += frame_len(location);
+        slot(index)
+    }
+
+    /// Notes that an attachment's piece is waited for, unless more is known of it.
+    pub(crate) fn want(&mut self, id: RecordId) -> Slot {
+        let entry = self.rows.entry(id);
+        let index = entry.index();
+        let row = entry.or_insert(Row::Wanted);
+        if *row == Row::Absent {
+            *row = Row::Wanted;
+        }
+        slot(index)
+    }
+
+    /// Notes that a record was dropped, held or not.
+    pub(crate) fn drop(&mut self, id: RecordId) -> Slot {
+        self.take_out(id, Row::Dropped)
+    }
+
+    /// Notes that a record is not held any more, and that nothing follows from it.
+    pub(crate) fn forget(&mut self, id: RecordId) -> Slot {
+        self.take_out(id, Row::Absent)
+    }
+
+    fn take_out(&mut self, id: RecordId, row: Row) -> Slot {
+        let (index, before) = self.rows.insert_full(id, row);
+        if let Some(Row::Held(location, class)) = before {
+            self.forget_bytes(location);
+            if is_compared(class) {
+                self.digest.remove(&id);
+            }
+        }
+        slot(index)
+    }
+
+    /// Notes that a record will be dropped: one that is not held is refused from now on.
+    pub(crate) fn refuse(&mut self, id: RecordId) -> Slot {
+        match self.find(&id) {
+            Some((slot, Row::Held(..))) => slot,
+            _ => self.drop(id),
+        }
+    }
+
+    fn forget_bytes(&mut self, location: Location) {
+        if let Some(bytes) = self.live.get_mut(&location.segment) {
+            *bytes = bytes.saturating_sub(frame_len(location));
+        }
+    }
+
+    /// Bytes of frames whose records are held, by segment.
+    pub(crate) fn live_bytes(&self, segment: SegmentNumber) -> u64 {
+        self.live.get(&segment).copied().unwrap_or(0)
+    }
+
+    /// All records that are held.
+    pub(crate) fn held(&self) -> impl Iterator<Item = (Slot, &RecordId, Location, Class)> {
+        self.rows.iter().enumerate().filter_map(|(index, (id, row))| match row {
+            Row::Held(location, class) => Some((slot(index), id, *location, *class)),
+            Row::Wanted | Row::Dropped | Row::Absent => None,
+        })
+    }
+
+    /// What is compared between members: changes and commits.
+    pub(crate) fn compared(&self) -> impl Iterator<Item = (Slot, &RecordId)> {
+        self.held().filter(|(_, _, _, class)| is_compared(*class)).map(|(slot, id, _, _)| (slot, id))
+    }
+
+    /// The sum over [`Records::compared`].
+    pub(crate) const fn digest(&self) -> Digest {
+        self.digest
+    }
+}
+
+const fn is_compared(class: Class) -> bool {
+    matches!(class, Class::Change | Class::Commit)
+}
+
+fn frame_len(location: Location) -> u64 {
+    FRAME_HEAD_LEN as u64 + u64::from(location.len)
+}
+
+fn slot(index: usize) -> Slot {
+    Slot(u32::try_from(index).expect("a device holds fewer than four billion records"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(byte: u8) -> RecordId {
+        RecordId::from_bytes([byte; 32])
+    }
+
+    fn location(segment: u32, len: u32) -> Location {
+        Location { segment: SegmentNumber::new(segment).unwrap(), offset: 50, len }
+    }
+
+    #[test]
+    fn the_digest_tells_sets_apart_whatever_the_order() {
+        let (mut left, mut right) = (Records::default(), Records::default());
+        for byte in 1..=255 {
+            left.hold(id(byte), location(1, 9), Class::Change);
+            right.hold(id(255 - (byte - 1)), location(1, 9), Class::Commit);
+        }
+        assert_eq!(left.digest(), right.digest());
+        left.drop(id(7));
+        assert_ne!(left.digest(), right.digest());
+        right.drop(id(7));
+        assert_eq!(left.digest(), right.digest());
+    }
+
+    #[test]
+    fn pieces_and_statements_are_no_part_of_the_digest() {
+        let mut records = Records::default();
+        records.hold(id(1), location(1, 9), Class::Chunk);
+        records.hold(id(2), location(1, 9), Class::Statement);
+        assert_eq!(records.digest(), Digest::default());
+        records.drop(id(1));
+        assert_eq!(records.digest(), Digest::default());
+    }
+
+    #[test]
+    fn live_bytes_follow_what_moves_and_goes() {
+        let mut records = Records::default();
+        let segment = |number| SegmentNumber::new(number).unwrap();
+        records.hold(id(1), location(1, 100), Class::Change);
+        records.hold(id(2), location(1, 100), Class::Change);
+        records.hold(id(1), location(2, 100), Class::Change);
+        assert_eq!(records.live_bytes(segment(1)), 116);
+        records.drop(id(2));
+        assert_eq!([records.live_bytes(segment(1)), records.live_bytes(segment(2))], [0, 116]);
+    }
+
+    #[test]
+    fn what_was_dropped_is_not_wanted_again() {
+        let mut records = Records::default();
+        let slot = records.drop(id(1));
+        assert_eq!(records.want(id(1)), slot);
+        assert_eq!(records.row(slot), Row::Dropped);
+        let held = records.hold(id(2), location(1, 9), Class::Change);
+        assert_eq!(records.refuse(id(2)), held);
+        assert!(records.is_held(held));
+    }
+}

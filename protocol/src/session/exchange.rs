@@ -1,0 +1,426 @@
+//! What two members of a space say about it once they know each other.
+//!
+//! 1. Both send their [`Frontier`]. It tells each which commits the other lacks; where the sums of
+//!    statements differ both list theirs.
+//! 2. Each sends what the other lacks: epochs, log operations, drops and receipts first, then commits
+//!    with the changes that they name, causes before effects. What is written later goes the same way.
+//! 3. Each answers what it made durable with its new frontier.
+//! 4. Pieces of attachments go to who asks for them, after everything else.
+//! 5. Where both hold the same commits and yet other records, because something was lost or left
+//!    aside, the dialer begins a reconciliation of record ids.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::{
+    Event, SessionError,
+    fetch::{Fetches, Requests},
+    frontier::{Frontier, Head, digest_of_statements},
+    handshake::Role,
+    message::{Mark, Message, SpaceMessage, frame_of_message, frame_of_records},
+    reconcile::Reconciliation,
+};
+use crate::{
+    crypto::{
+        kdf::{context, derive},
+        secret::Secret32,
+    },
+    id::{BlobId, DeviceId, SpaceId, StatementId},
+    journal::{Disk, JournalError},
+    limits::{
+        FRAME_TARGET_LEN, MAX_FRONTIER_ENTRIES, MAX_RECONCILE_MESSAGES, MAX_RECONCILED, MAX_RECONCILIATIONS,
+        MAX_STATEMENTS,
+    },
+    replica::{Ingested, Refusal, Replica, State, records::Slot},
+};
+
+/// One side of it.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    role: Role,
+    peer: DeviceId,
+    mark: Mark,
+    reconcile_key: Secret32,
+    outbox: VecDeque<SpaceMessage>,
+    /// What the other side said it holds durably.
+    acknowledged: Option<Frontier>,
+    given: Given,
+    /// Records on their way, in order.
+    queue: VecDeque<Slot>,
+    requests: Requests,
+    fetches: Fetches,
+    frontier_due: bool,
+    check_due: bool,
+    last_frontier: Option<Frontier>,
+    reconciliation: Option<Reconciliation>,
+    /// Whether the statements were listed since the last check.
+    listed: bool,
+    /// How many the dialer may begin before the next periodic check.
+    reconciliations: u32,
+    /// Messages of reconciliations that are answered before the next periodic check.
+    reconcile_credit: u32,
+}
+
+/// What the other side holds, or will once it has taken what was sent.
+#[derive(Debug, Default)]
+struct Given {
+    /// `None` until it is known.
+    statements: Option<BTreeSet<StatementId>>,
+    chains: BTreeMap<DeviceId, u64>,
+    /// As of which change of the statements here they were last compared.
+    generation: Option<u64>,
+    /// Whether the other device was enrolled by then.
+    enrolled: bool,
+}
+
+impl Exchange {
+    pub(super) fn new(role: Role, peer: DeviceId, space: &SpaceId, session: &Secret32) -> Self {
+        let derive = |context| derive(context, &[session.expose(), space.as_bytes()]);
+        let mut mark = Mark::default();
+        mark.copy_from_slice(&derive(context::SESSION_SPACE).expose()[..16]);
+        Self {
+            role,
+            peer,
+            mark,
+            reconcile_key: derive(context::SESSION_RECONCILE),
+            outbox: VecDeque::new(),
+            acknowledged: None,
+            given: Given::default(),
+            queue: VecDeque::new(),
+            requests: Requests::default(),
+            fetches: Fetches::default(),
+            frontier_due: true,
+            check_due: true,
+            last_frontier: None,
+            reconciliation: None,
+            listed: false,
+            reconciliations: MAX_RECONCILIATIONS,
+            reconcile_credit: 2 * MAX_RECONCILE_MESSAGES,
+        }
+    }
+
+    pub(super) const fn mark(&self) -> &Mark {
+        &self.mark
+    }
+
+    #[cfg(test)]
+    pub(super) const fn reconcile_key(&self) -> &Secret32 {
+        &self.reconcile_key
+    }
+
+    pub(super) const fn acknowledged(&self) -> Option<&Frontier> {
+        self.acknowledged.as_ref()
+    }
+
+    pub(super) const fn fetches(&mut self) -> &mut Fetches {
+        &mut self.fetches
+    }
+
+    pub(super) fn is_fetching(&self, blob: &BlobId) -> bool {
+        self.fetches.contains(blob)
+    }
+
+    /// The periodic check: frontier and statements are compared again, and records if they differ.
+    pub(super) fn check(&mut self) {
+        self.frontier_due = true;
+        self.check_due = true;
+        self.listed = false;
+        self.reconciliations = MAX_RECONCILIATIONS;
+        self.reconcile_credit =
+            (self.reconcile_credit + MAX_RECONCILE_MESSAGES).min(2 * MAX_RECONCILE_MESSAGES);
+    }
+
+    // What comes in.
+
+    pub(super) fn handle(
+        &mut self,
+        message: SpaceMessage,
+        state: &State,
+    ) -> Result<Option<Event>, SessionError> {
+        match message {
+            SpaceMessage::Frontier { frontier, check } => {
+                return self.handle_frontier(frontier, check, state);
+            }
+            SpaceMessage::Statements(names) => self.handle_statements(names, state)?,
+            SpaceMessage::Want { blob, chunks } => self.handle_want(blob, &chunks, state)?,
+            SpaceMessage::Lacks { blob } => {
+                return Ok(self.fetches.note_lacking(&blob).then_some(Event::Lacking { blob }));
+            }
+            SpaceMessage::Reconcile(query) => self.answer_reconciliation(&query, state)?,
+            SpaceMessage::Reconciling(answer) => self.go_on_reconciling(&answer, state)?,
+            SpaceMessage::Need(names) => self.end_reconciliation(&names, state)?,
+        }
+        Ok(None)
+    }
+
+    fn handle_frontier(
+        &mut self,
+        frontier: Frontier,
+        check: bool,
+        state: &State,
+    ) -> Result<Option<Event>, SessionError> {
+        if !frontier.is_within_bounds() {
+            return Err(SessionError::Malformed);
+        }
+        if let Some(device) = frontier.fork_against(state) {
+            return Err(SessionError::Fork { device });
+        }
+        for chain in &frontier.chains {
+            self.note_given(chain.head);
+        }
+        // What an honest peer holds only grows. One that tells of other things each time would fill
+        // our memory with them.
+        if self.given.chains.len() > 2 * MAX_FRONTIER_ENTRIES {
+            return Err(SessionError::Malformed);
+        }
+        if check {
+            self.compare_statements(&frontier, state);
+        }
+        self.acknowledged = Some(frontier);
+        Ok(Some(Event::Acknowledged))
+    }
+
+    fn compare_statements(&mut self, frontier: &Frontier, state: &State) {
+        if frontier.statements == digest_of_statements(state) {
+            self.given.statements.get_or_insert_default().extend(state.statements().copied());
+        } else {
+            self.list_statements(state);
+        }
+    }
+
+    /// Once for each check: who is told a list answers with its own, and needs no second one.
+    fn list_statements(&mut self, state: &State) {
+        if !std::mem::replace(&mut self.listed, true) {
+            self.outbox.push_back(SpaceMessage::Statements(state.statements().copied().collect()));
+        }
+    }
+
+    fn handle_statements(&mut self, names: Vec<StatementId>, state: &State) -> Result<(), SessionError> {
+        if names.len() > MAX_STATEMENTS || !names.is_sorted_by(|a, b| a < b) {
+            return Err(SessionError::Malformed);
+        }
+        // Only what is held here matters: a list of other names costs nothing.
+        let known = names.into_iter().filter(|name| state.holds_statement(name));
+        self.given.statements.get_or_insert_default().extend(known);
+        self.given.generation = None;
+        self.list_statements(state);
+        Ok(())
+    }
+
+    fn handle_want(&mut self, blob: BlobId, chunks: &[u32], state: &State) -> Result<(), SessionError> {
+        let enrolled = self.is_enrolled(state);
+        self.requests.add(blob, chunks, |index| state.chunk_slot(&blob, index).filter(|_| enrolled))
+    }
+
+    /// Whether the other device is one of the space. Who only knows an epoch's secret is given what
+    /// may show that it is one, and nothing else by any way.
+    fn is_enrolled(&self, state: &State) -> bool {
+        state.roster().knows(&self.peer)
+    }
+
+    fn note_given(&mut self, head: Head) {
+        let given = self.given.chains.entry(head.device).or_default();
+        *given = (*given).max(head.number);
+    }
+
+    pub(super) fn ingested(&mut self, ingested: &Ingested) -> Result<(), SessionError> {
+        if ingested.effects.refused.contains(&Refusal::TooManyPending) {
+            return Err(SessionError::Malformed);
+        }
+        for head in &ingested.commits {
+            self.note_given(*head);
+            // What it sent is durable there: nothing leaves before its fsync.
+            if let Some(acknowledged) = &mut self.acknowledged {
+                acknowledged.advance(*head);
+            }
+        }
+        if let Some(given) = &mut self.given.statements {
+            given.extend(&ingested.statements);
+        }
+        self.fetches.note_received(ingested.chunks);
+        self.frontier_due = true;
+        Ok(())
+    }
+
+    // What goes out.
+
+    pub(super) fn poll<D: Disk>(
+        &mut self,
+        replica: &mut Replica<D>,
+    ) -> Result<Option<Vec<u8>>, JournalError<D::Error>> {
+        if let Some(message) = self.poll_message(replica.state()) {
+            return Ok(Some(frame_of_message(&Message::Space { mark: self.mark, message })));
+        }
+        // Before its frontier, everything would be sent to a peer that may have it all.
+        if self.acknowledged.is_none() {
+            return Ok(None);
+        }
+        if let Some(frame) = self.poll_records(replica)? {
+            return Ok(Some(frame));
+        }
+        let lacks = self.requests.poll_lacks().map(|blob| SpaceMessage::Lacks { blob });
+        let message = lacks
+            .or_else(|| self.begin_reconciliation(replica.state()))
+            .or_else(|| self.poll_fetches(replica.state()));
+        Ok(message.map(|message| frame_of_message(&Message::Space { mark: self.mark, message })))
+    }
+
+    /// Nothing is asked of who may not write here: it could only waste our time.
+    fn poll_fetches(&mut self, state: &State) -> Option<SpaceMessage> {
+        if self.is_enrolled(state) { self.fetches.poll(state) } else { None }
+    }
+
+    fn poll_message(&mut self, state: &State) -> Option<SpaceMessage> {
+        if let Some(message) = self.outbox.pop_front() {
+            return Some(message);
+        }
+        if !std::mem::take(&mut self.frontier_due) {
+            return None;
+        }
+        let check = std::mem::take(&mut self.check_due);
+        let frontier = Frontier::of(state);
+        if !check && self.last_frontier.as_ref() == Some(&frontier) {
+            return None;
+        }
+        self.last_frontier = Some(frontier.clone());
+        Some(SpaceMessage::Frontier { frontier, check })
+    }
+
+    fn poll_records<D: Disk>(
+        &mut self,
+        replica: &mut Replica<D>,
+    ) -> Result<Option<Vec<u8>>, JournalError<D::Error>> {
+        let mut records = Vec::new();
+        let mut len = 0;
+        while len < FRAME_TARGET_LEN {
+            if self.queue.is_empty() {
+                self.refill(replica.state());
+            }
+            let Some(slot) = self.queue.pop_front() else { break };
+            len += push_record(replica, slot, &mut records)?;
+        }
+        // Attachments wait until nothing else is left, and share no frame with it.
+        if records.is_empty() {
+            while len < FRAME_TARGET_LEN {
+                let Some(slot) = self.requests.next_piece(replica.state()) else { break };
+                len += push_record(replica, slot, &mut records)?;
+            }
+        }
+        Ok((!records.is_empty()).then(|| frame_of_records(&self.mark, &records)))
+    }
+
+    /// Queues the next thing the other side lacks, causes before effects.
+    fn refill(&mut self, state: &State) {
+        if self.given.generation != Some(state.generation()) {
+            self.given.enrolled = self.is_enrolled(state);
+            self.refill_statements(state);
+        }
+        if !self.queue.is_empty() || !self.given.enrolled || self.given.statements.is_none() {
+            return;
+        }
+        let given = |device: &DeviceId| self.given.chains.get(device).copied().unwrap_or(0);
+        let next = state.chains.iter().find_map(|(device, chain)| {
+            let entry = chain.get(usize::try_from(given(device)).ok()?)?;
+            let is_due = |seen: &_| {
+                let (device, number) = state.chains.owner(*seen);
+                given(&device) >= number
+            };
+            entry.seen.iter().all(is_due).then_some((*device, entry))
+        });
+        if let Some((device, entry)) = next {
+            self.queue.extend(&entry.records);
+            self.queue.push_back(entry.record);
+            *self.given.chains.entry(device).or_default() += 1;
+        }
+    }
+
+    fn refill_statements(&mut self, state: &State) {
+        let Some(given) = &mut self.given.statements else { return };
+        for (name, slot) in state.statements_in_order(self.given.enrolled) {
+            if given.insert(name) {
+                self.queue.push_back(slot);
+            }
+        }
+        self.given.generation = Some(state.generation());
+    }
+
+    // The safety net.
+
+    /// Where nothing is left to say and both hold the same commits and statements, but not the same
+    /// records.
+    fn begin_reconciliation(&mut self, state: &State) -> Option<SpaceMessage> {
+        let theirs = self.acknowledged.as_ref()?;
+        let is_mine = self.role == Role::Dialer && self.reconciliation.is_none() && self.reconciliations > 0;
+        if !is_mine || theirs.records == state.records_digest() {
+            return None;
+        }
+        if !self.is_enrolled(state) {
+            return None;
+        }
+        let own = Frontier::of(state);
+        if own.statements != theirs.statements || !own.has_same_heads(theirs) {
+            return None;
+        }
+        self.reconciliations -= 1;
+        let mut reconciliation = Reconciliation::new(state, &self.reconcile_key);
+        let query = reconciliation.begin()?;
+        self.reconciliation = Some(reconciliation);
+        Some(SpaceMessage::Reconcile(query))
+    }
+
+    fn answer_reconciliation(&mut self, query: &[u8], state: &State) -> Result<(), SessionError> {
+        if self.role != Role::Listener {
+            return Err(SessionError::Malformed);
+        }
+        self.reconcile_credit = self.reconcile_credit.checked_sub(1).ok_or(SessionError::Malformed)?;
+        if !self.is_enrolled(state) {
+            return Ok(());
+        }
+        let key = &self.reconcile_key;
+        let reconciliation = self.reconciliation.get_or_insert_with(|| Reconciliation::new(state, key));
+        let answer = reconciliation.answer(query)?;
+        self.outbox.push_back(SpaceMessage::Reconciling(answer));
+        Ok(())
+    }
+
+    fn go_on_reconciling(&mut self, answer: &[u8], state: &State) -> Result<(), SessionError> {
+        let enrolled = self.is_enrolled(state);
+        let reconciliation = self.reconciliation.as_mut().ok_or(SessionError::Malformed)?;
+        let step = reconciliation.step(answer)?;
+        self.queue.extend(step.to_send.iter().filter(|_| enrolled));
+        match step.query.filter(|_| reconciliation.may_go_on()) {
+            Some(query) => self.outbox.push_back(SpaceMessage::Reconcile(query)),
+            None => {
+                self.outbox.push_back(SpaceMessage::Need(reconciliation.take_needed()));
+                self.reconciliation = None;
+            }
+        }
+        Ok(())
+    }
+
+    fn end_reconciliation(&mut self, names: &[[u8; 32]], state: &State) -> Result<(), SessionError> {
+        let bounded = names.len() <= MAX_RECONCILED && names.is_sorted_by(|a, b| a < b);
+        if self.role != Role::Listener || !bounded {
+            return Err(SessionError::Malformed);
+        }
+        if !self.is_enrolled(state) {
+            return Ok(());
+        }
+        let reconciliation = self.reconciliation.take().ok_or(SessionError::Malformed)?;
+        self.queue.extend(names.iter().filter_map(|name| reconciliation.find(name)));
+        Ok(())
+    }
+}
+
+/// Reads a record back for a frame; gives its length. What was dropped since it was queued is not
+/// sent.
+fn push_record<D: Disk>(
+    replica: &mut Replica<D>,
+    slot: Slot,
+    records: &mut Vec<Vec<u8>>,
+) -> Result<usize, JournalError<D::Error>> {
+    let Some(location) = replica.state().records.location(slot) else { return Ok(0) };
+    let record = replica.read(location)?;
+    let len = record.len();
+    records.push(record);
+    Ok(len)
+}

@@ -1,0 +1,411 @@
+//! What is kept, dropped, fetched and found again between devices.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::{
+    journal::SegmentNumber,
+    limits::MAX_WANT,
+    record::{BlobChunk, Commit, DropStatement},
+    replica::{Effects, Fold, Refusal},
+    signed::Signed,
+};
+
+const DOCUMENT: DocumentId = DocumentId::from_bytes([1; 16]);
+const BLOB: BlobId = BlobId::from_bytes([5; 16]);
+
+/// The person of [`device`] keeps the space by the key of its number.
+fn keeper() -> SigningKey {
+    key(9)
+}
+
+impl Device {
+    fn fold(&mut self, snapshot: &str) -> Effects {
+        let replaces = self.replica.state().document(&DOCUMENT).map(|(record, _)| record).collect();
+        let fold = Fold { document: DOCUMENT, snapshot: snapshot.into(), replaces };
+        let mut nonce = Self::nonces(&mut self.nonce);
+        let effects = self.replica.fold(vec![fold], &self.key, &keeper(), &mut nonce).unwrap();
+        self.replica.sync().unwrap();
+        effects
+    }
+
+    fn confirm(&mut self) {
+        let mut nonce = Self::nonces(&mut self.nonce);
+        self.replica.write_receipt(&self.key, &mut nonce).unwrap();
+        self.replica.sync().unwrap();
+    }
+
+    fn attach(&mut self, chunks: u32) {
+        let chunk = |index| Write::BlobChunk(BlobChunk { blob: BLOB, index, bytes: vec![7; 500] });
+        let mut nonce = Self::nonces(&mut self.nonce);
+        self.replica.write((0..chunks).map(chunk).collect(), &self.key, &mut nonce).unwrap();
+        self.replica.sync().unwrap();
+    }
+
+    /// The texts of the document's changes.
+    fn texts(&mut self) -> Vec<String> {
+        let locations: Vec<_> = self.replica.state().document(&DOCUMENT).map(|(_, place)| place).collect();
+        locations.into_iter().map(|location| self.text(location)).collect()
+    }
+
+    fn text(&mut self, location: crate::journal::Location) -> String {
+        match self.replica.read_payload(location).unwrap() {
+            Ok(Payload::Change(change)) => String::from_utf8(change.bytes).unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn folding_reaches_who_was_there_before_and_who_comes_later() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    (0..5).for_each(|n| laptop.write(&format!("change {n}")));
+    sync(&mut laptop, &mut phone).unwrap();
+    phone.write("meanwhile");
+    assert_eq!(laptop.fold("all five").dropped.len(), 5);
+    sync(&mut laptop, &mut phone).unwrap();
+    let both = ["all five", "meanwhile"].map(str::to_owned);
+    assert_eq!(phone.texts().iter().collect::<BTreeSet<_>>(), both.iter().collect());
+    assert_eq!(laptop.frontier(), phone.frontier());
+
+    laptop.state_operation(Author::Device(id(1)), &key(1), 3);
+    let mut tablet = device(3, 9, 7);
+    sync(&mut phone, &mut laptop).unwrap();
+    let outcome = sync(&mut phone, &mut tablet).unwrap();
+    assert_eq!(outcome.counted.len(), 7, "the commits stay, and count without what they named");
+    assert_eq!(tablet.texts(), phone.texts());
+    assert_eq!(tablet.frontier(), phone.frontier());
+}
+
+#[test]
+fn what_was_dropped_does_not_come_back() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    laptop.write("old");
+    let location = laptop.replica.state().document(&DOCUMENT).next().unwrap().1;
+    let old = laptop.replica.read(location).unwrap();
+    laptop.fold("new");
+    let ingested = laptop.replica.ingest(&id(2), std::slice::from_ref(&old)).unwrap();
+    assert_eq!((ingested.new_records, ingested.dropped_before), (0, 1));
+    sync(&mut laptop, &mut phone).unwrap();
+    let ingested = phone.replica.ingest(&id(1), &[old]).unwrap();
+    assert_eq!((ingested.new_records, ingested.dropped_before), (0, 1));
+    assert_eq!(phone.texts(), ["new"]);
+}
+
+#[test]
+fn nothing_goes_before_what_takes_its_place_counts() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    laptop.write("old");
+    sync(&mut laptop, &mut phone).unwrap();
+    laptop.fold("new");
+    let locations = laptop.replica.state().locations();
+    let all: Vec<Vec<u8>> =
+        locations.into_iter().map(|location| laptop.replica.read(location).unwrap()).collect();
+    let (drop, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|record| record[0] == 4);
+    let ingested = phone.replica.ingest(&id(1), &drop).unwrap();
+    assert_eq!((ingested.new_records, ingested.effects.dropped.len()), (1, 0));
+    assert_eq!(phone.texts(), ["old"]);
+    let ingested = phone.replica.ingest(&id(1), &others).unwrap();
+    assert_eq!(ingested.effects.dropped.len(), 1);
+    assert_eq!(phone.texts(), ["new"]);
+}
+
+#[test]
+fn drops_that_all_confirmed_are_merged() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    for n in 0..3 {
+        laptop.write(&format!("change {n}"));
+        laptop.fold(&format!("all of {n}"));
+    }
+    sync(&mut laptop, &mut phone).unwrap();
+    laptop.confirm();
+    assert_eq!(laptop.replica.state().settled_drops(), [], "the phone said nothing yet");
+    phone.confirm();
+    sync(&mut laptop, &mut phone).unwrap();
+    assert_eq!(laptop.replica.state().settled_drops().len(), 3);
+    laptop.replica.merge_drops(&keeper()).unwrap();
+    laptop.replica.sync().unwrap();
+    sync(&mut laptop, &mut phone).unwrap();
+    assert_eq!(phone.replica.state().applied_drops().len(), 1);
+    assert_eq!(laptop.frontier(), phone.frontier());
+
+    laptop.state_operation(Author::Device(id(1)), &key(1), 3);
+    let mut tablet = device(3, 9, 7);
+    sync(&mut laptop, &mut tablet).unwrap();
+    assert_eq!(tablet.texts(), ["all of 2"]);
+    assert_eq!(tablet.frontier(), laptop.frontier());
+}
+
+#[test]
+fn a_drop_by_somebody_else_has_no_effect() {
+    let (mut laptop, _) = laptop_and_phone();
+    laptop.write("kept");
+    let replaces = laptop.replica.state().document(&DOCUMENT).map(|(record, _)| record).collect();
+    let fold = Fold { document: DOCUMENT, snapshot: b"forged".to_vec(), replaces };
+    let nonce = &mut || [9; 24];
+    let effects = laptop.replica.fold(vec![fold], &key(1), &key(1), nonce).unwrap();
+    assert_eq!((effects.dropped.len(), effects.refused.len()), (0, 1));
+    assert_eq!(laptop.texts(), ["kept", "forged"]);
+}
+
+#[test]
+fn rewriting_a_segment_gives_its_space_back_and_keeps_the_rest() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    (0..100).for_each(|n| laptop.write(&format!("change {n}")));
+    laptop.fold("all");
+    laptop.replica.rotate_journal().unwrap();
+    let before = laptop.replica.journal().bytes();
+    laptop.replica.rewrite_segment(SegmentNumber::FIRST).unwrap();
+    assert!(laptop.replica.journal().bytes() < before, "{before}");
+    assert_eq!(laptop.texts(), ["all"]);
+    sync(&mut laptop, &mut phone).unwrap();
+    assert_eq!(phone.texts(), ["all"]);
+    laptop.write("after");
+    sync(&mut laptop, &mut phone).unwrap();
+    assert_eq!(phone.texts(), ["all", "after"]);
+}
+
+#[test]
+fn a_journal_whose_commits_lie_before_what_they_build_on_is_read_whole() {
+    let (mut laptop, _) = laptop_and_phone();
+    (0..1_500).for_each(|n| laptop.write(&format!("change {n}")));
+    let frontier = laptop.frontier();
+    let mut records: Vec<_> = Vec::new();
+    for location in laptop.replica.state().locations() {
+        records.push((location, laptop.replica.read(location).unwrap()));
+    }
+    // A segment that was rewritten puts the first commits last.
+    records.rotate_left(40);
+    let inception = Recovery::from_entropy(&Secret32::from_bytes([9; 32])).incept();
+    let space = *laptop.replica.state().space();
+    let mut again = testkit::state(&inception, space, vec![Secret32::from_bytes([7; 32])]);
+    for (location, record) in records {
+        let payload = crate::record::open(&record, &space, again.keyring()).unwrap();
+        let effects = again.replay(crate::record::record_id(&record), location, payload);
+        assert!(effects.refused.is_empty(), "{:?}", effects.refused);
+    }
+    assert_eq!(Frontier::of(&again), frontier);
+}
+
+#[test]
+fn an_attachment_comes_when_it_is_asked_for_and_only_what_is_missing() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    let chunks = 3 * u32::try_from(MAX_WANT).unwrap() + 5;
+    laptop.attach(chunks);
+    let mut sessions = open_sessions([[5; 32]; 2]);
+    let outcome = run(&mut laptop, &mut phone, &mut sessions).unwrap();
+    assert_eq!(outcome.counted.len(), 1, "the commit counts without its chunks");
+    assert_eq!(phone.replica.state().chunks_held(&BLOB), 0);
+    let acknowledged = sessions[0].acknowledged().unwrap();
+    assert!(acknowledged.has(&id(1), 1) && !acknowledged.has_whole(&id(1), 1));
+
+    sessions[1].fetch(BLOB, chunks);
+    run(&mut laptop, &mut phone, &mut sessions).unwrap();
+    assert_eq!(phone.replica.state().chunks_held(&BLOB), chunks as usize);
+    assert!(!sessions[1].is_fetching(&BLOB));
+    assert!(sessions[0].acknowledged().unwrap().has_whole(&id(1), 1));
+    sessions[1].fetch(BLOB, chunks);
+    let again = run(&mut laptop, &mut phone, &mut sessions).unwrap();
+    assert_eq!(again.frames, 0, "nothing is missing");
+}
+
+#[test]
+fn who_lacks_an_attachment_says_so() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    laptop.write("anything");
+    let mut sessions = open_sessions([[5; 32]; 2]);
+    run(&mut laptop, &mut phone, &mut sessions).unwrap();
+    sessions[1].fetch(BLOB, 4);
+    let outcome = run(&mut laptop, &mut phone, &mut sessions).unwrap();
+    assert_eq!(outcome.lacking, [BLOB]);
+    assert!(!sessions[1].is_fetching(&BLOB));
+}
+
+#[test]
+fn edits_do_not_wait_for_an_attachment() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    laptop.attach(16);
+    let mut sessions = open_sessions([[5; 32]; 2]);
+    run(&mut laptop, &mut phone, &mut sessions).unwrap();
+    sessions[1].fetch(BLOB, 16);
+    let want = sessions[1].poll_frame(&mut phone.replica).unwrap().unwrap();
+    sessions[0].handle_frame(&want, laptop.replica.state(), &laptop.key).unwrap();
+    laptop.write("urgent");
+    let first = sessions[0].poll_frame(&mut laptop.replica).unwrap().unwrap();
+    let Some(Event::Records(records)) =
+        sessions[1].handle_frame(&first, phone.replica.state(), &phone.key).unwrap()
+    else {
+        panic!("not records")
+    };
+    let ingested = phone.replica.ingest(&id(1), &records).unwrap();
+    assert_eq!((ingested.effects.counted.len(), ingested.chunks), (1, 0));
+}
+
+#[test]
+fn what_one_lost_is_found_by_reconciliation() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    (0..300).for_each(|n| laptop.write(&format!("change {n}")));
+    sync(&mut laptop, &mut phone).unwrap();
+    // A record that no commit names lies on one side only: frontiers do not speak of it.
+    let change = Change { document: DOCUMENT, bytes: b"left aside".to_vec() };
+    let record = crate::record::seal(
+        &Payload::Change(change),
+        laptop.replica.state().space(),
+        laptop.replica.state().keyring(),
+        &[77; 24],
+    );
+    laptop.replica.ingest(&id(2), &[record]).unwrap();
+    laptop.replica.sync().unwrap();
+    assert_eq!(laptop.replica.state().orphans().len(), 1);
+    let outcome = sync(&mut laptop, &mut phone).unwrap();
+    assert_eq!(phone.replica.state().orphans(), laptop.replica.state().orphans());
+    assert_eq!(laptop.frontier(), phone.frontier());
+    assert!(outcome.bytes < 8_000, "{}", outcome.bytes);
+    let again = sync(&mut laptop, &mut phone).unwrap();
+    assert_eq!(again.records, 0);
+
+    let change = Change { document: DOCUMENT, bytes: b"on the listener".to_vec() };
+    let (space, keyring) = (*phone.replica.state().space(), phone.replica.state().keyring());
+    let record = crate::record::seal(&Payload::Change(change), &space, keyring, &[78; 24]);
+    phone.replica.ingest(&id(1), &[record]).unwrap();
+    phone.replica.sync().unwrap();
+    sync(&mut laptop, &mut phone).unwrap();
+    assert_eq!(laptop.replica.state().orphans().len(), 2);
+}
+
+#[test]
+fn reconciling_without_end_is_refused() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    (0..40).for_each(|n| laptop.write(&format!("change {n}")));
+    let mut sessions = open_sessions([[5; 32]; 2]);
+    run(&mut laptop, &mut phone, &mut sessions).unwrap();
+    let exchange = sessions[0].exchange.as_mut().unwrap();
+    let mark = *exchange.mark();
+    let frame = |bytes: &[u8]| {
+        let message = SpaceMessage::Reconcile(bytes.to_vec());
+        frame_of_message(&Message::Space { mark, message })
+    };
+    let everything = [0x61, 0, 0, 2, 0];
+    let mut ask =
+        |bytes: &[u8]| sessions[1].handle_frame(&frame(bytes), phone.replica.state(), &phone.key).map(drop);
+    let refused = (0..1_000).position(|_| ask(&everything).is_err());
+    assert_eq!(refused, Some(2 * crate::limits::MAX_RECONCILE_MESSAGES as usize));
+    assert_eq!(ask(&[0x61; 70_000]), Err(SessionError::Malformed));
+}
+
+#[test]
+fn asking_for_more_than_may_wait_is_refused() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    laptop.attach(64);
+    let mut sessions = open_sessions([[5; 32]; 2]);
+    run(&mut laptop, &mut phone, &mut sessions).unwrap();
+    let mark = *sessions[1].exchange.as_ref().unwrap().mark();
+    let mut want = |chunks: Vec<u32>| {
+        let message = SpaceMessage::Want { blob: BLOB, chunks };
+        let frame = frame_of_message(&Message::Space { mark, message });
+        sessions[0].handle_frame(&frame, laptop.replica.state(), &laptop.key)
+    };
+    assert_eq!(want((0..17).collect()), Err(SessionError::Malformed));
+    assert_eq!(want((0..16).collect()), Ok(None));
+    assert_eq!(want((16..32).collect()), Ok(None));
+    assert_eq!(want(vec![32]), Err(SessionError::Malformed), "two are open");
+}
+
+#[test]
+fn who_is_not_enrolled_gets_nothing_by_a_reconciliation() {
+    let (mut laptop, _) = laptop_and_phone();
+    laptop.write("private");
+    laptop.attach(1);
+    let mut thief = device(4, 9, 7);
+    let mut sessions = open_sessions([[5; 32]; 2]);
+    run(&mut thief, &mut laptop, &mut sessions).unwrap();
+    let exchange = sessions[0].exchange.as_ref().unwrap();
+    let mark = *exchange.mark();
+    let names = |state: &State| reconcile::names(state, exchange.reconcile_key());
+    let needed = names(laptop.replica.state());
+    let asked = [
+        SpaceMessage::Reconcile(vec![0x61, 0, 0, 2, 0]),
+        SpaceMessage::Need(needed),
+        SpaceMessage::Want { blob: BLOB, chunks: vec![0] },
+    ];
+    for message in asked {
+        let frame = frame_of_message(&Message::Space { mark, message });
+        sessions[1].handle_frame(&frame, laptop.replica.state(), &laptop.key).unwrap();
+    }
+    let mut said = Vec::new();
+    while let Some(frame) = sessions[1].poll_frame(&mut laptop.replica).unwrap() {
+        assert!(matches!(parse_frame(&frame), Ok(None)), "records for somebody who is not enrolled");
+        said.push(decode_message(&frame).unwrap());
+    }
+    assert_eq!(said, [Message::Space { mark, message: SpaceMessage::Lacks { blob: BLOB } }]);
+}
+
+#[test]
+fn another_attachment_may_be_asked_for_at_once() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    laptop.attach(40);
+    let mut sessions = open_sessions([[5; 32]; 2]);
+    run(&mut laptop, &mut phone, &mut sessions).unwrap();
+    // Two requests are on their way when the person thinks better of it.
+    sessions[1].fetch(BLOB, 40);
+    for _ in 0..2 {
+        let want = sessions[1].poll_frame(&mut phone.replica).unwrap().unwrap();
+        sessions[0].handle_frame(&want, laptop.replica.state(), &laptop.key).unwrap();
+    }
+    sessions[1].stop_fetching(&BLOB);
+    let other = BlobId::from_bytes([6; 16]);
+    sessions[1].fetch(other, 40);
+    sessions[1].fetch(BLOB, 40);
+    let outcome = run(&mut laptop, &mut phone, &mut sessions).unwrap();
+    assert_eq!(outcome.lacking, [other]);
+    assert_eq!(phone.replica.state().chunks_held(&BLOB), 40);
+}
+
+#[test]
+fn a_piece_that_was_dropped_meanwhile_is_said_to_be_lacking() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    laptop.attach(2);
+    let mut sessions = open_sessions([[5; 32]; 2]);
+    run(&mut laptop, &mut phone, &mut sessions).unwrap();
+    sessions[1].fetch(BLOB, 2);
+    let want = sessions[1].poll_frame(&mut phone.replica).unwrap().unwrap();
+    sessions[0].handle_frame(&want, laptop.replica.state(), &laptop.key).unwrap();
+    let slot = laptop.replica.state().chunk_slot(&BLOB, 0).unwrap();
+    let piece = laptop.replica.state().records.id(slot);
+    let keeper = keeper();
+    let (space, key) = (*laptop.replica.state().space(), keeper.verifying_key());
+    let statement = DropStatement { space, keeper: key, after: None, ids: vec![piece], replaces: vec![] };
+    let drop = Payload::Drop(Signed::new(statement, &keeper));
+    laptop.replica.write_statement(drop, &mut || [9; 24]).unwrap();
+    let outcome = run(&mut laptop, &mut phone, &mut sessions).unwrap();
+    assert_eq!(outcome.lacking, [BLOB]);
+    assert_eq!(phone.replica.state().chunks_held(&BLOB), 1);
+}
+
+#[test]
+fn what_waits_past_the_bound_may_come_again() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    laptop.write("first");
+    sync(&mut laptop, &mut phone).unwrap();
+    let (space, log_heads) = (*phone.replica.state().space(), phone.replica.state().log().heads());
+    let waits = |number: usize| {
+        let mut name = [0; 32];
+        name[..8].copy_from_slice(&(number as u64).to_le_bytes());
+        let records = vec![crate::id::RecordId::from_bytes(name)];
+        let (seen, chunks, log_heads) = (vec![], vec![], log_heads.clone());
+        let commit =
+            Commit { space, device: id(2), number: 1, previous: None, seen, log_heads, records, chunks };
+        let mut nonce = [1; 24];
+        nonce[..8].copy_from_slice(&(number as u64).to_le_bytes());
+        let payload = Payload::Commit(Signed::new(commit, &key(2)));
+        crate::record::seal(&payload, &space, laptop.replica.state().keyring(), &nonce)
+    };
+    let records: Vec<Vec<u8>> = (0..=crate::limits::MAX_PENDING_COMMITS).map(waits).collect();
+    let ingested = phone.replica.ingest(&id(1), &records).unwrap();
+    assert_eq!(ingested.effects.refused, [Refusal::TooManyPending]);
+    assert_eq!(ingested.commits, [], "what only waits says nothing about who sent it");
+    let again = phone.replica.ingest(&id(1), &records[records.len() - 1..]).unwrap();
+    assert_eq!((again.new_records, again.effects.refused.len()), (1, 1), "it is judged again");
+    let again = phone.replica.ingest(&id(1), &records[..1]).unwrap();
+    assert_eq!(again.new_records, 0);
+}

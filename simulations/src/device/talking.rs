@@ -1,0 +1,139 @@
+//! What a device hears from its peers, and tells them.
+
+use musette_protocol::{
+    record::{Payload, open, record_id},
+    replica::Ingested,
+    session::{
+        Event, Frontier, Session, SessionError,
+        message::{Message, SpaceMessage, frame_of_message},
+    },
+};
+
+use super::{Device, write_trouble};
+use crate::{
+    check::{authenticity::Ledger, sending::Frame},
+    options::Breakage,
+    storage::Trouble,
+};
+
+/// What a frame led to.
+pub enum Handled {
+    /// Records were taken in. What counts by them was applied.
+    Records(Ingested),
+    /// Anything else.
+    Other,
+    /// The session is over.
+    Ended(SessionError),
+}
+
+impl Device {
+    /// Takes a frame from a session's peer.
+    ///
+    /// # Errors
+    /// When the disk refuses. That the peer did wrong is told in [`Handled`].
+    pub fn handle(
+        &mut self,
+        session: &mut Session,
+        frame: &[u8],
+        ledger: &Ledger,
+    ) -> Result<Handled, Trouble> {
+        let replica = self.replica.as_ref().expect("only devices that are on are asked");
+        let records = match session.handle_frame(frame, replica.state(), &self.key) {
+            Ok(Some(Event::Records(records))) => records,
+            Ok(Some(Event::Established { .. } | Event::Acknowledged)) => {
+                self.fetch_missing(session, ledger);
+                return Ok(Handled::Other);
+            }
+            Ok(_) => return Ok(Handled::Other),
+            Err(error) => return Ok(Handled::Ended(error)),
+        };
+        if self.is_broken(Breakage::IgnoreWhenBusy) && self.dirty {
+            return Ok(Handled::Other);
+        }
+        let Some(peer) = session.peer() else { return Ok(Handled::Other) };
+        let records = self.lose_some(records);
+        let mut ingested = self.replica().ingest(&peer, &records).map_err(write_trouble)?;
+        self.dirty |= ingested.new_records > 0;
+        let ended = session.ingested(&ingested).err();
+        if self.is_broken(Breakage::CountUncommitted) {
+            self.merge_uncommitted()?;
+        }
+        if self.is_broken(Breakage::SkipMembership) && ingested.from_stranger > 0 {
+            self.merge_anybodys(&records);
+        }
+        // What counts, counts, even if the session is over.
+        let refused = std::mem::take(&mut ingested.effects.refused);
+        self.apply(std::mem::take(&mut ingested.effects), ledger)?;
+        ingested.effects.refused = refused;
+        if let Some(error) = ended {
+            return Ok(Handled::Ended(error));
+        }
+        Ok(Handled::Records(ingested))
+    }
+
+    /// Asks the other side for all attachments of which something is missing here.
+    fn fetch_missing(&self, session: &mut Session, ledger: &Ledger) {
+        for (blob, len) in ledger.blobs() {
+            if !self.state().missing_chunks(&blob, 0..len, 1).is_empty() {
+                session.fetch(blob, len);
+            }
+        }
+    }
+
+    fn lose_some(&self, mut records: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+        if self.is_broken(Breakage::LoseRecords) {
+            records.retain(|record| record.last().is_none_or(|byte| byte % 16 != 0));
+        }
+        records
+    }
+
+    /// What [`Breakage::CountUncommitted`] does.
+    fn merge_uncommitted(&mut self) -> Result<(), Trouble> {
+        let orphans: Vec<_> = self.state().uncounted().collect();
+        for (record, location) in orphans {
+            if let Ok(Payload::Change(change)) = self.replica().read_payload(location)?
+                && !self.documents.has(change.document, &record)
+            {
+                self.documents.push(change.document, record, &change.bytes);
+            }
+        }
+        Ok(())
+    }
+
+    /// What [`Breakage::SkipMembership`] does.
+    fn merge_anybodys(&mut self, records: &[Vec<u8>]) {
+        for record in records {
+            let opened = open(record, self.state().space(), self.state().keyring());
+            if let Ok(Payload::Change(change)) = opened
+                && self.documents.kind(change.document).is_some()
+            {
+                self.documents.push(change.document, record_id(record), &change.bytes);
+            }
+        }
+    }
+
+    /// The next frame for a session's peer, of a device that need not keep to anything.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn poll_unchecked(&mut self, session: &mut Session) -> Result<Option<Vec<u8>>, Trouble> {
+        Ok(session.poll_frame(self.replica())?)
+    }
+
+    /// The next frame for a session's peer, checked.
+    ///
+    /// # Errors
+    /// When it must not leave, or the disk fails.
+    pub fn poll(&mut self, session: &mut Session) -> Result<Option<(Vec<u8>, Frame)>, Trouble> {
+        let Some(bytes) = session.poll_frame(self.replica())? else { return Ok(None) };
+        let frame = Frame::read(&bytes)?;
+        self.durable.check(&frame, &mut self.told)?;
+        if matches!(frame, Frame::Frontier(_)) && self.is_broken(Breakage::AnnounceNothing) {
+            let nothing = Frontier { statements: [0; 32], records: [0; 32], chains: Vec::new() };
+            let message = SpaceMessage::Frontier { frontier: nothing, check: true };
+            let mark = session.mark().unwrap_or_default();
+            return Ok(Some((frame_of_message(&Message::Space { mark, message }), frame)));
+        }
+        Ok(Some((bytes, frame)))
+    }
+}

@@ -1,0 +1,151 @@
+//! The second phase: everything is healed, and then everything must be well.
+
+use musette_protocol::session::Frontier;
+
+use super::World;
+use crate::{
+    check::{
+        Check, Violation,
+        convergence::check_end,
+        ensure,
+        termination::{Exchange, MAX_HEALING_MS, MAX_HEALING_STEPS},
+    },
+    clock::Event,
+    device::Device,
+    tally::Fault,
+};
+
+/// How long devices that a fork keeps apart are watched, in virtual milliseconds.
+const APART_MS: u64 = 10_000;
+
+impl World {
+    pub(super) fn heal(&mut self) -> Result<(), Violation> {
+        self.healing = true;
+        self.healed_at_ms = self.clock.now_ms();
+        self.tell(|_| "everything is healed".to_owned());
+        self.mend();
+        self.network.links.iter_mut().for_each(|link| link.deaf = None);
+        self.banish();
+        for device in &mut self.devices {
+            device.slow_until_ms = 0;
+            device.storage.make_room();
+            device.storage.repair();
+        }
+        for number in 0..self.plan.devices {
+            if self.devices[number].enrolled {
+                self.start(number)?;
+            }
+        }
+        for number in 0..self.plan.devices {
+            self.enrol(number)?;
+        }
+        self.dial_all();
+        Ok(())
+    }
+
+    pub(super) fn run_until_quiet(&mut self) -> Result<(), Violation> {
+        let mut steps = 0;
+        while let Some(event) = self.clock.advance() {
+            steps += 1;
+            let took_ms = self.clock.now_ms() - self.healed_at_ms;
+            if self.parted && took_ms > APART_MS {
+                return Ok(());
+            }
+            ensure(steps < MAX_HEALING_STEPS && took_ms < MAX_HEALING_MS, Check::Quiet, || {
+                format!("after {took_ms} ms and {steps} steps without a fault it still goes on")
+            })?;
+            self.step(event)?;
+        }
+        self.tally.check(Check::Quiet);
+        Ok(())
+    }
+
+    /// The periodic check, on all connections and as often as a piece of an attachment may have to
+    /// be passed on: who lacked it when it was asked for may have it by now.
+    pub(super) fn check_periodically(&mut self) -> Result<(), Violation> {
+        for _ in 0..self.plan.devices {
+            self.healed_at_ms = self.clock.now_ms();
+            for number in self.network.select(|_| true) {
+                if let Some(connection) = self.network.get(number) {
+                    for side in [0, 1] {
+                        connection.sessions[side].check();
+                        connection.exchanges[side].note_check();
+                    }
+                }
+                self.pump(number)?;
+            }
+            self.run_until_quiet()?;
+        }
+        Ok(())
+    }
+
+    /// The bad device is gone: found, and switched off.
+    fn banish(&mut self) {
+        let Some(villain) = self.plan.villain() else { return };
+        self.tell(|_| format!("device {villain} is gone"));
+        for connection in self.network.select(|connection| connection.ends.contains(&villain)) {
+            self.network.disconnect(connection);
+        }
+        self.devices[villain].stop();
+        self.villain = None;
+    }
+
+    fn dial_all(&mut self) {
+        (0..self.network.links.len()).for_each(|link| self.schedule(0, Event::Dial { link }));
+    }
+
+    pub(super) fn check_end(&mut self) -> Result<(), Violation> {
+        let views = check_end(&mut self.devices[..self.plan.devices], &mut self.dice)?;
+        self.tally.check(Check::Convergence);
+        for view in views.values() {
+            self.ledger.check_view(view)?;
+        }
+        for write in self.devices[..self.plan.devices].iter().flat_map(Device::acknowledged) {
+            for device in &self.devices[..self.plan.devices] {
+                write.check(device.state())?;
+            }
+            for (document, marker) in &write.markers {
+                let shown = views.get(document).is_some_and(|view| view.tags.contains(marker));
+                ensure(shown, Check::Durability, || format!("{marker} was acknowledged and is not shown"))?;
+            }
+            self.tally.check(Check::Durability);
+        }
+        self.tally.documents = views.len() as u64;
+        self.tally.conflicts = views.values().map(|view| view.conflicts.len() as u64).sum();
+        Ok(())
+    }
+
+    /// Devices that a fork keeps apart do not agree, but each still has what it acknowledged.
+    pub(super) fn check_apart(&mut self) -> Result<(), Violation> {
+        self.tally.fault(Fault::Apart);
+        for device in &self.devices[..self.plan.devices] {
+            for write in device.acknowledged() {
+                write.check(device.state())?;
+                self.tally.check(Check::Durability);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_second_sync(&mut self) -> Result<(), Violation> {
+        self.tell(|_| "everybody connects once more".to_owned());
+        self.healed_at_ms = self.clock.now_ms();
+        let before = Frontier::of(self.devices[0].state());
+        for connection in self.network.select(|_| true) {
+            self.network.disconnect(connection);
+        }
+        self.dial_all();
+        self.run_until_quiet()?;
+        let open = self.network.select(|_| true);
+        let is_honest = |ends: [usize; 2]| !ends.contains(&self.plan.devices);
+        let links = self.network.links.iter().filter(|link| is_honest(link.ends)).count();
+        ensure(open.len() == links, Check::Convergence, || "a link is down".to_owned())?;
+        let sent =
+            self.network.select(|connection| connection.exchanges.iter().any(Exchange::has_sent_records));
+        ensure(sent.is_empty(), Check::SecondSync, || "records were sent again".to_owned())?;
+        let unchanged = self.honest().iter().all(|device| Frontier::of(device.state()) == before);
+        ensure(unchanged, Check::SecondSync, || "something counts that did not before".to_owned())?;
+        self.tally.check(Check::SecondSync);
+        Ok(())
+    }
+}

@@ -1,0 +1,127 @@
+//! How devices begin, end and come back.
+
+use musette_protocol::record::Payload;
+
+use super::{End, World};
+use crate::{
+    check::{Check, Violation},
+    clock::Event,
+    storage::Trouble,
+    tally::Fault,
+};
+
+impl World {
+    /// Enrols a device: the first by the root, another by any that is on. It is handed the epoch
+    /// and the log, as pairing would do.
+    pub(super) fn enrol(&mut self, number: usize) -> Result<(), Violation> {
+        if self.devices[number].enrolled {
+            return Ok(());
+        }
+        let sponsors: Vec<usize> =
+            self.honest().iter().filter(|device| device.is_on()).map(|device| device.number).collect();
+        let mut statements = vec![Payload::Epoch(self.person.statement().clone())];
+        if number > 0 {
+            let sponsor = match sponsors.len() {
+                0 => None,
+                len => Some(sponsors[self.dice.index(len)]),
+            };
+            if !sponsor.is_some_and(|sponsor| self.sponsor(sponsor, number).unwrap_or(false)) {
+                self.schedule(1_000, Event::Enrol { device: number });
+                return Ok(());
+            }
+            let log = self.devices[sponsor.unwrap_or(0)].state().log();
+            statements.extend(log.in_order().into_iter().cloned().map(Payload::Operation));
+        }
+        self.devices[number].enrolled = true;
+        self.start(number)?;
+        if number == 0 {
+            let log = self.devices[0].state().log();
+            let first = self.person.enrol(log, None, self.devices[0].key());
+            statements.push(Payload::Operation(first));
+        }
+        let device = &mut self.devices[number];
+        let written = device.write_statements(statements, &mut self.dice, &self.ledger);
+        written.and_then(|()| device.sync()).map_err(unexpected)?;
+        self.tell(|_| format!("device {number} is enrolled"));
+        Ok(())
+    }
+
+    /// Lets a device enrol another; false when its disk refuses.
+    pub(super) fn sponsor(&mut self, sponsor: usize, number: usize) -> Result<bool, Violation> {
+        let log = self.devices[sponsor].state().log();
+        let operation = self.person.enrol(log, Some(self.devices[sponsor].key()), self.devices[number].key());
+        let device = &mut self.devices[sponsor];
+        let statements = vec![Payload::Operation(operation)];
+        let written = device.write_statements(statements, &mut self.dice, &self.ledger);
+        match written.and_then(|()| device.sync()) {
+            Ok(_) => {
+                self.pump_all(sponsor)?;
+                Ok(true)
+            }
+            Err(Trouble::Full) => Ok(false),
+            Err(Trouble::Stopped) => {
+                self.tally.fault(Fault::SyncFailed);
+                self.end(sponsor, End::PowerCut);
+                Ok(false)
+            }
+            Err(Trouble::Broken(violation)) => Err(violation),
+        }
+    }
+
+    pub(super) fn start(&mut self, number: usize) -> Result<(), Violation> {
+        let device = &mut self.devices[number];
+        if device.is_on() {
+            return Ok(());
+        }
+        device.storage.repair();
+        let started = device.start(&self.person, &mut self.dice, &self.ledger, &mut self.tally);
+        match started {
+            Ok(()) => self.tell(|_| format!("device {number} starts")),
+            Err(Trouble::Full) => {
+                device.stop();
+                self.schedule(500, Event::Return { device: number });
+            }
+            Err(trouble) => return Err(unexpected(trouble)),
+        }
+        Ok(())
+    }
+
+    pub(super) fn end(&mut self, number: usize, how: End) {
+        self.tell(|_| format!("device {number} ends: {how:?}"));
+        for connection_number in self.network.select(|connection| connection.ends.contains(&number)) {
+            let side = self
+                .network
+                .get(connection_number)
+                .map_or(0, |connection| usize::from(connection.ends[1] == number));
+            self.abandon(connection_number, side);
+        }
+        self.devices[number].stop();
+        if how == End::PowerCut {
+            self.devices[number].storage.power_cut(&mut self.dice);
+        }
+        self.schedule_within(4_000, Event::Return { device: number });
+    }
+
+    /// What a device does when its disk refused a peer's records or failed.
+    pub(super) fn suffer(&mut self, number: usize, trouble: Trouble) -> Result<(), Violation> {
+        match trouble {
+            Trouble::Broken(violation) => return Err(violation),
+            Trouble::Full => {
+                self.tally.fault(Fault::IngestRefused);
+                self.tell(|_| format!("device {number} has no room for what a peer sent"));
+            }
+            Trouble::Stopped => {
+                self.tally.fault(Fault::SyncFailed);
+                self.end(number, End::PowerCut);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn unexpected(trouble: Trouble) -> Violation {
+    match trouble {
+        Trouble::Broken(violation) => violation,
+        other => Violation::new(Check::Durability, format!("a healthy disk refuses: {other:?}")),
+    }
+}

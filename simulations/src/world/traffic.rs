@@ -1,0 +1,287 @@
+//! Connections, and the frames that travel in them.
+
+use musette_protocol::{
+    replica::{Ingested, Refusal},
+    session::{SessionError, message::Reason},
+};
+
+use super::World;
+use crate::{
+    adversary::Scene,
+    check::{Check, Violation, ensure, sending::Frame},
+    clock::Event,
+    device::Handled,
+    network::Sent,
+    options::Breakage,
+    tally::Fault,
+};
+
+/// The pause before a link is tried again, at most.
+const REDIAL_MS: u64 = 700;
+
+/// Silence after which a connection is given up, at most.
+const DEADLINE_MS: u64 = 8_000;
+
+impl World {
+    pub(super) fn dial(&mut self, link: usize) -> Result<(), Violation> {
+        if self.network.is_connected(link) {
+            return Ok(());
+        }
+        let ends = self.network.links[link].ends;
+        if self.healing && ends.contains(&self.plan.devices) {
+            return Ok(());
+        }
+        let on = ends.iter().all(|end| self.devices[*end].is_on());
+        if !on || self.network.is_cut(link) {
+            self.schedule_within(REDIAL_MS, Event::Dial { link });
+            return Ok(());
+        }
+        self.connect(link)
+    }
+
+    /// Connects over a link, on which there may be a connection already.
+    pub(super) fn connect(&mut self, link: usize) -> Result<(), Violation> {
+        let connection = self.network.connect(link, &mut self.dice);
+        self.pump(connection)
+    }
+
+    /// Both sides lose a connection at once.
+    pub(super) fn disconnect(&mut self, connection: u64) {
+        if let Some((link, lost)) = self.network.disconnect(connection) {
+            self.tally.fault(Fault::ConnectionLost);
+            if lost > 0 {
+                self.tally.fault(Fault::FramesLost);
+            }
+            self.schedule_within(REDIAL_MS, Event::Dial { link });
+        }
+    }
+
+    /// One side loses a connection. The other hears of it, later.
+    pub(super) fn abandon(&mut self, number: u64, side: usize) {
+        let Some(connection) = self.network.get(number) else { return };
+        let link = connection.link;
+        self.network.close(number, side);
+        self.tally.fault(Fault::ConnectionLost);
+        self.schedule_within(REDIAL_MS, Event::Dial { link });
+        self.schedule_within(DEADLINE_MS, Event::Notice { connection: number });
+    }
+
+    /// The deadline of a connection that went silent passed.
+    pub(super) fn notice(&mut self, connection: u64) {
+        self.disconnect(connection);
+    }
+
+    pub(super) fn pump_all(&mut self, number: usize) -> Result<(), Violation> {
+        let connections = self.network.select(|connection| connection.ends.contains(&number));
+        connections.into_iter().try_for_each(|connection| self.pump(connection))
+    }
+
+    /// Sends all that may leave and has room.
+    pub(super) fn pump(&mut self, connection: u64) -> Result<(), Violation> {
+        for side in [0, 1] {
+            while self.send_one(connection, side)? {}
+        }
+        Ok(())
+    }
+
+    fn send_one(&mut self, number: u64, side: usize) -> Result<bool, Violation> {
+        let villain = self.plan.villain();
+        let Some(connection) = self.network.get(number) else { return Ok(false) };
+        let sender = connection.ends[side];
+        let device = &mut self.devices[sender];
+        if !connection.has_room(side) || !device.may_send() {
+            return Ok(false);
+        }
+        if Some(sender) == villain {
+            return self.send_tampered(number, side);
+        }
+        let (bytes, frame) = match device.poll(&mut connection.sessions[side]) {
+            Ok(Some(polled)) => polled,
+            Ok(None) => return Ok(false),
+            Err(trouble) => return self.suffer(sender, trouble).map(|()| false),
+        };
+        let twice = device.is_broken(Breakage::SendTwice) && matches!(frame, Frame::Records(_));
+        connection.exchanges[side].check(&frame)?;
+        if twice {
+            connection.exchanges[side].check(&frame)?;
+            self.put_on_the_way(number, side, bytes.clone());
+        }
+        self.tally.check(Check::Sending);
+        self.tally.check(Check::Termination);
+        self.tally.frames += 1;
+        self.put_on_the_way(number, side, bytes);
+        Ok(true)
+    }
+
+    /// A bad device sends what it likes in the place of what its machine would.
+    fn send_tampered(&mut self, number: u64, side: usize) -> Result<bool, Violation> {
+        let Some(connection) = self.network.get(number) else { return Ok(false) };
+        let sender = connection.ends[side];
+        let device = &mut self.devices[sender];
+        let bytes = match device.poll_unchecked(&mut connection.sessions[side]) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Ok(false),
+            Err(trouble) => return self.suffer(sender, trouble).map(|()| false),
+        };
+        let frames = self.with_villain(number, side, |villain, scene| villain.tamper(bytes.clone(), scene));
+        if frames.len() != 1 || frames[0] != bytes {
+            self.note_vice();
+        }
+        frames.into_iter().for_each(|frame| self.put_on_the_way(number, side, frame));
+        Ok(true)
+    }
+
+    pub(super) fn note_vice(&mut self) {
+        if let Some(vice) = self.plan.vice {
+            self.tally.fault(vice.fault());
+        }
+    }
+
+    /// Asks the bad device what to say in a connection.
+    pub(super) fn with_villain(
+        &mut self,
+        number: u64,
+        side: usize,
+        ask: impl FnOnce(&mut dyn crate::adversary::Villain, &mut Scene<'_>) -> Vec<Vec<u8>>,
+    ) -> Vec<Vec<u8>> {
+        let (Some(connection), Some(villain)) = (self.network.get(number), &mut self.villain) else {
+            return Vec::new();
+        };
+        let device = &self.devices[connection.ends[side]];
+        let mut scene = Scene {
+            person: &self.person,
+            key: device.key(),
+            state: device.state(),
+            peer: connection.sessions[side].peer(),
+            mark: connection.sessions[side].mark(),
+            dice: &mut self.dice,
+            ledger: &mut self.ledger,
+        };
+        ask(villain.as_mut(), &mut scene)
+    }
+
+    pub(super) fn put_on_the_way(&mut self, number: u64, side: usize, bytes: Vec<u8>) {
+        let Some(link) = self.network.get(number).map(|connection| connection.link) else { return };
+        let usual = self.network.links[link].latency_ms;
+        let mut takes = self.dice.between(usual, usual + usual / 4);
+        if self.dice.one_in(self.plan.delay_one_in) && !self.healing {
+            self.tally.fault(Fault::Delay);
+            takes += self.dice.between(1_000, 6_000);
+        }
+        let arrival = self.clock.now_ms() + takes;
+        let Some(connection) = self.network.get(number) else { return };
+        match connection.send(side, bytes, arrival) {
+            Sent::Arrives(arrival) => {
+                self.clock.schedule_at(arrival, Event::Arrive { connection: number, side: 1 - side });
+            }
+            Sent::Swallowed(fault) => {
+                self.tally.fault(fault);
+                self.tell(|_| format!("connection {number}: {}", fault.name()));
+                self.schedule_within(DEADLINE_MS, Event::Notice { connection: number });
+            }
+            Sent::Lost => {}
+        }
+    }
+
+    pub(super) fn arrive(&mut self, number: u64, side: usize) -> Result<(), Violation> {
+        let villain = self.plan.villain();
+        let is_stale = self.network.is_stale(number);
+        let Some(connection) = self.network.get(number) else { return Ok(()) };
+        let is_stale = is_stale && !connection.is_whole();
+        let Some(bytes) = connection.arrive(side) else { return Ok(()) };
+        let [receiver, sender] = [connection.ends[side], connection.ends[1 - side]];
+        let device = &mut self.devices[receiver];
+        let was_dirty = device.dirty;
+        let handled = match device.handle(&mut connection.sessions[side], &bytes, &self.ledger) {
+            Ok(handled) => handled,
+            Err(trouble) => {
+                self.disconnect(number);
+                return self.suffer(receiver, trouble);
+            }
+        };
+        if is_stale {
+            self.tally.fault(Fault::StaleFrame);
+        }
+        if let Handled::Records(ingested) = &handled {
+            connection.exchanges[side].note_occasion();
+            if ingested.new_records == 0 && ingested.unopened.is_empty() {
+                self.tally.fault(Fault::Duplicate);
+            }
+        }
+        if Some(receiver) == villain {
+            if let Some(villain) = &mut self.villain {
+                villain.overhear(&bytes);
+            }
+        } else {
+            self.check_courtesy(receiver, sender, &handled)?;
+            self.tally.check(Check::Authenticity);
+        }
+        if self.devices[receiver].dirty && !was_dirty {
+            self.expect_sync(receiver);
+        }
+        match handled {
+            Handled::Ended(error) => self.refuse(number, side, error),
+            _ => self.pump(number),
+        }
+    }
+
+    /// The last word of a session, and its end.
+    fn refuse(&mut self, number: u64, side: usize, error: SessionError) -> Result<(), Violation> {
+        self.tell(|_| format!("connection {number}: side {side} ends it: {error}"));
+        if let Some(connection) = self.network.get(number) {
+            connection.sessions[side].refuse(error);
+            connection.exchanges[side].note_occasion();
+        }
+        self.pump(number)?;
+        self.abandon(number, side);
+        Ok(())
+    }
+
+    /// Honest devices keep to the protocol. Of what a bad device sends anything may be refused, but
+    /// to its own account only.
+    fn check_courtesy(&mut self, receiver: usize, sender: usize, handled: &Handled) -> Result<(), Violation> {
+        let bad = self.plan.villain().map(|villain| self.devices[villain].id);
+        if Some(sender) == self.plan.villain() {
+            if matches!(handled, Handled::Ended(_)) {
+                self.tally.check(Check::Blame);
+            }
+            return Ok(());
+        }
+        match handled {
+            Handled::Ended(SessionError::Fork { device }) if Some(*device) == bad => {
+                self.parted = true;
+                self.tally.check(Check::Blame);
+                return Ok(());
+            }
+            Handled::Ended(SessionError::RefusedByPeer(Reason::Fork)) if self.parted => return Ok(()),
+            _ => {}
+        }
+        if let Handled::Ended(error) = handled {
+            return Err(Violation::new(
+                Check::Courtesy,
+                format!("device {receiver} ends a session with device {sender}: {error}"),
+            ));
+        }
+        let Handled::Records(ingested) = handled else {
+            self.tally.check(Check::Courtesy);
+            return Ok(());
+        };
+        check_nothing_refused(receiver, ingested, bad)?;
+        self.tally.check(Check::Courtesy);
+        Ok(())
+    }
+}
+
+fn check_nothing_refused(
+    receiver: usize,
+    ingested: &Ingested,
+    bad: Option<musette_protocol::id::DeviceId>,
+) -> Result<(), Violation> {
+    let unopened = ingested.unopened.first();
+    ensure(unopened.is_none(), Check::Courtesy, || format!("device {receiver} got a record: {unopened:?}"))?;
+    // An honest device may pass on one history of a bad device to one that knows the other.
+    let is_fair =
+        |refusal: &&Refusal| !matches!(refusal, Refusal::Fork { device, .. } if Some(*device) == bad);
+    let refused = ingested.effects.refused.iter().find(is_fair);
+    ensure(refused.is_none(), Check::Courtesy, || format!("device {receiver} refuses a record: {refused:?}"))
+}

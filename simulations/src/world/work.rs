@@ -1,0 +1,96 @@
+//! What people do, and when it becomes durable.
+
+use musette_protocol::time::Timestamp;
+
+use super::World;
+use crate::{
+    check::{Check, Violation, convergence::check_agreement},
+    clock::Event,
+    storage::Trouble,
+    tally::Fault,
+    workload,
+};
+
+/// 2026-11-23: when the first phase begins, for those who look at a clock.
+const EPOCH_MS: i64 = 1_795_392_000_000;
+
+impl World {
+    pub(super) fn work(&mut self, number: usize) -> Result<(), Violation> {
+        self.schedule_within(self.plan.work_pause_ms, Event::Work { device: number });
+        if !self.devices[number].is_on() {
+            return Ok(());
+        }
+        let known = self.devices[number].documents.known();
+        let deed = workload::draw(&mut self.dice, &known, &mut self.markers);
+        let acts = deed.len();
+        self.tell(|_| format!("device {number} writes {deed}"));
+        let now = self.wall_clock(number);
+        let device = &mut self.devices[number];
+        match device.write(deed, now, &mut self.dice, &mut self.ledger) {
+            Ok(()) => {
+                self.tally.acts += acts;
+                self.expect_sync(number);
+            }
+            Err(Trouble::Full) => {
+                self.tally.fault(Fault::WriteRefused);
+                self.tell(|_| format!("device {number} has no room for it"));
+            }
+            Err(trouble) => self.suffer(number, trouble)?,
+        }
+        Ok(())
+    }
+
+    /// What a device's clock shows.
+    fn wall_clock(&mut self, number: usize) -> Timestamp {
+        let device = &mut self.devices[number];
+        if std::mem::take(&mut device.clock_jumped) {
+            self.tally.fault(Fault::ClockJump);
+        }
+        let passed = i64::try_from(self.clock.now_ms()).unwrap_or(0);
+        Timestamp::from_millis(EPOCH_MS + device.wall_offset_ms + passed)
+    }
+
+    /// The group commit: one sync some time after the first write.
+    pub(super) fn expect_sync(&mut self, number: usize) {
+        let mut in_ms = self.dice.between(0, self.plan.sync_delay_ms);
+        if self.devices[number].slow_until_ms > self.clock.now_ms() {
+            self.tally.fault(Fault::SlowDisk);
+            in_ms += self.dice.between(1_000, 5_000);
+        }
+        self.schedule(in_ms, Event::Sync { device: number });
+    }
+
+    pub(super) fn sync(&mut self, number: usize) -> Result<(), Violation> {
+        let device = &mut self.devices[number];
+        if !device.is_on() || !device.dirty {
+            return Ok(());
+        }
+        match device.sync() {
+            Ok(_) => {
+                if self.dice.one_in(8) {
+                    self.devices[number].keep_index();
+                }
+                self.compare(number)?;
+                self.pump_all(number)
+            }
+            Err(trouble) => self.suffer(number, trouble),
+        }
+    }
+
+    /// Compares a device with another one, now and then: it costs both all their views.
+    pub(super) fn compare(&mut self, number: usize) -> Result<(), Violation> {
+        let other = self.dice.index(self.plan.devices);
+        if other == number
+            || Some(number) == self.plan.villain()
+            || !self.devices[other].is_on()
+            || !self.dice.one_in(4)
+        {
+            return Ok(());
+        }
+        let [left, right] = self.devices.get_disjoint_mut([number, other]).expect("two devices");
+        if check_agreement(left, right, &mut self.dice)? {
+            self.tally.check(Check::Agreement);
+        }
+        Ok(())
+    }
+}
