@@ -6,7 +6,7 @@
 //!    follow anybody by it, and cannot replay it into another connection.
 //! 3. Under a key from a shared epoch, both prove which device they are by a signature over the
 //!    whole handshake. A stolen epoch secret alone does not pass as a device.
-//! 4. What follows is about a space ([`exchange`]), which is named by a hash under a key of this
+//! 4. What follows is about a space (`exchange`), which is named by a hash under a key of this
 //!    session. There is one mechanism for first sync, catching up and live push.
 //!
 //! Frames come in through [`Session::handle_frame`] and are drawn from [`Session::poll_frame`], one

@@ -91,7 +91,7 @@ impl Breakage {
             Self::SkipMembership => &[Check::Agreement, Check::Convergence, Check::Authenticity],
             Self::SendTwice => &[Check::Termination],
             Self::AnnounceNothing => &[Check::SecondSync, Check::Convergence],
-            Self::EnrolAnybody => &[Check::Intrusion],
+            Self::EnrolAnybody => &[Check::Intrusion, Check::Authenticity],
         }
     }
 }
