@@ -183,6 +183,9 @@ impl Document {
     }
 
     /// The whole document as one payload, for a snapshot.
+    ///
+    /// Load it and compare before anything relies on it: of changes that a device spelt as no honest
+    /// one does, the engine keeps the meaning and not the bytes, and the whole then does not load.
     #[must_use]
     pub fn save(&self) -> Vec<u8> {
         self.doc.save()

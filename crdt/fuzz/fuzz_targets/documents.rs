@@ -162,6 +162,12 @@ fn run(data: &[u8]) {
     accepted.retain(|payload| !payload.is_empty());
     let view = shown(&document);
     let history = document.history();
+    // A snapshot may not load (`Document::save`); one that does is the document.
+    if let Ok(snapshot) = Document::load([document.save().as_slice()])
+        && snapshot.heads() == document.heads()
+    {
+        assert_eq!(shown(&snapshot), view);
+    }
     for reversed in [false, true] {
         if reversed {
             accepted.reverse();

@@ -1,6 +1,8 @@
 //! Payloads of a device that means harm: bytes that begin like changes, with the checksum that they
 //! should have, and changes that are sound but put anything anywhere.
 
+use std::panic::catch_unwind;
+
 use automerge::{
     ActorId, Automerge, AutomergeError, ObjId, ObjType, ROOT, ReadDoc, ScalarValue,
     transaction::{CommitOptions, Transactable, Transaction},
@@ -81,10 +83,11 @@ pub fn damaged(mut payload: Vec<u8>, input: &mut Input<'_>) -> Vec<u8> {
     if input.one_in(8) { payload } else { with_checksum(payload) }
 }
 
-/// A sound change on top of a document, by a device that puts anything anywhere.
+/// A sound change on top of a document, by a device that puts anything anywhere. None on top of a
+/// snapshot that does not load (`Document::save`), which makes the engine panic.
 #[must_use]
 pub fn change(whole: &[u8], input: &mut Input<'_>) -> Option<Vec<u8>> {
-    let mut doc = Automerge::load(whole).ok()?;
+    let mut doc = catch_unwind(|| Automerge::load(whole)).ok()?.ok()?;
     let heads = doc.get_heads();
     doc.set_actor(ActorId::from([0x40 | (input.byte() & 0x3f); 16]));
     let mut tx = doc.transaction();
