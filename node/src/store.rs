@@ -401,15 +401,15 @@ impl Store {
         session: &mut Session,
         frame: &[u8],
     ) -> Result<Result<Option<SessionEvent>, SessionError>> {
-        let event = match session.handle_frame(frame, self.replica.state(), &self.device_key) {
+        let event = match session.handle_frame(frame, &self.replica, &self.device_key) {
             Ok(event) => event,
             Err(error) => return Ok(Err(error)),
         };
-        if let Some(SessionEvent::Records(records)) = &event {
+        if let Some(SessionEvent::Records { space, records }) = &event {
             let Some(peer) = session.peer() else { return Ok(Err(SessionError::Malformed)) };
             let ingested = self.replica.ingest(&peer, records).map_err(write_error)?;
             self.unsynced |= ingested.new_records > 0;
-            let kept_to_protocol = session.ingested(&ingested);
+            let kept_to_protocol = session.ingested(space, &ingested);
             if ingested.from_stranger > 0 {
                 tracing::warn!(
                     records = ingested.from_stranger,
@@ -425,14 +425,14 @@ impl Store {
                 return Ok(Err(error));
             }
         }
-        if let (Some(peer), Some(SessionEvent::Lacking { blob })) = (session.peer(), &event) {
+        if let (Some(peer), Some(SessionEvent::Lacking { blob, .. })) = (session.peer(), &event) {
             self.note_lacking(peer, *blob);
         }
-        if let (Some(peer), Some(SessionEvent::Acknowledged)) = (session.peer(), &event) {
+        if let (Some(peer), Some(SessionEvent::Acknowledged { .. })) = (session.peer(), &event) {
             // Also at each periodic check: who lacked a piece may have it by now.
             self.fetching.ask_again(peer);
         }
-        if let (Some(peer), Some(frontier)) = (session.peer(), session.acknowledged()) {
+        if let (Some(peer), Some(frontier)) = (session.peer(), session.acknowledged(self.state().space())) {
             self.note_frontier(peer, frontier.clone())?;
         }
         Ok(Ok(event))

@@ -78,9 +78,9 @@ pub const MAX_FRAME_LEN: usize = FRAME_TARGET_LEN + MAX_RECORD_LEN + 64 * 1024;
 /// stranger can make a node parse.
 pub const MAX_HANDSHAKE_FRAME_LEN: usize = 512;
 
-/// Epochs by which two members may recognise each other: a device that slept for half a year
-/// still shares one of the last eight.
-pub const MAX_RECOGNITION_MARKS: usize = 8;
+/// Epochs of all spaces by which two devices may recognise each other: their list stays below
+/// [`MAX_HANDSHAKE_FRAME_LEN`], and a device that slept for nearly two years shares one with its own.
+pub const MAX_RECOGNITION_MARKS: usize = 24;
 
 /// Devices whose connections a schedule keeps: as many as a device log can enrol.
 pub const MAX_SCHEDULED_DEVICES: usize = MAX_LOG_OPERATIONS;

@@ -24,8 +24,8 @@ mod sealing;
 pub use commit::Commit;
 pub use dropping::{DropError, DropStatement, Receipt};
 pub use payload::{BlobChunk, Change, Payload};
-pub(crate) use sealing::is_epoch;
 pub use sealing::{OpenError, drop_record, epoch_record, open, record_id, seal};
+pub(crate) use sealing::{is_epoch, is_written_under, renewed};
 
 #[cfg(test)]
 mod vectors;

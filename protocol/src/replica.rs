@@ -11,13 +11,15 @@
 use std::collections::{BTreeSet, HashSet};
 
 use crate::{
-    crypto::{aead::NONCE_LEN, sign::SigningKey},
+    crypto::{aead::NONCE_LEN, kem::KemSecret, sign::SigningKey},
+    epoch::Keyring,
     id::{CommitId, DeviceId, DocumentId, DropId, OperationId, RecordId, SpaceId, StatementId},
     journal::{Disk, Journal, JournalError, Location, SegmentNumber},
     limits::{MAX_COMMIT_RECORDS, MAX_DROP_IDS, MAX_RECORD_LEN},
+    membership::Statement,
     record::{
         BlobChunk, Change, Commit, DropStatement, OpenError, Payload, Receipt, drop_record, epoch_record,
-        is_epoch, open, record_id, seal,
+        is_epoch, is_written_under, open, record_id, renewed, seal,
     },
     session::frontier::Head,
     signed::Signed,
@@ -28,6 +30,7 @@ mod drops;
 #[cfg(test)]
 mod order;
 pub(crate) mod records;
+pub mod sharing;
 pub mod state;
 
 use records::Row;
@@ -127,13 +130,15 @@ impl Link {
 pub struct Replica<D: Disk> {
     state: State,
     journal: Journal<D>,
+    /// Whether some change may lie under older epochs than those that are written under.
+    may_be_stale: bool,
 }
 
 impl<D: Disk> Replica<D> {
     /// A state and the journal it was read from.
     #[must_use]
     pub const fn new(state: State, journal: Journal<D>) -> Self {
-        Self { state, journal }
+        Self { state, journal, may_be_stale: true }
     }
 
     /// What is held and what counts.
@@ -160,6 +165,30 @@ impl<D: Disk> Replica<D> {
     /// When the disk fails or the bytes are no longer what was written.
     pub fn read(&mut self, location: Location) -> Result<Vec<u8>, JournalError<D::Error>> {
         self.journal.read(location)
+    }
+
+    /// Adds a key that epochs may be sealed to, such as a new person key, and opens what it opens.
+    ///
+    /// # Errors
+    /// When the disk fails or a statement is no longer what was written.
+    pub fn learn_key(&mut self, key: KemSecret) -> Result<(), JournalError<D::Error>> {
+        self.state.add_key(key);
+        for location in self.state.unopened_epochs() {
+            if let Ok(Payload::Epoch(statement)) = self.read_payload(location)? {
+                self.state.learn_epoch(&statement);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a record back, sealed under the epochs that are written under now if it was not.
+    pub(crate) fn read_renewed(&mut self, location: Location) -> Result<Vec<u8>, JournalError<D::Error>> {
+        let record = self.read(location)?;
+        let keyring = self.state.keyring();
+        if is_written_under(&record, keyring) {
+            return Ok(record);
+        }
+        Ok(renewed(&record, self.state.space(), keyring).unwrap_or(record))
     }
 
     /// Reads a record back and opens it.
@@ -426,6 +455,7 @@ impl<D: Disk> Replica<D> {
             }
             let held = self.state.holds(&id)
                 || statement_of(&payload).is_some_and(|name| self.state.holds_statement(&name))
+                || matches!(&payload, Payload::Commit(commit) if self.state.holds_commit(&commit.id()))
                 || self.state.is_superseded(&payload);
             let is_new = !held && fresh.insert(id);
             let list =
@@ -434,15 +464,17 @@ impl<D: Disk> Replica<D> {
                 } else {
                     &mut data
                 };
+            self.may_be_stale |= is_new && !is_written_under(record, self.state.keyring());
             list.push((((id, record.clone()), payload), is_new));
         }
         // Who knows an epoch's secret but is not enrolled may show why it should be, and nothing
         // else: it could fill the disk with records that never count.
-        let operations = statements.iter().filter_map(|((_, payload), _)| match payload {
-            Payload::Operation(operation) => Some(operation),
+        let shown = statements.iter().filter_map(|((_, payload), _)| match payload {
+            Payload::Operation(operation) => Some(Statement::Operation(operation.clone())),
+            Payload::Membership(operation) => Some(Statement::Membership(operation.clone())),
             _ => None,
         });
-        if self.state.would_know(peer, operations) {
+        if self.state.would_know(peer, shown) {
             statements.append(&mut data);
         }
         ingested.from_stranger = data.len();
@@ -499,7 +531,15 @@ impl<D: Disk> Replica<D> {
         payload: &Payload,
         nonce: &mut dyn FnMut() -> [u8; NONCE_LEN],
     ) -> Result<(RecordId, Vec<u8>), WriteError<D::Error>> {
-        let keyring = self.state.keyring();
+        self.seal_under(self.state.keyring(), payload, nonce)
+    }
+
+    fn seal_under(
+        &self,
+        keyring: &Keyring,
+        payload: &Payload,
+        nonce: &mut dyn FnMut() -> [u8; NONCE_LEN],
+    ) -> Result<(RecordId, Vec<u8>), WriteError<D::Error>> {
         let record = seal(payload, self.state.space(), keyring, &nonce());
         if record.len() > MAX_RECORD_LEN {
             return Err(WriteError::TooLarge { len: record.len() });
@@ -512,6 +552,7 @@ impl<D: Disk> Replica<D> {
         let locations = self.journal.append(&records)?;
         let mut effects = Effects::default();
         for ((_, payload), (id, location)) in prepared.into_iter().zip(locations) {
+            self.may_be_stale |= matches!(payload, Payload::Epoch(_));
             effects.extend(self.state.insert(id, location, payload));
         }
         Ok(effects)

@@ -6,23 +6,29 @@
 //!    follow anybody by it, and cannot replay it into another connection.
 //! 3. Under a key from a shared epoch, both prove which device they are by a signature over the
 //!    whole handshake. A stolen epoch secret alone does not pass as a device.
-//! 4. What follows is about a space (`exchange`), which is named by a hash under a key of this
-//!    session. There is one mechanism for first sync, catching up and live push.
+//! 4. What follows is about each of the spaces that both are part of (`exchange`), which is named by a
+//!    hash under a key of this session. There is one mechanism for first sync, catching up and live
+//!    push. Which spaces these are is settled then: a device that comes to hold another one ends its
+//!    sessions and begins anew.
 //!
 //! Frames come in through [`Session::handle_frame`] and are drawn from [`Session::poll_frame`], one
 //! at a time and only when the connection can take it: memory is bounded by one frame each way.
 //!
 //! What it does not promise: a member who withholds is noticed only by what its frontier admits.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::{
     codec::{Encoded as _, decode},
-    crypto::sign::SigningKey,
-    id::{BlobId, DeviceId},
+    crypto::{
+        kdf::{context, derive},
+        secret::Secret32,
+        sign::SigningKey,
+    },
+    id::{BlobId, DeviceId, SpaceId},
     journal::{Disk, JournalError},
     limits::{MAX_FRAME_LEN, MAX_HANDSHAKE_FRAME_LEN},
-    replica::{Ingested, Replica, State},
+    replica::{Ingested, State},
 };
 
 mod exchange;
@@ -31,27 +37,39 @@ pub mod frontier;
 mod handshake;
 pub mod message;
 mod reconcile;
+mod spaces;
 
 use exchange::Exchange;
 pub use frontier::Frontier;
-use handshake::Handshake;
 pub use handshake::Role;
-use message::{Mark, Message, Reason, frame_of_message, parse_frame};
+use handshake::{Handshake, Proved};
+use message::{Mark, Message, Reason, SpaceMessage, frame_of_message, parse_frame};
+pub use spaces::Spaces;
 
 /// What the caller does after a frame.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The other side proved to be this device of the same person.
+    /// The other side proved to be this device.
     Established {
         /// The device.
         device: DeviceId,
     },
     /// Records to ingest, make durable, and report by [`Session::ingested`] in that order.
-    Records(Vec<Vec<u8>>),
-    /// The other side told what it holds durably.
-    Acknowledged,
+    Records {
+        /// The space that they are said to be of.
+        space: SpaceId,
+        /// The records.
+        records: Vec<Vec<u8>>,
+    },
+    /// The other side told what it holds durably of a space.
+    Acknowledged {
+        /// The space.
+        space: SpaceId,
+    },
     /// The other side has no more of an attachment that was asked for.
     Lacking {
+        /// The space that it is part of.
+        space: SpaceId,
         /// The attachment.
         blob: BlobId,
     },
@@ -94,7 +112,13 @@ pub struct Session {
     /// Frames of the handshake that wait to be sent.
     outbox: VecDeque<Vec<u8>>,
     peer: Option<DeviceId>,
-    exchange: Option<Exchange>,
+    /// The spaces held here when the other side proved who it is.
+    marks: BTreeMap<Mark, SpaceId>,
+    secret: Option<Secret32>,
+    /// Of these, the ones that both are part of.
+    exchanges: BTreeMap<SpaceId, Exchange>,
+    /// The space that was served last, of what can wait.
+    served: Option<SpaceId>,
     over: bool,
 }
 
@@ -108,7 +132,10 @@ impl Session {
             handshake: Handshake::new(role, binding, nonce),
             outbox: VecDeque::from([frame_of_message(&Message::Hello { nonce })]),
             peer: None,
-            exchange: None,
+            marks: BTreeMap::new(),
+            secret: None,
+            exchanges: BTreeMap::new(),
+            served: None,
             over: false,
         }
     }
@@ -119,16 +146,22 @@ impl Session {
         self.peer
     }
 
-    /// How the space is named in this session, once the other side proved who it is.
+    /// How a space is named in this session, once the other side proved who it is.
     #[must_use]
-    pub fn mark(&self) -> Option<Mark> {
-        self.exchange.as_ref().map(|exchange| *exchange.mark())
+    pub fn mark(&self, space: &SpaceId) -> Option<Mark> {
+        self.marks.iter().find(|(_, named)| *named == space).map(|(mark, _)| *mark)
     }
 
-    /// What the other side last said it holds durably, and what it sent since.
+    /// What the other side last said it holds durably of a space, and what it sent since.
     #[must_use]
-    pub fn acknowledged(&self) -> Option<&Frontier> {
-        self.exchange.as_ref()?.acknowledged()
+    pub fn acknowledged(&self, space: &SpaceId) -> Option<&Frontier> {
+        self.exchanges.get(space)?.acknowledged()
+    }
+
+    /// Whether the other side told what it holds of any space: only then are records sent.
+    #[must_use]
+    pub fn is_acknowledged(&self) -> bool {
+        self.exchanges.values().any(|exchange| exchange.acknowledged().is_some())
     }
 
     /// Whether the session was ended by [`Session::refuse`]; a last frame may wait to be sent.
@@ -144,7 +177,7 @@ impl Session {
     pub fn handle_frame(
         &mut self,
         frame: &[u8],
-        state: &State,
+        spaces: &impl Spaces,
         device: &SigningKey,
     ) -> Result<Option<Event>, SessionError> {
         let max_len = if self.peer.is_some() { MAX_FRAME_LEN } else { MAX_HANDSHAKE_FRAME_LEN };
@@ -152,84 +185,144 @@ impl Session {
             return Err(SessionError::Malformed);
         }
         if let Some((mark, records)) = parse_frame(frame)? {
-            let known = self.exchange.as_ref().is_some_and(|exchange| *exchange.mark() == mark);
-            return known.then_some(Some(Event::Records(records))).ok_or(SessionError::Malformed);
+            let space = self.named(&mark)?;
+            return Ok(space.map(|space| Event::Records { space, records }));
         }
-        match (decode_message(frame)?, &mut self.exchange) {
-            (Message::Refuse { reason }, _) => Err(SessionError::RefusedByPeer(reason)),
-            (Message::Space { mark, message }, Some(exchange)) if *exchange.mark() == mark => {
-                exchange.handle(message, state)
-            }
-            (Message::Space { .. }, _) => Err(SessionError::Malformed),
-            (handshake, _) => self.handle_handshake(handshake, state, device),
+        match decode_message(frame)? {
+            Message::Refuse { reason } => Err(SessionError::RefusedByPeer(reason)),
+            Message::Space { mark, message } => self.handle_space(&mark, message, spaces),
+            handshake => self.handle_handshake(handshake, spaces, device),
+        }
+    }
+
+    /// The space that a mark names. One of a space that is not held here is passed over: the other
+    /// side cannot know that, and says nothing about it that would matter.
+    fn named(&self, mark: &Mark) -> Result<Option<SpaceId>, SessionError> {
+        let proved = self.peer.ok_or(SessionError::Malformed);
+        proved.map(|_| self.marks.get(mark).copied())
+    }
+
+    fn handle_space(
+        &mut self,
+        mark: &Mark,
+        message: SpaceMessage,
+        spaces: &impl Spaces,
+    ) -> Result<Option<Event>, SessionError> {
+        let Some(state) = self.named(mark)?.and_then(|space| spaces.state(&space)) else { return Ok(None) };
+        // It may know better than we that it belongs there, and will show it.
+        self.serve(state);
+        match self.exchanges.get_mut(state.space()) {
+            Some(exchange) => exchange.handle(message, state),
+            None => Ok(None),
         }
     }
 
     fn handle_handshake(
         &mut self,
         message: Message,
-        state: &State,
+        spaces: &impl Spaces,
         device: &SigningKey,
     ) -> Result<Option<Event>, SessionError> {
-        let step = self.handshake.handle(message, state, device)?;
+        let step = self.handshake.handle(message, spaces, device)?;
         self.outbox.extend(step.reply.iter().map(frame_of_message));
-        let Some(proved) = step.proved else { return Ok(None) };
-        self.peer = Some(proved.device);
-        self.exchange = Some(Exchange::new(self.role, proved.device, state.space(), &proved.secret));
-        Ok(Some(Event::Established { device: proved.device }))
+        let Some(Proved { device, space, secret }) = step.proved else { return Ok(None) };
+        self.peer = Some(device);
+        self.marks = spaces.states().map(|state| (mark_of(state.space(), &secret), *state.space())).collect();
+        self.secret = Some(secret);
+        for state in spaces.states().filter(|state| *state.space() == space || state.roster().knows(&device))
+        {
+            self.serve(state);
+        }
+        Ok(Some(Event::Established { device }))
+    }
+
+    /// Begins to speak about a space, unless that was done.
+    fn serve(&mut self, state: &State) {
+        if let (Some(peer), Some(secret)) = (self.peer, &self.secret)
+            && let Some(mark) = self.mark(state.space())
+        {
+            let begin = || Exchange::new(self.role, peer, mark, state.space(), secret);
+            self.exchanges.entry(*state.space()).or_insert_with(begin);
+        }
     }
 
     /// Tells that records of [`Event::Records`] were ingested and are durable.
     ///
     /// # Errors
     /// When the other side leaves more commits waiting than an honest one would.
-    pub fn ingested(&mut self, ingested: &Ingested) -> Result<(), SessionError> {
-        self.exchange.as_mut().map_or(Ok(()), |exchange| exchange.ingested(ingested))
+    pub fn ingested(&mut self, space: &SpaceId, ingested: &Ingested) -> Result<(), SessionError> {
+        self.exchanges.get_mut(space).map_or(Ok(()), |exchange| exchange.ingested(ingested))
     }
 
     /// The periodic check: what both hold is compared again, every few minutes and as a safety net.
     pub fn check(&mut self) {
-        if let Some(exchange) = &mut self.exchange {
-            exchange.check();
-        }
+        self.exchanges.values_mut().for_each(Exchange::check);
     }
 
     /// Asks the other side for an attachment of so many chunks, those that are missing here.
-    pub fn fetch(&mut self, blob: BlobId, chunks: u32) {
-        if let Some(exchange) = &mut self.exchange {
+    pub fn fetch(&mut self, space: &SpaceId, blob: BlobId, chunks: u32) {
+        if let Some(exchange) = self.exchanges.get_mut(space) {
             exchange.fetches().add(blob, chunks);
         }
     }
 
     /// Whether an attachment is being fetched in this session.
     #[must_use]
-    pub fn is_fetching(&self, blob: &BlobId) -> bool {
-        self.exchange.as_ref().is_some_and(|exchange| exchange.is_fetching(blob))
+    pub fn is_fetching(&self, space: &SpaceId, blob: &BlobId) -> bool {
+        self.exchanges.get(space).is_some_and(|exchange| exchange.is_fetching(blob))
     }
 
     /// Asks for no more of an attachment; what was asked for may still come.
-    pub fn stop_fetching(&mut self, blob: &BlobId) {
-        if let Some(exchange) = &mut self.exchange {
+    pub fn stop_fetching(&mut self, space: &SpaceId, blob: &BlobId) {
+        if let Some(exchange) = self.exchanges.get_mut(space) {
             exchange.fetches().give_up(blob);
         }
     }
 
     /// The frame to send next, or `None` when there is nothing to say. Everything in it is durable
-    /// here: call it only after [`Replica::sync`].
+    /// here: call it only after [`crate::replica::Replica::sync`] of every space.
     ///
     /// # Errors
-    /// When the journal cannot be read.
-    pub fn poll_frame<D: Disk>(
+    /// When a journal cannot be read.
+    pub fn poll_frame<S: Spaces>(
         &mut self,
-        replica: &mut Replica<D>,
-    ) -> Result<Option<Vec<u8>>, JournalError<D::Error>> {
+        spaces: &mut S,
+    ) -> Result<Option<Vec<u8>>, JournalError<<S::Disk as Disk>::Error>> {
         if let Some(frame) = self.outbox.pop_front() {
             return Ok(Some(frame));
         }
-        match &mut self.exchange {
-            Some(exchange) if !self.over => exchange.poll(replica),
-            _ => Ok(None),
+        if self.over {
+            return Ok(None);
         }
+        for (space, exchange) in &mut self.exchanges {
+            if let Some(replica) = spaces.replica(space)
+                && let Some(frame) = exchange.poll(replica)?
+            {
+                return Ok(Some(frame));
+            }
+        }
+        self.poll_what_can_wait(spaces)
+    }
+
+    /// What is large, or only asked for, by turns: an attachment in one space does not hold up those
+    /// of another.
+    fn poll_what_can_wait<S: Spaces>(
+        &mut self,
+        spaces: &mut S,
+    ) -> Result<Option<Vec<u8>>, JournalError<<S::Disk as Disk>::Error>> {
+        let last = self.served;
+        let is_later = |space: &SpaceId| last.is_some_and(|last| *space > last);
+        let (later, earlier): (Vec<SpaceId>, Vec<SpaceId>) =
+            self.exchanges.keys().copied().partition(is_later);
+        for space in later.into_iter().chain(earlier) {
+            if let (Some(replica), Some(exchange)) = (spaces.replica(&space), self.exchanges.get_mut(&space))
+                && let Some(frame) = exchange.poll_what_can_wait(replica)?
+            {
+                self.served = Some(space);
+                return Ok(Some(frame));
+            }
+        }
+        Ok(None)
     }
 
     /// Ends the session: the last frame tells the other side why, unless it said so itself. Nothing
@@ -247,6 +340,14 @@ impl Session {
         self.over = true;
         self.outbox.push_back(frame_of_message(&Message::Refuse { reason }));
     }
+}
+
+/// The name of a space in a session.
+fn mark_of(space: &SpaceId, session: &Secret32) -> Mark {
+    let full = derive(context::SESSION_SPACE, &[session.expose(), space.as_bytes()]);
+    let mut mark = Mark::default();
+    mark.copy_from_slice(&full.expose()[..16]);
+    mark
 }
 
 fn decode_message(frame: &[u8]) -> Result<Message, SessionError> {

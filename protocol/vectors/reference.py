@@ -258,44 +258,34 @@ class Change:
 
 
 class Add:
-    def __init__(self, person, role, base=(), inception=None):
-        self.person, self.role, self.base = person.id, role, base
-        self.bytes = b"\x00" + (inception or person.inception)[2:] + bytes([role]) + heads(base)
+    def __init__(self, person, role, inception=None):
+        self.person, self.role = person.id, role
+        self.bytes = b"\x00" + (inception or person.inception)[2:] + bytes([role])
 
 
 class Remove:
     def __init__(self, person):
-        self.person, self.base = person.id, ()
+        self.person = person.id
         self.bytes = b"\x01" + person.id
 
 
-class Base:
-    def __init__(self, person, base):
-        self.person, self.base = person.id, base
-        self.bytes = b"\x02" + person.id + heads(base)
-
-
-def heads(base):
-    return listed(d + varint(n) + c for d, n, c in base)
+class Unknown:
+    def __init__(self, person):
+        self.person = person.id
+        self.bytes = b"\x02" + person.id
 
 
 def members(changes):
-    """Who is in: name of the person, role, base."""
+    """Who is in: name of the person, role, name of the admission."""
     found = []
     for person in sorted({c.action.person for c in changes}):
         about = [c for c in changes if c.action.person == person]
         removals = {c.name for c in about if isinstance(c.action, Remove)}
         standing = [c for c in about if isinstance(c.action, Add) and removals <= c.past()]
         newest = [c for c in standing if not any(c.name in other.past() for other in standing)]
-        if not newest:
-            continue
-        held = min(newest, key=lambda c: (c.action.role, c.name))
-        base = {}
-        for c in standing + [c for c in about if isinstance(c.action, Base)]:
-            for d, n, commit in c.action.base:
-                if d not in base or (n, bytes(255 - b for b in commit)) > (base[d][0], bytes(255 - b for b in base[d][1])):
-                    base[d] = (n, commit)
-        found.append((person, held.action.role, [(d, n, c) for d, (n, c) in sorted(base.items())], held.name))
+        if newest:
+            held = min(newest, key=lambda c: (c.action.role, c.name))
+            found.append((person, held.action.role, held.name))
     return found
 
 
@@ -370,9 +360,9 @@ class InSpace:
     def records(self, records):
         return b"\xff" + self.mark + b"".join(len(r).to_bytes(4, "little") + r for r in records)
 
-    def name(self, record_id):
-        """What a record goes by in a reconciliation."""
-        return blake3(record_id, key=self.reconcile_key).digest()
+    def name(self, name):
+        """What a change or a commit of this name goes by in a reconciliation."""
+        return blake3(name, key=self.reconcile_key).digest()
 
 
 # ---- negentropy, version 1, timestamps of 0: what sets of fewer than 32 need. Its varints are big-endian.

@@ -120,7 +120,7 @@ impl Store {
         let stopped: Vec<BlobId> =
             self.fetching.from.iter().filter(is_stopped).map(|(blob, _)| *blob).collect();
         for blob in stopped {
-            session.stop_fetching(&blob);
+            session.stop_fetching(self.replica.state().space(), &blob);
             self.fetching.from.remove(&blob);
         }
         let missing = &self.fetching.missing;
@@ -130,7 +130,7 @@ impl Store {
             .map(|(blob, size)| (*blob, *size))
             .collect();
         for (blob, size) in due {
-            session.fetch(blob, chunks_of(size));
+            session.fetch(self.replica.state().space(), blob, chunks_of(size));
             self.fetching.from.insert(blob, device);
         }
     }

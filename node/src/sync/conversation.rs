@@ -263,7 +263,7 @@ impl Conversation {
             });
             let Some(frame) = polled.await? else { return Ok(()) };
             // Records follow the other side's frontier, never the handshake.
-            if self.is_leaving() && self.session().acknowledged().is_some() {
+            if self.is_leaving() && self.session().is_acknowledged() {
                 return Ok(());
             }
             self.send(writer, &frame).await?;

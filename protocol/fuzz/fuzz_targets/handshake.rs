@@ -96,7 +96,7 @@ fuzz_target!(|data: &[u8]| {
             6 => encode(&sealed(peer, input.bytes())),
             _ => encode(&Message::Refuse { reason: Reason::Malformed }),
         };
-        match session.handle_frame(&frame, replica.state(), key(DEVICES[1 - peer])) {
+        match session.handle_frame(&frame, &replica, key(DEVICES[1 - peer])) {
             Ok(Some(Event::Established { device: proved })) => {
                 assert!(may_prove && proved == device(DEVICES[peer]), "whoever has no key proves nothing");
                 return;

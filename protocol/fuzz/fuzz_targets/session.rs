@@ -61,11 +61,11 @@ fn handshake(role: usize) -> &'static [Vec<u8>] {
         let mut frames = Vec::new();
         while left.peer().is_none() {
             let frame = right.poll_frame(&mut theirs).expect("memory does not fail").expect("its turn");
-            left.handle_frame(&frame, ours.state(), key(OWN)).expect("honest");
+            left.handle_frame(&frame, &ours, key(OWN)).expect("honest");
             frames.push(frame);
             while right.peer().is_none() {
                 let Some(frame) = left.poll_frame(&mut ours).expect("memory does not fail") else { break };
-                right.handle_frame(&frame, theirs.state(), key(PEER)).expect("honest");
+                right.handle_frame(&frame, &theirs, key(PEER)).expect("honest");
             }
         }
         frames
@@ -155,7 +155,7 @@ impl Side {
         let (replica, session) = (laptop(), session(role));
         let mut side = Self { replica, session, mark: Mark::default(), names: Vec::new() };
         for frame in handshake(role) {
-            side.session.handle_frame(frame, side.replica.state(), key(OWN)).expect("honest");
+            side.session.handle_frame(frame, &side.replica, key(OWN)).expect("honest");
         }
         assert_eq!(side.session.peer(), Some(device(PEER)));
         side.drain();
@@ -163,22 +163,22 @@ impl Side {
     }
 
     fn take(&mut self, frame: &[u8]) -> Result<(), SessionError> {
-        let Some(event) = self.session.handle_frame(frame, self.replica.state(), key(OWN))? else {
+        let Some(event) = self.session.handle_frame(frame, &self.replica, key(OWN))? else {
             return Ok(());
         };
         match event {
-            Event::Records(records) => {
+            Event::Records { space, records } => {
                 let ingested = self.replica.ingest(&device(PEER), &records).expect("memory does not fail");
                 self.replica.sync().expect("memory does not fail");
-                self.session.ingested(&ingested)
+                self.session.ingested(&space, &ingested)
             }
-            Event::Acknowledged => {
-                let told = self.session.acknowledged().expect("just told");
+            Event::Acknowledged { space } => {
+                let told = self.session.acknowledged(&space).expect("just told");
                 assert!(told.chains.len() <= MAX_FRONTIER_ENTRIES);
                 Ok(())
             }
-            Event::Lacking { blob } => {
-                assert!(!self.session.is_fetching(&blob));
+            Event::Lacking { space, blob } => {
+                assert!(!self.session.is_fetching(&space, &blob));
                 Ok(())
             }
             Event::Established { .. } => panic!("twice"),
@@ -211,12 +211,12 @@ impl Side {
 
     /// What the person and the program of this side do.
     fn act(&mut self, input: &mut Input<'_>, nonce: u8) {
-        let blob = BlobId::from_bytes([2; 16]);
+        let (space, blob) = (*self.replica.state().space(), BlobId::from_bytes([2; 16]));
         match input.below(5) {
             0 => write(&mut self.replica, nonce),
             1 | 2 => self.session.check(),
-            3 => self.session.fetch(blob, u32::from(input.byte())),
-            _ => self.session.stop_fetching(&blob),
+            3 => self.session.fetch(&space, blob, u32::from(input.byte())),
+            _ => self.session.stop_fetching(&space, &blob),
         }
         self.drain();
     }

@@ -224,13 +224,10 @@ impl Member {
         let by = device_byte(input);
         let (_, inception) = other(OTHERS[input.below(OTHERS.len())]);
         let person = inception.person().expect("our own statement holds");
-        let mut base: Vec<Head> = (0..input.below(3)).map(|_| head(input)).collect();
-        base.sort_by_key(|head| head.device);
         let role = if input.one_in(2) { Role::Reader } else { Role::Writer };
-        let action = match input.below(4) {
-            0 | 1 => MembershipAction::Add { inception: inception.clone(), role, base },
-            2 => MembershipAction::Remove { person },
-            _ => MembershipAction::Base { person, base },
+        let action = match input.below(3) {
+            0 | 1 => MembershipAction::Add { inception: inception.clone(), role },
+            _ => MembershipAction::Remove { person },
         };
         let heads = |all: Vec<OperationId>, input: &mut Input<'_>| {
             if input.one_in(3) { input.some_of(&self.operations) } else { all }

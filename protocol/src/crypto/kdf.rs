@@ -20,6 +20,8 @@ pub mod context {
     pub const RECORD_KEY: &str = "musette 2026-11 record key v1";
     /// Space, and ids and secrets of several epochs → key that seals records.
     pub const RECORD_KEY_SEVERAL: &str = "musette 2026-11 record key of several epochs v1";
+    /// Key that seals records and a payload → the nonce under which the payload is sealed anew.
+    pub const RENEWED_NONCE: &str = "musette 2026-11 nonce of a renewed record v1";
     /// Epoch secret → key that seals earlier epochs' secrets.
     pub const EARLIER_SECRETS: &str = "musette 2026-11 earlier epoch secrets v1";
     /// Epoch secret → signing key that a mirror asks of writers.

@@ -37,6 +37,14 @@ impl Keyring {
         id
     }
 
+    /// This keyring, with an epoch that replaces all heads.
+    #[must_use]
+    pub(crate) fn replaced_by(&self, secret: Secret32) -> Self {
+        let mut keyring = Self::of(self.copy());
+        keyring.insert(secret, &self.heads());
+        keyring
+    }
+
     /// Adds all of another's.
     pub fn merge(&mut self, other: Self) {
         for (id, entry) in other.epochs {
@@ -93,6 +101,22 @@ impl Keyring {
     /// All epochs known, with their secrets.
     pub fn iter(&self) -> impl Iterator<Item = (&EpochId, &Secret32)> {
         self.epochs.iter().map(|(id, (secret, _))| (id, secret))
+    }
+
+    /// All epochs known, the newest first: the heads, then those that they replace, and so on, each
+    /// group by name; last those that only a malicious keeper puts into a circle.
+    pub(crate) fn newest_first(&self) -> Vec<EpochId> {
+        let (mut order, mut group): (Vec<EpochId>, _) = (Vec::new(), self.heads());
+        while !group.is_empty() {
+            order.extend(&group);
+            let replaced = group.iter().flat_map(|id| &self.epochs[id].1);
+            let next: BTreeSet<EpochId> =
+                replaced.filter(|id| self.epochs.contains_key(id) && !order.contains(id)).copied().collect();
+            group = next.into_iter().collect();
+        }
+        let rest: Vec<EpochId> = self.epochs.keys().filter(|id| !order.contains(id)).copied().collect();
+        order.extend(rest);
+        order
     }
 
     /// All secrets, each with the epochs that it replaces, for a second owner.

@@ -1,9 +1,6 @@
 //! The membership log: signed, hash-linked, valid offline, the same for everybody who holds it.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{MembershipAction, MembershipOperation, Role, past::Past};
 use crate::{
@@ -11,7 +8,6 @@ use crate::{
     id::{DeviceId, OperationId, PersonId, SpaceId},
     identity::{log::DeviceLog, person::Inception},
     limits::{MAX_LOG_HEADS, MAX_MEMBERSHIP_OPERATIONS},
-    session::frontier::Head,
     signed::Signed,
 };
 
@@ -36,12 +32,10 @@ pub enum MembershipError {
 }
 
 /// A person who was let in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Member {
     /// What they may do.
     pub role: Role,
-    /// Where they begin, by device: commits up to there are none of theirs.
-    pub base: Vec<Head>,
     /// The operation that let them in.
     pub admission: OperationId,
 }
@@ -59,7 +53,7 @@ impl Entry {
     const fn role(&self) -> Option<Role> {
         match &self.signed.body().action {
             MembershipAction::Add { role, .. } => Some(*role),
-            MembershipAction::Remove { .. } | MembershipAction::Base { .. } => None,
+            MembershipAction::Remove { .. } => None,
         }
     }
 
@@ -173,7 +167,7 @@ impl MembershipLog {
                 let person = inception.person().map_err(|_| MembershipError::BadSignature)?;
                 (person != owner).then_some(person).ok_or(MembershipError::Malformed)
             }
-            MembershipAction::Remove { person } | MembershipAction::Base { person, .. } => {
+            MembershipAction::Remove { person } => {
                 let let_in = self.within(past).any(|(_, entry)| entry.person == *person);
                 let_in.then_some(*person).ok_or(MembershipError::NotEntitled)
             }
@@ -226,12 +220,8 @@ impl MembershipLog {
     }
 
     fn member_in(&self, view: &Past, person: &PersonId) -> Option<Member> {
-        let standing = self.standing(view, person);
-        let (role, admission) = newest(&standing)?;
-        let moved = self.within(view).map(|(_, entry)| entry);
-        let moved = moved.filter(|entry| entry.person == *person && entry.role().is_none());
-        let base = furthest(standing.iter().map(|(_, entry)| *entry).chain(moved));
-        Some(Member { role, base, admission })
+        let (role, admission) = newest(&self.standing(view, person))?;
+        Some(Member { role, admission })
     }
 
     /// What somebody who had seen these had seen in all; `None` when one is not held.
@@ -250,7 +240,7 @@ impl MembershipLog {
         let entry = &self.entries[*self.places.get(id)?];
         match &entry.signed.body().action {
             MembershipAction::Add { inception, .. } => Some((entry.person, inception.body())),
-            MembershipAction::Remove { .. } | MembershipAction::Base { .. } => None,
+            MembershipAction::Remove { .. } => None,
         }
     }
 }
@@ -262,17 +252,4 @@ fn newest(standing: &[(usize, &Entry)]) -> Option<(Role, OperationId)> {
     let is_newest = |place: usize| standing.iter().all(|(_, other)| !other.past.contains(place));
     let newest = standing.iter().filter(|(place, _)| is_newest(*place));
     newest.filter_map(|(_, entry)| Some((entry.role()?, entry.id))).min()
-}
-
-/// For each device the furthest that any of these says: where two had admissions started epochs of
-/// their own, what lies between was sealed under one that the newcomer may lack.
-fn furthest<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<Head> {
-    let mut base: BTreeMap<DeviceId, Head> = BTreeMap::new();
-    for head in entries.flat_map(|entry| entry.signed.body().action.base()) {
-        let held = base.entry(head.device).or_insert(*head);
-        if (head.number, Reverse(head.commit)) > (held.number, Reverse(held.commit)) {
-            *held = *head;
-        }
-    }
-    base.into_values().collect()
 }

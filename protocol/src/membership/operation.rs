@@ -6,8 +6,7 @@ use crate::{
     codec::{Encoded, Tag},
     id::{DeviceId, OperationId, PersonId, SpaceId},
     identity::person::Inception,
-    limits::{MAX_FRONTIER_ENTRIES, MAX_LOG_HEADS},
-    session::frontier::Head,
+    limits::MAX_LOG_HEADS,
     signed::Signed,
 };
 
@@ -30,22 +29,11 @@ pub enum MembershipAction {
         inception: Signed<Inception>,
         /// What they may do.
         role: Role,
-        /// Where the newcomer begins, by device: commits up to there were sealed under epochs that
-        /// the newcomer is not given, and are none of theirs.
-        base: Vec<Head>,
     },
     /// Puts somebody out.
     Remove {
         /// Who.
         person: PersonId,
-    },
-    /// Moves a newcomer's beginning forward, past a commit that somebody made under an older epoch
-    /// without knowing of the newcomer: it would keep them waiting for ever.
-    Base {
-        /// Whose.
-        person: PersonId,
-        /// To where, by device; the others stay.
-        base: Vec<Head>,
     },
 }
 
@@ -72,23 +60,7 @@ impl Encoded for MembershipOperation {
 impl MembershipOperation {
     pub(super) fn is_within_bounds(&self) -> bool {
         let heads = |heads: &[OperationId]| heads.len() <= MAX_LOG_HEADS && heads.is_sorted_by(|a, b| a < b);
-        heads(&self.previous) && heads(&self.log_heads) && self.action.is_within_bounds()
-    }
-}
-
-impl MembershipAction {
-    fn is_within_bounds(&self) -> bool {
-        self.base().len() <= MAX_FRONTIER_ENTRIES
-            && self.base().is_sorted_by(|a, b| a.device < b.device)
-            && self.base().iter().all(|head| head.number >= 1)
-    }
-
-    /// Where the newcomer begins; empty for an action that does not say.
-    pub(super) fn base(&self) -> &[Head] {
-        match self {
-            Self::Add { base, .. } | Self::Base { base, .. } => base,
-            Self::Remove { .. } => &[],
-        }
+        heads(&self.previous) && heads(&self.log_heads)
     }
 }
 

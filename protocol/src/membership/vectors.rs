@@ -45,18 +45,11 @@ fn apply(roster: &mut Roster, bytes: &[u8]) -> &'static str {
 }
 
 fn described(roster: &Roster) -> Value {
-    let base = |member: &Member| -> Vec<Value> {
-        let heads = member.base.iter().map(|head| {
-            let (device, commit) = (to_hex(head.device.as_bytes()), to_hex(head.commit.as_bytes()));
-            serde_json::json!({"device": device, "number": head.number, "commit": commit})
-        });
-        heads.collect()
-    };
     let members = roster.members().iter().map(|(person, member)| {
         let role = if member.role == Role::Writer { "writer" } else { "reader" };
         let admission = to_hex(member.admission.as_bytes());
         let person = to_hex(person.as_bytes());
-        serde_json::json!({"person": person, "role": role, "base": base(member), "admission": admission})
+        serde_json::json!({"person": person, "role": role, "admission": admission})
     });
     members.collect()
 }

@@ -83,11 +83,41 @@ pub fn drop_record(statement: &Signed<DropStatement>) -> Vec<u8> {
 pub fn seal(payload: &Payload, space: &SpaceId, keyring: &Keyring, nonce: &[u8; NONCE_LEN]) -> Vec<u8> {
     let epochs = keyring.written_under();
     let key = record_key(space, epochs, keyring).expect("sealed under epochs of the keyring");
-    let mut record = header(space, epochs, nonce);
-    let plaintext = Zeroizing::new(pad(&encode_payload(payload)));
-    let sealed = aead::seal(&key, nonce, &record, &plaintext);
-    record.extend_from_slice(&sealed);
-    record
+    seal_with(&key, &encode_payload(payload), header(space, epochs, nonce), nonce)
+}
+
+fn seal_with(key: &Secret32, payload: &[u8], header: Vec<u8>, nonce: &[u8; NONCE_LEN]) -> Vec<u8> {
+    let plaintext = Zeroizing::new(pad(payload));
+    let sealed = aead::seal(key, nonce, &header, &plaintext);
+    [header, sealed].concat()
+}
+
+/// Whether a record can be read by whoever reads what is written now: it is sealed under just the
+/// epochs that are written under, or in the clear.
+pub(crate) fn is_written_under(record: &[u8], keyring: &Keyring) -> bool {
+    match record.first() {
+        Some(&(SUITE_SEALED | SUITE_SEVERAL)) => {
+            Parts::read(record).is_some_and(|parts| parts.epochs == keyring.written_under())
+        }
+        _ => true,
+    }
+}
+
+/// The payload of a record, sealed anew under the epochs that are written under now. The nonce
+/// follows from key and payload, so that all who do so make the same record, and no nonce serves for
+/// two payloads.
+///
+/// # Errors
+/// When the record does not open here.
+pub(crate) fn renewed(record: &[u8], space: &SpaceId, keyring: &Keyring) -> Result<Vec<u8>, OpenError> {
+    let plaintext = open_bytes(record, space, keyring)?;
+    let payload = unpad(&plaintext).ok_or(OpenError::Malformed)?;
+    let epochs = keyring.written_under();
+    let key = record_key(space, epochs, keyring).ok_or(OpenError::UnknownEpoch)?;
+    let mut nonce = [0; NONCE_LEN];
+    let full = derive(context::RENEWED_NONCE, &[key.expose(), payload]);
+    nonce.copy_from_slice(&full.expose()[..NONCE_LEN]);
+    Ok(seal_with(&key, payload, header(space, epochs, &nonce), &nonce))
 }
 
 fn header(space: &SpaceId, epochs: &[EpochId], nonce: &[u8; NONCE_LEN]) -> Vec<u8> {
@@ -140,6 +170,12 @@ pub fn open(record: &[u8], space: &SpaceId, keyring: &Keyring) -> Result<Payload
 }
 
 fn open_sealed(record: &[u8], space: &SpaceId, keyring: &Keyring) -> Result<Payload, OpenError> {
+    let plaintext = open_bytes(record, space, keyring)?;
+    decode_payload(unpad(&plaintext).ok_or(OpenError::Malformed)?)
+}
+
+/// What is inside a sealed record, padding included.
+fn open_bytes(record: &[u8], space: &SpaceId, keyring: &Keyring) -> Result<Zeroizing<Vec<u8>>, OpenError> {
     let parts = Parts::read(record).ok_or(OpenError::Malformed)?;
     if parts.space != space.as_bytes() {
         return Err(OpenError::OtherSpace);
@@ -147,8 +183,7 @@ fn open_sealed(record: &[u8], space: &SpaceId, keyring: &Keyring) -> Result<Payl
     let key = record_key(space, &parts.epochs, keyring).ok_or(OpenError::UnknownEpoch)?;
     let plaintext =
         aead::open(&key, parts.nonce, parts.header, parts.sealed).map_err(|_| OpenError::DoesNotOpen)?;
-    let plaintext = Zeroizing::new(plaintext);
-    decode_payload(unpad(&plaintext).ok_or(OpenError::Malformed)?)
+    Ok(Zeroizing::new(plaintext))
 }
 
 /// A sealed record, taken apart.
@@ -252,6 +287,25 @@ mod tests {
         let record = seal(&change(b"hello"), &SPACE, &many, &[4; NONCE_LEN]);
         assert_eq!(usize::from(record[33]), MAX_RECORD_EPOCHS);
         assert_eq!(open(&record, &SPACE, &many), Ok(change(b"hello")));
+    }
+
+    #[test]
+    fn what_is_renewed_reads_the_same_under_the_present_epochs() {
+        let mut keyring = keyring(&[3]);
+        let old = seal(&change(b"hello"), &SPACE, &keyring, &[4; NONCE_LEN]);
+        assert!(is_written_under(&old, &keyring));
+        keyring.insert(Secret32::from_bytes([5; 32]), &keyring.heads());
+        assert!(!is_written_under(&old, &keyring));
+        let new = renewed(&old, &SPACE, &keyring).unwrap();
+        assert!(is_written_under(&new, &keyring));
+        assert_eq!(renewed(&old, &SPACE, &keyring), Ok(new.clone()), "whoever does it makes the same record");
+        let newcomer = self::keyring(&[5]);
+        assert_eq!(open(&old, &SPACE, &newcomer), Err(OpenError::UnknownEpoch));
+        assert_eq!(open(&new, &SPACE, &newcomer), Ok(change(b"hello")));
+        assert_eq!(renewed(&old, &SPACE, &newcomer), Err(OpenError::UnknownEpoch));
+        let other = seal(&change(b"hullo"), &SPACE, &self::keyring(&[3]), &[4; NONCE_LEN]);
+        let other = renewed(&other, &SPACE, &keyring).unwrap();
+        assert_ne!(new[65..89], other[65..89], "each payload has a nonce of its own");
     }
 
     #[test]

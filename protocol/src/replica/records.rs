@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 
 use crate::{
-    id::RecordId,
+    id::{CommitId, RecordId},
     journal::{FRAME_HEAD_LEN, Location, SegmentNumber},
 };
 
@@ -52,7 +52,8 @@ pub(crate) struct Records {
 }
 
 /// A sum over the names of a set of records, modulo 2^256: the same whatever their order, and kept up
-/// to date for each record that comes or goes.
+/// to date for each record that comes or goes. A change's name is its record's; a commit has one of its
+/// own, since it may be held under different seals ([`Records::add_commit`]).
 ///
 /// A member could craft records so that two sets have one sum. It would hide its own records from
 /// the safety net, no more: what counts is compared by frontiers.
@@ -60,16 +61,16 @@ pub(crate) struct Records {
 pub(crate) struct Digest([u64; 4]);
 
 impl Digest {
-    fn add(&mut self, id: &RecordId) {
+    fn add(&mut self, name: &[u8; 32]) {
         let mut carry = false;
-        for (limb, word) in self.0.iter_mut().zip(words(id)) {
+        for (limb, word) in self.0.iter_mut().zip(words(name)) {
             (*limb, carry) = carrying(*limb, word, carry, u64::overflowing_add);
         }
     }
 
-    fn remove(&mut self, id: &RecordId) {
+    fn remove(&mut self, name: &[u8; 32]) {
         let mut borrow = false;
-        for (limb, word) in self.0.iter_mut().zip(words(id)) {
+        for (limb, word) in self.0.iter_mut().zip(words(name)) {
             (*limb, borrow) = carrying(*limb, word, borrow, u64::overflowing_sub);
         }
     }
@@ -83,8 +84,8 @@ impl Digest {
     }
 }
 
-fn words(id: &RecordId) -> impl Iterator<Item = u64> {
-    id.as_bytes().chunks_exact(8).map(|part| u64::from_le_bytes(part.try_into().expect("8 bytes")))
+fn words(name: &[u8; 32]) -> impl Iterator<Item = u64> {
+    name.chunks_exact(8).map(|part| u64::from_le_bytes(part.try_into().expect("8 bytes")))
 }
 
 fn carrying(limb: u64, word: u64, carry: bool, step: impl Fn(u64, u64) -> (u64, bool)) -> (u64, bool) {
@@ -129,8 +130,8 @@ impl Records {
         let (index, before) = self.rows.insert_full(id, Row::Held(location, class));
         if let Some(Row::Held(before, _)) = before {
             self.forget_bytes(before);
-        } else if is_compared(class) {
-            self.digest.add(&id);
+        } else if class == Class::Change {
+            self.digest.add(id.as_bytes());
         }
         *self.live.entry(location.segment).or_default() += frame_len(location);
         slot(index)
@@ -161,8 +162,8 @@ impl Records {
         let (index, before) = self.rows.insert_full(id, row);
         if let Some(Row::Held(location, class)) = before {
             self.forget_bytes(location);
-            if is_compared(class) {
-                self.digest.remove(&id);
+            if class == Class::Change {
+                self.digest.remove(id.as_bytes());
             }
         }
         slot(index)
@@ -195,19 +196,25 @@ impl Records {
         })
     }
 
-    /// What is compared between members: changes and commits.
-    pub(crate) fn compared(&self) -> impl Iterator<Item = (Slot, &RecordId)> {
-        self.held().filter(|(_, _, _, class)| is_compared(*class)).map(|(slot, id, _, _)| (slot, id))
+    /// The changes that are held.
+    pub(crate) fn changes(&self) -> impl Iterator<Item = (Slot, &RecordId)> {
+        self.held().filter(|(_, _, _, class)| *class == Class::Change).map(|(slot, id, _, _)| (slot, id))
     }
 
-    /// The sum over [`Records::compared`].
+    /// Adds a commit that is held to the sum.
+    pub(crate) fn add_commit(&mut self, name: &CommitId) {
+        self.digest.add(name.as_bytes());
+    }
+
+    /// Takes a commit out of the sum that is held no more.
+    pub(crate) fn remove_commit(&mut self, name: &CommitId) {
+        self.digest.remove(name.as_bytes());
+    }
+
+    /// The sum over all changes and commits that are held.
     pub(crate) const fn digest(&self) -> Digest {
         self.digest
     }
-}
-
-const fn is_compared(class: Class) -> bool {
-    matches!(class, Class::Change | Class::Commit)
 }
 
 fn frame_len(location: Location) -> u64 {
@@ -235,12 +242,16 @@ mod tests {
         let (mut left, mut right) = (Records::default(), Records::default());
         for byte in 1..=255 {
             left.hold(id(byte), location(1, 9), Class::Change);
-            right.hold(id(255 - (byte - 1)), location(1, 9), Class::Commit);
+            right.hold(id(255 - (byte - 1)), location(1, 9), Class::Change);
         }
         assert_eq!(left.digest(), right.digest());
         left.drop(id(7));
         assert_ne!(left.digest(), right.digest());
         right.drop(id(7));
+        assert_eq!(left.digest(), right.digest());
+        left.add_commit(&CommitId::from_bytes([7; 32]));
+        assert_ne!(left.digest(), right.digest());
+        left.remove_commit(&CommitId::from_bytes([7; 32]));
         assert_eq!(left.digest(), right.digest());
     }
 
@@ -249,6 +260,7 @@ mod tests {
         let mut records = Records::default();
         records.hold(id(1), location(1, 9), Class::Chunk);
         records.hold(id(2), location(1, 9), Class::Statement);
+        records.hold(id(3), location(1, 9), Class::Commit);
         assert_eq!(records.digest(), Digest::default());
         records.drop(id(1));
         assert_eq!(records.digest(), Digest::default());

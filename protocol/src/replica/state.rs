@@ -20,11 +20,8 @@ use super::{
 use crate::{
     crypto::{kem::KemSecret, sign::VerifyingKey},
     epoch::{EpochError, EpochStatement, Keyring},
-    id::{BlobId, CommitId, DeviceId, DocumentId, RecordId, SpaceId, StatementId},
-    identity::{
-        log::{DeviceLog, Operation},
-        person::Inception,
-    },
+    id::{BlobId, CommitId, DeviceId, DocumentId, EpochId, RecordId, SpaceId, StatementId},
+    identity::{log::DeviceLog, person::Inception},
     journal::{Location, SegmentNumber},
     limits::{MAX_EPOCHS, MAX_PENDING_COMMITS, MAX_STAGED_BYTES},
     membership::{Refused, Roster, Statement, Waiting},
@@ -169,7 +166,8 @@ pub struct State {
     pub(super) recovery: Inception,
     roster: Roster,
     keyring: Keyring,
-    kem: Option<KemSecret>,
+    /// What epochs may be sealed to: this device's key, the person's keys.
+    kems: Vec<KemSecret>,
     pub(crate) records: Records,
     pub(crate) chains: Chains,
     pub(super) statements: BTreeMap<StatementId, Slot>,
@@ -179,6 +177,8 @@ pub struct State {
     epochs: BTreeSet<StatementId>,
     pending: BTreeMap<CommitId, Pending>,
     max_pending: usize,
+    /// Commits of a history that does not count here, because another one of that device does.
+    apart: BTreeMap<CommitId, Slot>,
     /// What changes and chunks that do not count yet are part of.
     subjects: HashMap<Slot, Subject>,
     uncounted: BTreeSet<Slot>,
@@ -208,7 +208,7 @@ impl State {
             recovery: inception,
             roster: Roster::new(space, log),
             keyring,
-            kem,
+            kems: kem.into_iter().collect(),
             records: Records::default(),
             chains: Chains::default(),
             statements: BTreeMap::new(),
@@ -218,6 +218,7 @@ impl State {
             epochs: BTreeSet::new(),
             pending: BTreeMap::new(),
             max_pending: MAX_PENDING_COMMITS,
+            apart: BTreeMap::new(),
             subjects: HashMap::new(),
             uncounted: BTreeSet::new(),
             documents: HashMap::new(),
@@ -322,24 +323,36 @@ impl State {
         self.records.digest().to_bytes()
     }
 
+    /// The names of all changes and commits that are held, and where each lies: what is compared
+    /// between members.
+    pub(crate) fn compared(&self) -> impl Iterator<Item = ([u8; 32], Slot)> {
+        let changes = self.records.changes().map(|(slot, id)| (*id.as_bytes(), slot));
+        let counted = self.chains.iter().flat_map(|(_, chain)| chain);
+        let counted = counted.map(|entry| (*entry.commit.as_bytes(), entry.record));
+        let pending = self.pending.iter().map(|(name, pending)| (*name.as_bytes(), pending.record));
+        let apart = self.apart.iter().map(|(name, slot)| (*name.as_bytes(), *slot));
+        changes.chain(counted).chain(pending).chain(apart)
+    }
+
+    /// Whether a commit is held, counted or not.
+    pub(super) fn holds_commit(&self, name: &CommitId) -> bool {
+        self.chains.place(name).is_some() || self.pending.contains_key(name) || self.apart.contains_key(name)
+    }
+
     /// Records that no counted commit names, statements included. An index stores them apart, and
     /// inserts them again after [`State::restore`].
     pub fn uncounted(&self) -> impl Iterator<Item = (RecordId, Location)> {
         self.uncounted.iter().filter_map(|slot| Some((self.records.id(*slot), self.records.location(*slot)?)))
     }
 
-    /// Whether a device would be enrolled once these operations were inserted.
-    pub(crate) fn would_know<'a>(
-        &'a self,
-        device: &DeviceId,
-        operations: impl Iterator<Item = &'a Signed<Operation>>,
-    ) -> bool {
+    /// Whether a device might be talked to once these statements were inserted.
+    pub(crate) fn would_know(&self, device: &DeviceId, statements: impl Iterator<Item = Statement>) -> bool {
         if self.roster.knows(device) {
             return true;
         }
         let (mut roster, mut waiting) = (self.roster.clone(), self.waiting.clone());
-        for operation in operations {
-            waiting.insert(&mut roster, Statement::Operation(operation.clone()), Slot::default());
+        for statement in statements {
+            waiting.insert(&mut roster, statement, Slot::default());
         }
         roster.knows(device)
     }
@@ -438,6 +451,7 @@ impl State {
                 self.wanted.insert(slot, (counted.device, counted.number));
             }
             self.chains.push(counted.device, counted.number, entry);
+            self.records.add_commit(&counted.commit);
         }
         for counted in kept {
             self.chains.note_seen(&counted.commit, &counted.seen);
@@ -616,11 +630,26 @@ impl State {
     /// Learns the secret of an epoch that is sealed to this device.
     fn absorb(&mut self, statement: &Signed<EpochStatement>) {
         if self.keyring.secret(&statement.body().epoch).is_none()
-            && let Some(kem) = &self.kem
-            && let Ok(keyring) = statement.open(kem)
+            && let Some(keyring) = self.kems.iter().find_map(|kem| statement.open(kem).ok())
         {
             self.keyring.merge(keyring);
         }
+    }
+
+    /// Adds a key that epochs may be sealed to.
+    pub(super) fn add_key(&mut self, kem: KemSecret) {
+        if self.kems.iter().all(|held| held.public() != kem.public()) {
+            self.kems.push(kem);
+        }
+    }
+
+    /// Where the statements lie of epochs whose secret is not known here.
+    pub(super) fn unopened_epochs(&self) -> Vec<Location> {
+        let is_unknown =
+            |name: &&StatementId| self.keyring.secret(&EpochId::from_bytes(*name.as_bytes())).is_none();
+        let names = self.epochs.iter().filter(is_unknown);
+        let slots = names.filter_map(|name| self.statements.get(name));
+        slots.filter_map(|slot| self.records.location(*slot)).collect()
     }
 
     fn check_epoch(&self, statement: &Signed<EpochStatement>) -> Result<(), EpochError> {
@@ -656,8 +685,9 @@ impl State {
 
     fn insert_commit(&mut self, slot: Slot, signed: Signed<Commit>, effects: &mut Effects) {
         let name = signed.id();
-        if self.chains.place(&name).is_some() || self.pending.contains_key(&name) {
-            return;
+        // Under another seal it says nothing new.
+        if self.holds_commit(&name) {
+            return self.forget(slot);
         }
         let commit = signed.body();
         let key = VerifyingKey::from_bytes(*commit.device.as_bytes());
@@ -673,13 +703,10 @@ impl State {
         match refusal {
             Some(refusal) => {
                 effects.refused.push(refusal);
-                // One too many may hold, and were it kept, it would never be judged again. One that is
-                // nobody's would be passed on when sets of records are compared.
-                if matches!(refusal, Refusal::TooManyPending | Refusal::Commit) {
-                    self.forget(slot);
-                }
+                self.leave_out(refusal, name, slot);
             }
             None => {
+                self.records.add_commit(&name);
                 self.pending.insert(name, Pending { signed, record: slot, found: 0 });
                 self.count(effects);
             }
@@ -694,13 +721,24 @@ impl State {
                 Ok(()) => effects.counted.push(self.count_one(name, &pending)),
                 Err(refusal) => {
                     effects.refused.push(refusal);
-                    if refusal == Refusal::Commit {
-                        self.forget(pending.record);
-                    }
+                    self.records.remove_commit(&name);
+                    self.leave_out(refusal, name, pending.record);
                 }
             }
         }
         self.apply_drops(effects);
+    }
+
+    /// Keeps a refused commit if it is of another history, and lets go of any other: one too many may
+    /// hold, and were it kept, it would never be judged again; one that is nobody's would be passed on
+    /// when sets of records are compared.
+    fn leave_out(&mut self, refusal: Refusal, name: CommitId, slot: Slot) {
+        if matches!(refusal, Refusal::Fork { .. }) {
+            self.records.add_commit(&name);
+            self.apart.insert(name, slot);
+        } else {
+            self.forget(slot);
+        }
     }
 
     fn next_decided(&mut self) -> Option<(CommitId, Result<(), Refusal>)> {

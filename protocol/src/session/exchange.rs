@@ -30,7 +30,10 @@ use crate::{
         FRAME_TARGET_LEN, MAX_FRONTIER_ENTRIES, MAX_RECONCILE_MESSAGES, MAX_RECONCILED, MAX_RECONCILIATIONS,
         MAX_STATEMENTS,
     },
-    replica::{Ingested, Refusal, Replica, State, records::Slot},
+    replica::{
+        Ingested, Refusal, Replica, State,
+        records::{Class, Row, Slot},
+    },
 };
 
 /// One side of it.
@@ -38,6 +41,7 @@ use crate::{
 pub(super) struct Exchange {
     role: Role,
     peer: DeviceId,
+    space: SpaceId,
     mark: Mark,
     reconcile_key: Secret32,
     outbox: VecDeque<SpaceMessage>,
@@ -73,15 +77,14 @@ struct Given {
 }
 
 impl Exchange {
-    pub(super) fn new(role: Role, peer: DeviceId, space: &SpaceId, session: &Secret32) -> Self {
-        let derive = |context| derive(context, &[session.expose(), space.as_bytes()]);
-        let mut mark = Mark::default();
-        mark.copy_from_slice(&derive(context::SESSION_SPACE).expose()[..16]);
+    pub(super) fn new(role: Role, peer: DeviceId, mark: Mark, space: &SpaceId, session: &Secret32) -> Self {
+        let reconcile_key = derive(context::SESSION_RECONCILE, &[session.expose(), space.as_bytes()]);
         Self {
             role,
             peer,
+            space: *space,
             mark,
-            reconcile_key: derive(context::SESSION_RECONCILE),
+            reconcile_key,
             outbox: VecDeque::new(),
             acknowledged: None,
             given: Given::default(),
@@ -98,6 +101,7 @@ impl Exchange {
         }
     }
 
+    #[cfg(test)]
     pub(super) const fn mark(&self) -> &Mark {
         &self.mark
     }
@@ -143,7 +147,10 @@ impl Exchange {
             SpaceMessage::Statements(names) => self.handle_statements(names, state)?,
             SpaceMessage::Want { blob, chunks } => self.handle_want(blob, &chunks, state)?,
             SpaceMessage::Lacks { blob } => {
-                return Ok(self.fetches.note_lacking(&blob).then_some(Event::Lacking { blob }));
+                return Ok(self
+                    .fetches
+                    .note_lacking(&blob)
+                    .then_some(Event::Lacking { space: self.space, blob }));
             }
             SpaceMessage::Reconcile(query) => self.answer_reconciliation(&query, state)?,
             SpaceMessage::Reconciling(answer) => self.go_on_reconciling(&answer, state)?,
@@ -176,7 +183,7 @@ impl Exchange {
             self.compare_statements(&frontier, state);
         }
         self.acknowledged = Some(frontier);
-        Ok(Some(Event::Acknowledged))
+        Ok(Some(Event::Acknowledged { space: self.space }))
     }
 
     fn compare_statements(&mut self, frontier: &Frontier, state: &State) {
@@ -243,25 +250,38 @@ impl Exchange {
 
     // What goes out.
 
+    /// What is not to wait: messages, statements, commits and their changes.
     pub(super) fn poll<D: Disk>(
         &mut self,
         replica: &mut Replica<D>,
     ) -> Result<Option<Vec<u8>>, JournalError<D::Error>> {
         if let Some(message) = self.poll_message(replica.state()) {
-            return Ok(Some(frame_of_message(&Message::Space { mark: self.mark, message })));
+            return Ok(Some(self.frame(message)));
         }
         // Before its frontier, everything would be sent to a peer that may have it all.
+        if self.acknowledged.is_none() { Ok(None) } else { self.poll_records(replica) }
+    }
+
+    /// Pieces of attachments, which share no frame with anything else, and questions.
+    pub(super) fn poll_what_can_wait<D: Disk>(
+        &mut self,
+        replica: &mut Replica<D>,
+    ) -> Result<Option<Vec<u8>>, JournalError<D::Error>> {
         if self.acknowledged.is_none() {
             return Ok(None);
         }
-        if let Some(frame) = self.poll_records(replica)? {
+        if let Some(frame) = self.poll_pieces(replica)? {
             return Ok(Some(frame));
         }
         let lacks = self.requests.poll_lacks().map(|blob| SpaceMessage::Lacks { blob });
         let message = lacks
             .or_else(|| self.begin_reconciliation(replica.state()))
             .or_else(|| self.poll_fetches(replica.state()));
-        Ok(message.map(|message| frame_of_message(&Message::Space { mark: self.mark, message })))
+        Ok(message.map(|message| self.frame(message)))
+    }
+
+    fn frame(&self, message: SpaceMessage) -> Vec<u8> {
+        frame_of_message(&Message::Space { mark: self.mark, message })
     }
 
     /// Nothing is asked of who may not write here: it could only waste our time.
@@ -289,6 +309,7 @@ impl Exchange {
         &mut self,
         replica: &mut Replica<D>,
     ) -> Result<Option<Vec<u8>>, JournalError<D::Error>> {
+        let renews = !replica.state().log().enrols(&self.peer);
         let mut records = Vec::new();
         let mut len = 0;
         while len < FRAME_TARGET_LEN {
@@ -296,14 +317,20 @@ impl Exchange {
                 self.refill(replica.state());
             }
             let Some(slot) = self.queue.pop_front() else { break };
-            len += push_record(replica, slot, &mut records)?;
+            len += push_record(replica, slot, renews, &mut records)?;
         }
-        // Attachments wait until nothing else is left, and share no frame with it.
-        if records.is_empty() {
-            while len < FRAME_TARGET_LEN {
-                let Some(slot) = self.requests.next_piece(replica.state()) else { break };
-                len += push_record(replica, slot, &mut records)?;
-            }
+        Ok((!records.is_empty()).then(|| frame_of_records(&self.mark, &records)))
+    }
+
+    fn poll_pieces<D: Disk>(
+        &mut self,
+        replica: &mut Replica<D>,
+    ) -> Result<Option<Vec<u8>>, JournalError<D::Error>> {
+        let mut records = Vec::new();
+        let mut len = 0;
+        while len < FRAME_TARGET_LEN {
+            let Some(slot) = self.requests.next_piece(replica.state()) else { break };
+            len += push_record(replica, slot, false, &mut records)?;
         }
         Ok((!records.is_empty()).then(|| frame_of_records(&self.mark, &records)))
     }
@@ -412,14 +439,19 @@ impl Exchange {
 }
 
 /// Reads a record back for a frame; gives its length. What was dropped since it was queued is not
-/// sent.
+/// sent. A device of another person may lack the epochs from before that person was let in: what is
+/// named by its content, statements and commits, is sealed anew for it.
 fn push_record<D: Disk>(
     replica: &mut Replica<D>,
     slot: Slot,
+    renews: bool,
     records: &mut Vec<Vec<u8>>,
 ) -> Result<usize, JournalError<D::Error>> {
-    let Some(location) = replica.state().records.location(slot) else { return Ok(0) };
-    let record = replica.read(location)?;
+    let Row::Held(location, class) = replica.state().records.row(slot) else { return Ok(0) };
+    let record = match class {
+        Class::Commit | Class::Statement if renews => replica.read_renewed(location)?,
+        _ => replica.read(location)?,
+    };
     let len = record.len();
     records.push(record);
     Ok(len)

@@ -1,8 +1,8 @@
-//! Steps 1 to 3 of a session: from two strangers to two devices of one person.
+//! Steps 1 to 3 of a session: from two strangers to two devices with a space in common.
 
 use serde::{Deserialize, Serialize};
 
-use super::{SessionError, message::Message};
+use super::{SessionError, Spaces, message::Message};
 use crate::{
     codec::{Encoded, Tag, decode, encode},
     crypto::{
@@ -11,10 +11,8 @@ use crate::{
         secret::Secret32,
         sign::{Signature, SigningKey, VerifyingKey},
     },
-    epoch::Keyring,
     id::{DeviceId, EpochId, SpaceId},
     limits::MAX_RECOGNITION_MARKS,
-    replica::State,
 };
 
 /// Which side of the connection this is: the marks and proofs of one never pass as the other's.
@@ -74,8 +72,15 @@ impl Encoded for Proof {
 enum Stage {
     AwaitHello,
     AwaitMarks { peer_nonce: [u8; 32] },
-    AwaitProof { peer_nonce: [u8; 32], epoch: EpochId },
+    AwaitProof { peer_nonce: [u8; 32], shared: Shared },
     Done,
+}
+
+/// An epoch that both sides know: of those the first by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Shared {
+    epoch: EpochId,
+    space: SpaceId,
 }
 
 #[derive(Debug)]
@@ -92,10 +97,12 @@ pub(super) struct Step {
     pub(super) proved: Option<Proved>,
 }
 
-/// Who is there, and a secret that only the two of this session share with the members of the epoch.
+/// Who is there, the space that both were recognised by, and a secret that only the two of this
+/// session share with the members of the epoch.
 #[derive(Debug)]
 pub(super) struct Proved {
     pub(super) device: DeviceId,
+    pub(super) space: SpaceId,
     pub(super) secret: Secret32,
 }
 
@@ -107,34 +114,34 @@ impl Handshake {
     pub(super) fn handle(
         &mut self,
         message: Message,
-        state: &State,
+        spaces: &impl Spaces,
         device: &SigningKey,
     ) -> Result<Step, SessionError> {
         match (self.stage, message) {
             // A peer that echoes our nonce could echo our marks and proof as well.
             (Stage::AwaitHello, Message::Hello { nonce }) if nonce != self.nonce => {
                 self.stage = Stage::AwaitMarks { peer_nonce: nonce };
-                let marks = self.marks(state, self.role, &nonce).into_iter().map(|(_, mark)| mark).collect();
+                let marks = self.marks(spaces, self.role, &nonce).into_iter().map(|(_, mark)| mark).collect();
                 Ok(Step { reply: vec![Message::Marks { marks }], proved: None })
             }
             (Stage::AwaitMarks { peer_nonce }, Message::Marks { marks }) => {
                 if marks.len() > MAX_RECOGNITION_MARKS {
                     return Err(SessionError::Malformed);
                 }
-                let expected = self.marks(state, self.role.other(), &peer_nonce);
+                let expected = self.marks(spaces, self.role.other(), &peer_nonce);
                 let shared =
-                    expected.iter().filter(|(_, mark)| marks.contains(mark)).map(|(epoch, _)| *epoch).min();
-                let epoch = shared.ok_or(SessionError::Unrecognised)?;
-                self.stage = Stage::AwaitProof { peer_nonce, epoch };
-                let sealed = self.prove(state, &peer_nonce, epoch, device);
+                    expected.iter().filter(|(_, mark)| marks.contains(mark)).map(|(shared, _)| *shared);
+                let shared = shared.min().ok_or(SessionError::Unrecognised)?;
+                self.stage = Stage::AwaitProof { peer_nonce, shared };
+                let sealed = self.prove(secret_of(spaces, &shared)?, &peer_nonce, &shared, device);
                 Ok(Step { reply: vec![Message::Proof { sealed }], proved: None })
             }
-            (Stage::AwaitProof { peer_nonce, epoch }, Message::Proof { sealed }) => {
-                let device = self.check_proof(state, &peer_nonce, epoch, &sealed)?;
+            (Stage::AwaitProof { peer_nonce, shared }, Message::Proof { sealed }) => {
+                let epoch_secret = secret_of(spaces, &shared)?;
+                let device = self.check_proof(epoch_secret, &peer_nonce, &shared, &sealed)?;
                 self.stage = Stage::Done;
-                let epoch_secret = state.keyring().secret(&epoch).expect("chosen among the keyring's epochs");
-                let secret = self.derive(b"session", Role::Dialer, state.space(), epoch_secret, &peer_nonce);
-                Ok(Step { reply: vec![], proved: Some(Proved { device, secret }) })
+                let secret = self.derive(b"session", Role::Dialer, &shared.space, epoch_secret, &peer_nonce);
+                Ok(Step { reply: vec![], proved: Some(Proved { device, space: shared.space, secret }) })
             }
             _ => Err(SessionError::Malformed),
         }
@@ -162,73 +169,77 @@ impl Handshake {
         )
     }
 
-    fn marks(&self, state: &State, sender: Role, peer_nonce: &[u8; 32]) -> Vec<(EpochId, [u8; 16])> {
-        let epochs = recent(state.keyring());
-        epochs
+    fn marks(&self, spaces: &impl Spaces, sender: Role, peer_nonce: &[u8; 32]) -> Vec<(Shared, [u8; 16])> {
+        recognised_by(spaces)
             .into_iter()
-            .map(|(epoch, secret)| {
-                let full = self.derive(b"mark", sender, state.space(), secret, peer_nonce);
+            .map(|(shared, secret)| {
+                let full = self.derive(b"mark", sender, &shared.space, secret, peer_nonce);
                 let mut mark = [0; 16];
                 mark.copy_from_slice(&full.expose()[..16]);
-                (epoch, mark)
+                (shared, mark)
             })
             .collect()
     }
 
-    fn transcript(
-        &self,
-        role: Role,
-        state: &State,
-        peer_nonce: &[u8; 32],
-        epoch: EpochId,
-        device: DeviceId,
-    ) -> Vec<u8> {
+    fn transcript(&self, role: Role, peer_nonce: &[u8; 32], shared: &Shared, device: DeviceId) -> Vec<u8> {
         let (dialer_nonce, listener_nonce) = self.nonces(peer_nonce);
         encode(&Transcript {
             role,
             binding: self.binding,
             dialer_nonce: *dialer_nonce,
             listener_nonce: *listener_nonce,
-            space: *state.space(),
-            epoch,
+            space: shared.space,
+            epoch: shared.epoch,
             device,
         })
     }
 
     /// The key is used for one message: each session and each side has another, so its nonce is 0.
-    fn prove(&self, state: &State, peer_nonce: &[u8; 32], epoch: EpochId, key: &SigningKey) -> Vec<u8> {
-        let secret = state.keyring().secret(&epoch).expect("chosen among the keyring's epochs");
+    fn prove(&self, secret: &Secret32, peer_nonce: &[u8; 32], shared: &Shared, key: &SigningKey) -> Vec<u8> {
         let device = DeviceId::from_bytes(*key.verifying_key().as_bytes());
-        let signature = key.sign(&self.transcript(self.role, state, peer_nonce, epoch, device));
-        let seal_key = self.derive(b"proof", self.role, state.space(), secret, peer_nonce);
+        let signature = key.sign(&self.transcript(self.role, peer_nonce, shared, device));
+        let seal_key = self.derive(b"proof", self.role, &shared.space, secret, peer_nonce);
         aead::seal(&seal_key, &[0; NONCE_LEN], &[], &encode(&Proof { device, signature }))
     }
 
     fn check_proof(
         &self,
-        state: &State,
+        secret: &Secret32,
         peer_nonce: &[u8; 32],
-        epoch: EpochId,
+        shared: &Shared,
         sealed: &[u8],
     ) -> Result<DeviceId, SessionError> {
         let peer = self.role.other();
-        let secret = state.keyring().secret(&epoch).expect("chosen among the keyring's epochs");
-        let seal_key = self.derive(b"proof", peer, state.space(), secret, peer_nonce);
+        let seal_key = self.derive(b"proof", peer, &shared.space, secret, peer_nonce);
         let opened =
             aead::open(&seal_key, &[0; NONCE_LEN], &[], sealed).map_err(|_| SessionError::BadProof)?;
         let proof: Proof = decode(&opened).map_err(|_| SessionError::Malformed)?;
-        let transcript = self.transcript(peer, state, peer_nonce, epoch, proof.device);
+        let transcript = self.transcript(peer, peer_nonce, shared, proof.device);
         let key = VerifyingKey::from_bytes(*proof.device.as_bytes());
         key.verify(&transcript, &proof.signature).map_err(|_| SessionError::BadProof)?;
         Ok(proof.device)
     }
 }
 
-/// The epochs to be recognised by. Heads first, since they are the likeliest to be shared.
-fn recent(keyring: &Keyring) -> Vec<(EpochId, &Secret32)> {
-    let heads = keyring.heads();
-    let mut epochs: Vec<(EpochId, &Secret32)> = keyring.iter().map(|(id, secret)| (*id, secret)).collect();
-    epochs.sort_by_key(|(id, _)| (!heads.contains(id), *id));
-    epochs.truncate(MAX_RECOGNITION_MARKS);
-    epochs
+/// The secret of the epoch taken. A space that is given up while two devices greet each other is
+/// shared no more.
+fn secret_of<'a>(spaces: &'a impl Spaces, shared: &Shared) -> Result<&'a Secret32, SessionError> {
+    let state = spaces.state(&shared.space);
+    state.and_then(|state| state.keyring().secret(&shared.epoch)).ok_or(SessionError::Unrecognised)
+}
+
+/// The epochs of all spaces to be recognised by: the newest of each space first, which are the likeliest
+/// to be shared, so that as many spaces as fit have one.
+fn recognised_by(spaces: &impl Spaces) -> Vec<(Shared, &Secret32)> {
+    let mut ranked: Vec<(usize, Shared, &Secret32)> = Vec::new();
+    for state in spaces.states() {
+        let keyring = state.keyring();
+        for (rank, epoch) in keyring.newest_first().into_iter().take(MAX_RECOGNITION_MARKS).enumerate() {
+            let shared = Shared { epoch, space: *state.space() };
+            ranked.extend(keyring.secret(&epoch).map(|secret| (rank, shared, secret)));
+        }
+    }
+    ranked.sort_by_key(|(rank, shared, _)| (*rank, shared.space));
+    ranked.truncate(MAX_RECOGNITION_MARKS);
+    ranked.into_iter().map(|(_, shared, secret)| (shared, secret)).collect()
 }

@@ -1,6 +1,7 @@
-//! Range-based set reconciliation of record ids: [negentropy] under names made for one session.
+//! Range-based set reconciliation of changes and commits: [negentropy] under names made for one
+//! session.
 //!
-//! The names are a keyed hash of record id under a key that follows from both sides' nonces: nobody
+//! These are a keyed hash of a record's name under a key that follows from both sides' nonces: nobody
 //! can prepare records whose names make a range look equal that is not.
 //!
 //! [negentropy]: https://github.com/hoytech/negentropy
@@ -12,7 +13,6 @@ use negentropy::{Id, Negentropy, NegentropyStorageVector};
 use super::SessionError;
 use crate::{
     crypto::secret::Secret32,
-    id::RecordId,
     limits::{MAX_RECONCILE_MESSAGES, MAX_RECONCILED, RECONCILE_FRAME_LEN},
     replica::{State, records::Slot},
 };
@@ -41,7 +41,7 @@ pub(super) struct Step {
 impl Reconciliation {
     pub(super) fn new(state: &State, key: &Secret32) -> Self {
         let mut slots: Vec<([u8; 32], Slot)> =
-            state.records.compared().map(|(slot, id)| (name_of(key, id), slot)).collect();
+            state.compared().map(|(name, slot)| (name_of(key, &name), slot)).collect();
         slots.sort_unstable_by_key(|(name, _)| *name);
         let mut storage = NegentropyStorageVector::with_capacity(slots.len());
         for (name, _) in &slots {
@@ -108,10 +108,10 @@ const fn check_len(message: &[u8]) -> Result<(), SessionError> {
 /// The names of all that is compared, sorted.
 #[cfg(test)]
 pub(super) fn names(state: &State, key: &Secret32) -> Vec<[u8; 32]> {
-    let names: BTreeSet<_> = state.records.compared().map(|(_, id)| name_of(key, id)).collect();
+    let names: BTreeSet<_> = state.compared().map(|(name, _)| name_of(key, &name)).collect();
     names.into_iter().collect()
 }
 
-fn name_of(key: &Secret32, id: &RecordId) -> [u8; 32] {
-    *blake3::keyed_hash(key.expose(), id.as_bytes()).as_bytes()
+fn name_of(key: &Secret32, name: &[u8; 32]) -> [u8; 32] {
+    *blake3::keyed_hash(key.expose(), name).as_bytes()
 }

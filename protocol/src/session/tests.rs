@@ -13,12 +13,14 @@ use crate::{
         person::Recovery,
     },
     journal::{Journal, JournalId, Opening, memory::MemoryDisk},
+    limits::MAX_RECOGNITION_MARKS,
     record::{Change, Payload},
-    replica::{NewlyCounted, Write},
+    replica::{NewlyCounted, Replica, Write},
     testkit::{self, device as id, key},
 };
 
 mod keeping;
+mod shared;
 
 /// A device of one person, with a replica in memory.
 struct Device {
@@ -66,6 +68,10 @@ impl Device {
         self.replica.sync().unwrap();
     }
 
+    fn space(&self) -> SpaceId {
+        *self.replica.state().space()
+    }
+
     fn frontier(&self) -> Frontier {
         Frontier::of(self.replica.state())
     }
@@ -104,14 +110,14 @@ fn run(left: &mut Device, right: &mut Device, sessions: &mut [Session; 2]) -> Re
             outcome.frames += 1;
             let receiver = &mut sessions[1 - side];
             outcome.records += usize::from(matches!(parse_frame(&frame), Ok(Some(_))));
-            match receiver.handle_frame(&frame, to.replica.state(), &to.key)? {
-                Some(Event::Records(records)) => {
+            match receiver.handle_frame(&frame, &to.replica, &to.key)? {
+                Some(Event::Records { space, records }) => {
                     let ingested = to.replica.ingest(&receiver.peer().unwrap(), &records).unwrap();
                     assert!(ingested.unopened.is_empty());
-                    receiver.ingested(&ingested)?;
+                    receiver.ingested(&space, &ingested)?;
                     outcome.counted.extend(ingested.effects.counted);
                 }
-                Some(Event::Lacking { blob }) => outcome.lacking.push(blob),
+                Some(Event::Lacking { blob, .. }) => outcome.lacking.push(blob),
                 _ => {}
             }
         }
@@ -166,7 +172,7 @@ fn what_is_written_during_a_session_goes_out_and_is_not_echoed() {
     assert_eq!(outcome.counted.len(), 1);
     assert_eq!(outcome.frames, 2, "the records, and the acknowledgement");
     let missing = |session: &Session, device: &Device| {
-        session.acknowledged().unwrap().missing_from(device.replica.state())
+        session.acknowledged(&device.space()).unwrap().missing_from(device.replica.state())
     };
     assert_eq!(missing(&sessions[0], &laptop), 0, "the phone acknowledged it");
     assert_eq!(missing(&sessions[1], &phone), 0, "the laptop sent it, so it has it");
@@ -207,7 +213,7 @@ fn an_echo_does_not_pass_as_a_device() {
     let (mut laptop, _) = laptop_and_phone();
     let mut session = Session::new(Role::Dialer, [5; 32], [11; 32]);
     let hello = session.poll_frame(&mut laptop.replica).unwrap().unwrap();
-    let echoed = session.handle_frame(&hello, laptop.replica.state(), &laptop.key);
+    let echoed = session.handle_frame(&hello, &laptop.replica, &laptop.key);
     assert_eq!(echoed, Err(SessionError::Malformed));
 }
 
@@ -281,7 +287,7 @@ fn who_is_refused_is_told_why_and_sent_nothing_more() {
     sessions[0].refuse(SessionError::Malformed);
     assert!(sessions[0].is_over());
     let last = sessions[0].poll_frame(&mut laptop.replica).unwrap().unwrap();
-    let told = sessions[1].handle_frame(&last, phone.replica.state(), &phone.key);
+    let told = sessions[1].handle_frame(&last, &phone.replica, &phone.key);
     assert_eq!(told, Err(SessionError::RefusedByPeer(Reason::Malformed)));
     assert_eq!(sessions[0].poll_frame(&mut laptop.replica), Ok(None));
 }
@@ -291,34 +297,29 @@ fn records_before_the_proof_are_refused() {
     let (laptop, _) = laptop_and_phone();
     let mut session = Session::new(Role::Dialer, [5; 32], [11; 32]);
     let frame = frame_of_records(&[0; 16], &[vec![1; 300]]);
-    assert_eq!(
-        session.handle_frame(&frame, laptop.replica.state(), &laptop.key),
-        Err(SessionError::Malformed)
-    );
+    assert_eq!(session.handle_frame(&frame, &laptop.replica, &laptop.key), Err(SessionError::Malformed));
 }
 
 #[test]
 fn frames_out_of_bounds_are_refused() {
     let (mut laptop, mut phone) = laptop_and_phone();
     let mut stranger = Session::new(Role::Dialer, [5; 32], [11; 32]);
-    let mut marks = frame_of_message(&Message::Marks { marks: vec![[1; 16]; 8] });
+    let mut marks = frame_of_message(&Message::Marks { marks: vec![[1; 16]; MAX_RECOGNITION_MARKS] });
     assert!(marks.len() <= MAX_HANDSHAKE_FRAME_LEN);
     marks.resize(MAX_HANDSHAKE_FRAME_LEN + 1, 0);
-    let state = laptop.replica.state();
-    assert_eq!(stranger.handle_frame(&marks, state, &laptop.key), Err(SessionError::Malformed));
+    assert_eq!(stranger.handle_frame(&marks, &laptop.replica, &laptop.key), Err(SessionError::Malformed));
 
     let mut sessions = open_sessions([[5; 32]; 2]);
     run(&mut laptop, &mut phone, &mut sessions).unwrap();
-    let mark = *sessions[0].exchange.as_ref().unwrap().mark();
+    let mark = sessions[0].mark(&laptop.space()).unwrap();
     let bad = [
         vec![0xff],
         frame_of_records(&mark, &[]),
         frame_of_records(&mark, &[vec![]]),
-        frame_of_records(&[0; 16], &[vec![1; 300]]),
         vec![10; MAX_FRAME_LEN + 1],
     ];
     for frame in bad {
-        let refused = sessions[0].handle_frame(&frame, laptop.replica.state(), &laptop.key);
+        let refused = sessions[0].handle_frame(&frame, &laptop.replica, &laptop.key);
         assert_eq!(refused, Err(SessionError::Malformed));
     }
 }
@@ -328,7 +329,7 @@ fn frontiers_that_differ_each_time_end_the_session() {
     let (mut laptop, mut phone) = laptop_and_phone();
     let mut sessions = open_sessions([[5; 32]; 2]);
     run(&mut laptop, &mut phone, &mut sessions).unwrap();
-    let mark = *sessions[0].exchange.as_ref().unwrap().mark();
+    let mark = sessions[0].mark(&laptop.space()).unwrap();
     let mut told = |byte: u8| {
         let chain = |n: u8| {
             let device = DeviceId::from_bytes([[byte, n].as_slice(), &[0; 30]].concat().try_into().unwrap());
@@ -338,9 +339,9 @@ fn frontiers_that_differ_each_time_end_the_session() {
         let frontier = Frontier { chains: (0..=255).map(chain).collect(), ..phone.frontier() };
         let message = SpaceMessage::Frontier { frontier, check: false };
         let frame = frame_of_message(&Message::Space { mark, message });
-        sessions[0].handle_frame(&frame, laptop.replica.state(), &laptop.key)
+        sessions[0].handle_frame(&frame, &laptop.replica, &laptop.key)
     };
-    assert_eq!(told(0), Ok(Some(Event::Acknowledged)));
+    assert_eq!(told(0), Ok(Some(Event::Acknowledged { space: laptop.space() })));
     let refused = (1..=255).map(&mut told).find(Result::is_err);
     assert_eq!(refused, Some(Err(SessionError::Malformed)));
 }
@@ -373,8 +374,8 @@ proptest::proptest! {
         let mut session = Session::new(Role::Dialer, [5; 32], [11; 32]);
         let mut frame = vec![first, 2];
         frame.extend(bytes);
-        let _ = session.handle_frame(&frame, laptop.replica.state(), &laptop.key);
+        let _ = session.handle_frame(&frame, &laptop.replica, &laptop.key);
         frame[0] = 10;
-        let _ = session.handle_frame(&frame, laptop.replica.state(), &laptop.key);
+        let _ = session.handle_frame(&frame, &laptop.replica, &laptop.key);
     }
 }

@@ -8,6 +8,7 @@ use crate::{
     id::SpaceId,
     identity::person::{Inception, Recovery},
     journal::memory::MemoryDisk,
+    replica::Replica,
     signed::Signed,
     testkit::{
         assert_mostly_refusals, device, file, hex, hex_array, hex_list, replica, secret, state, text, to_hex,
@@ -42,7 +43,7 @@ impl Side {
     }
 
     fn handle(&mut self, frame: &[u8]) -> Result<Option<Event>, SessionError> {
-        self.session.handle_frame(frame, self.replica.state(), &self.key)
+        self.session.handle_frame(frame, &self.replica, &self.key)
     }
 
     /// What it sends before it has proof of the other side.
@@ -121,8 +122,11 @@ fn frames() {
     for case in cases {
         let mut side = Side::new(Role::Dialer, &given, vec![secret(&given, "secret")]);
         let expected = match text(&case, "expect") {
-            "records" => Some(Event::Records(hex_list(&case, "records"))),
-            "acknowledged" => Some(Event::Acknowledged),
+            "records" => Some(Event::Records {
+                space: *side.replica.state().space(),
+                records: hex_list(&case, "records"),
+            }),
+            "acknowledged" => Some(Event::Acknowledged { space: *side.replica.state().space() }),
             _ => None,
         };
         assert_eq!(last(&mut side, &case), Ok(expected), "{}", case["comment"]);

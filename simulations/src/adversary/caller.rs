@@ -55,7 +55,7 @@ impl Caller {
             while let Some((frame, _)) = device.poll(theirs)? {
                 quiet = false;
                 check_no_data(&frame, person)?;
-                let _ = self.session.handle_frame(&frame, self.replica.state(), &self.key);
+                let _ = self.session.handle_frame(&frame, &self.replica, &self.key);
             }
             if quiet {
                 return Ok(());

@@ -42,7 +42,7 @@ pub fn call(device: &mut Device, person: &Person, dice: &mut Dice, ledger: &Ledg
     ensure(theirs.peer().is_some(), Check::Intrusion, || {
         "the thief's handshake is not the real one".to_owned()
     })?;
-    let mark = theirs.mark().unwrap_or_default();
+    let mark = theirs.mark(person.space()).unwrap_or_default();
     if device.is_broken(Breakage::EnrolAnybody) {
         let operation = person.enrol(device.state().log(), Some(device.key()), &intruder.key);
         device.write_statements(vec![Payload::Operation(operation)], dice, ledger)?;

@@ -38,9 +38,9 @@ impl Device {
         ledger: &Ledger,
     ) -> Result<Handled, Trouble> {
         let replica = self.replica.as_ref().expect("only devices that are on are asked");
-        let records = match session.handle_frame(frame, replica.state(), &self.key) {
-            Ok(Some(Event::Records(records))) => records,
-            Ok(Some(Event::Established { .. } | Event::Acknowledged)) => {
+        let records = match session.handle_frame(frame, replica, &self.key) {
+            Ok(Some(Event::Records { records, .. })) => records,
+            Ok(Some(Event::Established { .. } | Event::Acknowledged { .. })) => {
                 self.fetch_missing(session, ledger);
                 return Ok(Handled::Other);
             }
@@ -54,7 +54,7 @@ impl Device {
         let records = self.lose_some(records);
         let mut ingested = self.replica().ingest(&peer, &records).map_err(write_trouble)?;
         self.dirty |= ingested.new_records > 0;
-        let ended = session.ingested(&ingested).err();
+        let ended = session.ingested(self.state().space(), &ingested).err();
         if self.is_broken(Breakage::CountUncommitted) {
             self.merge_uncommitted()?;
         }
@@ -75,7 +75,7 @@ impl Device {
     fn fetch_missing(&self, session: &mut Session, ledger: &Ledger) {
         for (blob, len) in ledger.blobs() {
             if !self.state().missing_chunks(&blob, 0..len, 1).is_empty() {
-                session.fetch(blob, len);
+                session.fetch(self.state().space(), blob, len);
             }
         }
     }
@@ -131,7 +131,7 @@ impl Device {
         if matches!(frame, Frame::Frontier(_)) && self.is_broken(Breakage::AnnounceNothing) {
             let nothing = Frontier { statements: [0; 32], records: [0; 32], chains: Vec::new() };
             let message = SpaceMessage::Frontier { frontier: nothing, check: true };
-            let mark = session.mark().unwrap_or_default();
+            let mark = session.mark(self.state().space()).unwrap_or_default();
             return Ok(Some((frame_of_message(&Message::Space { mark, message }), frame)));
         }
         Ok(Some((bytes, frame)))

@@ -153,7 +153,7 @@ impl World {
             key: device.key(),
             state: device.state(),
             peer: connection.sessions[side].peer(),
-            mark: connection.sessions[side].mark(),
+            mark: connection.sessions[side].mark(device.state().space()),
             dice: &mut self.dice,
             ledger: &mut self.ledger,
         };

@@ -196,15 +196,15 @@ fn an_attachment_comes_when_it_is_asked_for_and_only_what_is_missing() {
     let outcome = run(&mut laptop, &mut phone, &mut sessions).unwrap();
     assert_eq!(outcome.counted.len(), 1, "the commit counts without its chunks");
     assert_eq!(phone.replica.state().chunks_held(&BLOB), 0);
-    let acknowledged = sessions[0].acknowledged().unwrap();
+    let acknowledged = sessions[0].acknowledged(&laptop.space()).unwrap();
     assert!(acknowledged.has(&id(1), 1) && !acknowledged.has_whole(&id(1), 1));
 
-    sessions[1].fetch(BLOB, chunks);
+    sessions[1].fetch(&phone.space(), BLOB, chunks);
     run(&mut laptop, &mut phone, &mut sessions).unwrap();
     assert_eq!(phone.replica.state().chunks_held(&BLOB), chunks as usize);
-    assert!(!sessions[1].is_fetching(&BLOB));
-    assert!(sessions[0].acknowledged().unwrap().has_whole(&id(1), 1));
-    sessions[1].fetch(BLOB, chunks);
+    assert!(!sessions[1].is_fetching(&phone.space(), &BLOB));
+    assert!(sessions[0].acknowledged(&laptop.space()).unwrap().has_whole(&id(1), 1));
+    sessions[1].fetch(&phone.space(), BLOB, chunks);
     let again = run(&mut laptop, &mut phone, &mut sessions).unwrap();
     assert_eq!(again.frames, 0, "nothing is missing");
 }
@@ -215,10 +215,10 @@ fn who_lacks_an_attachment_says_so() {
     laptop.write("anything");
     let mut sessions = open_sessions([[5; 32]; 2]);
     run(&mut laptop, &mut phone, &mut sessions).unwrap();
-    sessions[1].fetch(BLOB, 4);
+    sessions[1].fetch(&phone.space(), BLOB, 4);
     let outcome = run(&mut laptop, &mut phone, &mut sessions).unwrap();
     assert_eq!(outcome.lacking, [BLOB]);
-    assert!(!sessions[1].is_fetching(&BLOB));
+    assert!(!sessions[1].is_fetching(&phone.space(), &BLOB));
 }
 
 #[test]
@@ -227,13 +227,13 @@ fn edits_do_not_wait_for_an_attachment() {
     laptop.attach(16);
     let mut sessions = open_sessions([[5; 32]; 2]);
     run(&mut laptop, &mut phone, &mut sessions).unwrap();
-    sessions[1].fetch(BLOB, 16);
+    sessions[1].fetch(&phone.space(), BLOB, 16);
     let want = sessions[1].poll_frame(&mut phone.replica).unwrap().unwrap();
-    sessions[0].handle_frame(&want, laptop.replica.state(), &laptop.key).unwrap();
+    sessions[0].handle_frame(&want, &laptop.replica, &laptop.key).unwrap();
     laptop.write("urgent");
     let first = sessions[0].poll_frame(&mut laptop.replica).unwrap().unwrap();
-    let Some(Event::Records(records)) =
-        sessions[1].handle_frame(&first, phone.replica.state(), &phone.key).unwrap()
+    let Some(Event::Records { records, .. }) =
+        sessions[1].handle_frame(&first, &phone.replica, &phone.key).unwrap()
     else {
         panic!("not records")
     };
@@ -279,7 +279,7 @@ fn reconciling_without_end_is_refused() {
     (0..40).for_each(|n| laptop.write(&format!("change {n}")));
     let mut sessions = open_sessions([[5; 32]; 2]);
     run(&mut laptop, &mut phone, &mut sessions).unwrap();
-    let exchange = sessions[0].exchange.as_mut().unwrap();
+    let exchange = sessions[0].exchanges.get_mut(&laptop.space()).unwrap();
     let mark = *exchange.mark();
     let frame = |bytes: &[u8]| {
         let message = SpaceMessage::Reconcile(bytes.to_vec());
@@ -287,7 +287,7 @@ fn reconciling_without_end_is_refused() {
     };
     let everything = [0x61, 0, 0, 2, 0];
     let mut ask =
-        |bytes: &[u8]| sessions[1].handle_frame(&frame(bytes), phone.replica.state(), &phone.key).map(drop);
+        |bytes: &[u8]| sessions[1].handle_frame(&frame(bytes), &phone.replica, &phone.key).map(drop);
     let refused = (0..1_000).position(|_| ask(&everything).is_err());
     assert_eq!(refused, Some(2 * crate::limits::MAX_RECONCILE_MESSAGES as usize));
     assert_eq!(ask(&[0x61; 70_000]), Err(SessionError::Malformed));
@@ -299,11 +299,11 @@ fn asking_for_more_than_may_wait_is_refused() {
     laptop.attach(64);
     let mut sessions = open_sessions([[5; 32]; 2]);
     run(&mut laptop, &mut phone, &mut sessions).unwrap();
-    let mark = *sessions[1].exchange.as_ref().unwrap().mark();
+    let mark = sessions[1].mark(&phone.space()).unwrap();
     let mut want = |chunks: Vec<u32>| {
         let message = SpaceMessage::Want { blob: BLOB, chunks };
         let frame = frame_of_message(&Message::Space { mark, message });
-        sessions[0].handle_frame(&frame, laptop.replica.state(), &laptop.key)
+        sessions[0].handle_frame(&frame, &laptop.replica, &laptop.key)
     };
     assert_eq!(want((0..17).collect()), Err(SessionError::Malformed));
     assert_eq!(want((0..16).collect()), Ok(None));
@@ -319,7 +319,7 @@ fn who_is_not_enrolled_gets_nothing_by_a_reconciliation() {
     let mut thief = device(4, 9, 7);
     let mut sessions = open_sessions([[5; 32]; 2]);
     run(&mut thief, &mut laptop, &mut sessions).unwrap();
-    let exchange = sessions[0].exchange.as_ref().unwrap();
+    let exchange = &sessions[0].exchanges[&laptop.space()];
     let mark = *exchange.mark();
     let names = |state: &State| reconcile::names(state, exchange.reconcile_key());
     let needed = names(laptop.replica.state());
@@ -330,7 +330,7 @@ fn who_is_not_enrolled_gets_nothing_by_a_reconciliation() {
     ];
     for message in asked {
         let frame = frame_of_message(&Message::Space { mark, message });
-        sessions[1].handle_frame(&frame, laptop.replica.state(), &laptop.key).unwrap();
+        sessions[1].handle_frame(&frame, &laptop.replica, &laptop.key).unwrap();
     }
     let mut said = Vec::new();
     while let Some(frame) = sessions[1].poll_frame(&mut laptop.replica).unwrap() {
@@ -347,15 +347,15 @@ fn another_attachment_may_be_asked_for_at_once() {
     let mut sessions = open_sessions([[5; 32]; 2]);
     run(&mut laptop, &mut phone, &mut sessions).unwrap();
     // Two requests are on their way when the person thinks better of it.
-    sessions[1].fetch(BLOB, 40);
+    sessions[1].fetch(&phone.space(), BLOB, 40);
     for _ in 0..2 {
         let want = sessions[1].poll_frame(&mut phone.replica).unwrap().unwrap();
-        sessions[0].handle_frame(&want, laptop.replica.state(), &laptop.key).unwrap();
+        sessions[0].handle_frame(&want, &laptop.replica, &laptop.key).unwrap();
     }
-    sessions[1].stop_fetching(&BLOB);
+    sessions[1].stop_fetching(&phone.space(), &BLOB);
     let other = BlobId::from_bytes([6; 16]);
-    sessions[1].fetch(other, 40);
-    sessions[1].fetch(BLOB, 40);
+    sessions[1].fetch(&phone.space(), other, 40);
+    sessions[1].fetch(&phone.space(), BLOB, 40);
     let outcome = run(&mut laptop, &mut phone, &mut sessions).unwrap();
     assert_eq!(outcome.lacking, [other]);
     assert_eq!(phone.replica.state().chunks_held(&BLOB), 40);
@@ -367,9 +367,9 @@ fn a_piece_that_was_dropped_meanwhile_is_said_to_be_lacking() {
     laptop.attach(2);
     let mut sessions = open_sessions([[5; 32]; 2]);
     run(&mut laptop, &mut phone, &mut sessions).unwrap();
-    sessions[1].fetch(BLOB, 2);
+    sessions[1].fetch(&phone.space(), BLOB, 2);
     let want = sessions[1].poll_frame(&mut phone.replica).unwrap().unwrap();
-    sessions[0].handle_frame(&want, laptop.replica.state(), &laptop.key).unwrap();
+    sessions[0].handle_frame(&want, &laptop.replica, &laptop.key).unwrap();
     let slot = laptop.replica.state().chunk_slot(&BLOB, 0).unwrap();
     let piece = laptop.replica.state().records.id(slot);
     let keeper = keeper();

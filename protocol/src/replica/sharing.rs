@@ -1,0 +1,127 @@
+//! What the owner's devices do in a space that others read too.
+//!
+//! 1. Whoever lets somebody in, or puts somebody out, starts an epoch with it, sealed to those who are
+//!    in from then on: both are appended at once, so that no crash leaves one without the other.
+//! 2. Nobody is given older secrets. What a newcomer needs of the past is sealed anew under the new
+//!    epoch: statements and commits by whoever sends them (the session does that), documents by
+//!    folding all whose changes lie under older epochs ([`Replica::documents_to_renew`]).
+//! 3. The changes that were folded are dropped, and dropped changes count as held for the commits that
+//!    name them. So a newcomer comes to hold every commit, counts them all, and reads what is now.
+//!
+//! What it does not promise: a snapshot holds its document's history. Where that must not be shown,
+//! documents are not what is shared.
+
+use super::{Effects, Replica, WriteError};
+use crate::{
+    crypto::{aead::NONCE_LEN, secret::Secret32, sign::SigningKey},
+    epoch::EpochStatement,
+    id::{DeviceId, DocumentId},
+    identity::log::Operation,
+    journal::{Disk, JournalError},
+    membership::{MembershipAction, Refused, Roster},
+    record::{Payload, epoch_record, is_written_under, record_id},
+    signed::Signed,
+};
+
+/// A change of who is in.
+pub struct Change<'a> {
+    /// What is done.
+    pub action: MembershipAction,
+    /// The device log of whoever is let in, as far as it is known: without a person key in it nothing
+    /// can be sealed to them yet.
+    pub log: Vec<Signed<Operation>>,
+    /// The admin device of the owner that does it.
+    pub device: &'a SigningKey,
+    /// The key that states the space's epochs.
+    pub keeper: &'a SigningKey,
+    /// The secret of the epoch that goes with it, drawn for it.
+    pub secret: Secret32,
+    /// More that was drawn for it.
+    pub entropy: Secret32,
+}
+
+/// Why a change of membership did not happen; nothing of it is left.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError<E> {
+    /// It does not hold.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// Somebody's key is none that anything can be sealed to.
+    #[error("nothing can be sealed to one of the members")]
+    Unsealable,
+    /// It could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError<E>),
+}
+
+impl<D: Disk> Replica<D> {
+    /// Lets somebody in or puts somebody out, and starts the epoch that goes with it. Durable after
+    /// [`Replica::sync`].
+    ///
+    /// # Errors
+    /// When it does not hold or the storage fails; the replica is then unchanged.
+    pub fn change_members(
+        &mut self,
+        change: Change<'_>,
+        nonce: &mut dyn FnMut() -> [u8; NONCE_LEN],
+    ) -> Result<Effects, ChangeError<D::Error>> {
+        let state = self.state();
+        let (space, mut roster) = (*state.space(), state.roster().clone());
+        let mut payloads = vec![sign(&mut roster, &change)?];
+        for operation in change.log {
+            if !roster.contains(&operation.id()) {
+                roster.apply_operation(operation.clone()).map_err(Refused::from)?;
+                payloads.push(Payload::Operation(operation));
+            }
+        }
+        let (keeper, recipients) = (change.keeper, roster.recipients(None));
+        let (known, secret, entropy) = (state.keyring(), &change.secret, &change.entropy);
+        let statement = EpochStatement::begin_shared(space, keeper, secret, &recipients, known, entropy);
+        let statement = statement.map_err(|_| ChangeError::Unsealable)?;
+        // Sealed under it already: what is done about somebody is not for them to read.
+        let keyring = known.replaced_by(secret.duplicate());
+        let record = epoch_record(&statement);
+        let mut prepared = vec![((record_id(&record), record), Payload::Epoch(statement))];
+        for payload in payloads {
+            prepared.push((self.seal_under(&keyring, &payload, nonce)?, payload));
+        }
+        Ok(self.append(prepared)?)
+    }
+
+    /// Documents of which a change lies under other epochs than those that are written under now, at
+    /// most `limit`. An owner's device folds them: [`Replica::fold`].
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn documents_to_renew(&mut self, limit: usize) -> Result<Vec<DocumentId>, JournalError<D::Error>> {
+        let mut stale = Vec::new();
+        if !self.may_be_stale {
+            return Ok(stale);
+        }
+        let mut documents: Vec<DocumentId> = self.state.documents().copied().collect();
+        documents.sort_unstable();
+        for document in documents {
+            if stale.len() >= limit {
+                return Ok(stale);
+            }
+            let changes: Vec<_> = self.state.document(&document).collect();
+            for (_, location) in changes {
+                let record = self.read(location)?;
+                if !is_written_under(&record, self.state.keyring()) {
+                    stale.push(document);
+                    break;
+                }
+            }
+        }
+        self.may_be_stale = !stale.is_empty();
+        Ok(stale)
+    }
+}
+
+fn sign(roster: &mut Roster, change: &Change<'_>) -> Result<Payload, Refused> {
+    let author = DeviceId::from_bytes(*change.device.verifying_key().as_bytes());
+    let heads = roster.owner().heads();
+    let operation = roster.membership().sign(heads, author, change.action.clone(), change.device);
+    roster.apply_membership(operation.clone())?;
+    Ok(Payload::Membership(operation))
+}
