@@ -15,7 +15,6 @@ use musette_protocol::{
         BlobChunk, Change, Commit, DropStatement, Payload, Receipt, drop_record, epoch_record, record_id,
         seal,
     },
-    session::frontier::Head,
     signed::Signed,
 };
 
@@ -290,11 +289,6 @@ impl Member {
 
 fn device_byte(input: &mut Input<'_>) -> u8 {
     u8::try_from(1 + input.below(DEVICES)).expect("few devices")
-}
-
-fn head(input: &mut Input<'_>) -> Head {
-    let number = if input.one_in(8) { u64::MAX } else { u64::from(input.byte()) };
-    Head { device: device(device_byte(input)), number, commit: CommitId::from_bytes(input.array()) }
 }
 
 fn change(input: &mut Input<'_>) -> Change {
