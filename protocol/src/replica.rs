@@ -30,6 +30,7 @@ mod drops;
 #[cfg(test)]
 mod order;
 pub(crate) mod records;
+pub mod rotating;
 pub mod sharing;
 pub mod state;
 
@@ -132,13 +133,14 @@ pub struct Replica<D: Disk> {
     journal: Journal<D>,
     /// Whether some change may lie under older epochs than those that are written under.
     may_be_stale: bool,
+    audience: Option<rotating::Audience>,
 }
 
 impl<D: Disk> Replica<D> {
     /// A state and the journal it was read from.
     #[must_use]
     pub const fn new(state: State, journal: Journal<D>) -> Self {
-        Self { state, journal, may_be_stale: true }
+        Self { state, journal, may_be_stale: true, audience: None }
     }
 
     /// What is held and what counts.

@@ -102,7 +102,7 @@ def encoding():
         "person id": [b"inception"], "space id": [one, two], "epoch id": [one], "record key": [one, two, one],
         "record key of several epochs": [one, one, two, two, one],
         "nonce of a renewed record": [one, b"payload"],
-        "earlier epoch secrets": [one], "person key": [one], "epoch write key": [one], "epoch read key": [one],
+        "earlier epoch secrets": [one], "epoch audience": [one, two, one], "person key": [one], "epoch write key": [one], "epoch read key": [one],
         "session recognition": [one, two, one, two, one, b"dialer", b"mark"],
         "session space mark": [one, two], "session reconciliation": [one, two], "pairing": [b"salt", one],
         "pairing words": [one, b"a", b"b"], "vault key": [b"seal", one, two], "index key": [one],
@@ -273,12 +273,20 @@ def epochs():
         cases.append({"comment": comment, "statement": b, "kem": kem, "expect": expect, **more})
 
     first = statement(space, keeper, s1, [laptop, phone, me.kem])
-    case("the first epoch", first, epochs=[epoch_id(s1)], written_under=[epoch_id(s1)])
+    case("the first epoch, and for whom it was made", first, audiences=[
+        {"recipients": sorted(kem_public(r) for r in who), "is_for": who == [laptop, phone, me.kem]}
+        for who in ([laptop, phone, me.kem], [laptop, phone], [laptop, phone, me.kem, thief], [thief], [])], epochs=[epoch_id(s1)], written_under=[epoch_id(s1)])
     case("opened with the recovery key", first, kem=me.kem, epochs=[epoch_id(s1)], written_under=[epoch_id(s1)])
     second = statement(space, keeper, s2, [phone], [s1])
     case("a second epoch, which holds the secret of the first", second, epochs=sorted([epoch_id(s1), epoch_id(s2)]), written_under=[epoch_id(s2)])
     withheld = statement(space, keeper, s2, [phone], previous=[epoch_id(s1)])
     case("a second epoch of a shared space, which gives no earlier secret", withheld, epochs=[epoch_id(s2)], written_under=[epoch_id(s2)])
+    case("made before epochs said for whom: for nobody who is known", statement(space, keeper, s1, [phone], sealed=[
+        hpke_seal(kem_public(phone), b"musette epoch secret v1", space + epoch_id(s1), s1, b"eph" + phone)]),
+         audiences=[{"recipients": [kem_public(phone)], "is_for": False}], epochs=[epoch_id(s1)], written_under=[epoch_id(s1)])
+    case("said to be for others than it is", statement(space, keeper, s1, [phone], audience=audience(s1, [laptop])),
+         audiences=[{"recipients": [kem_public(phone)], "is_for": False}, {"recipients": [kem_public(laptop)], "is_for": True}],
+         epochs=[epoch_id(s1)], written_under=[epoch_id(s1)])
     case("somebody to whom it was not sealed", first, "not-for-us", kem=thief)
     case("a bit of the signature flipped", flip(first, -1, 0x10), "not-keeper")
     case("another keeper, who signs it", statement(space, keeper, s1, [phone], stated=thief), "not-keeper")

@@ -167,11 +167,16 @@ def grant(epochs, keeper=None):
     return b"\x0d\x01" + listed([s + listed(p) for s, p in epochs]) + option(keeper)
 
 
+def audience(secret, recipients):
+    """The seed of the key that tells for whom an epoch was made."""
+    return derive("epoch audience", secret, *sorted({kem_public(r) for r in recipients}))
+
+
 def statement(space, keeper, secret, recipients, earlier=(), **bad):
     epoch = bad.get("epoch", epoch_id(secret))
     to = space + epoch
     sealed = [hpke_seal(kem_public(r), bad.get("info", b"musette epoch secret v1"), to, bad.get("inner", secret), b"eph" + r)
-              for r in recipients]
+              for r in [*recipients, bad.get("audience", audience(secret, recipients))]]
     nonce = bytes([0x77] * 24)
     plain = bad.get("plain", grant([(s, []) for s in sorted(earlier, key=epoch_id)]))
     box = nonce + xchacha(plain, to, nonce, derive("earlier epoch secrets", secret))

@@ -1,6 +1,7 @@
 //! Keeping a home small and its keys fresh, a little at a time, when nobody waits for an answer.
 //!
-//! 1. A new epoch, once the present one is a month old: by one device, and by the others if it sleeps.
+//! 1. A new epoch, once the present one is a month old, or not for just the devices that there are: by
+//!    one device, and by the others if it sleeps.
 //! 2. Documents with many small changes are *folded*: one snapshot takes their place, after it was
 //!    loaded again and found equal. One device does it, so that two do not do it twice.
 //! 3. What was dropped is confirmed to the other devices; drops that all have confirmed are merged.
@@ -12,15 +13,14 @@ use std::collections::BTreeMap;
 use musette_crdt::document::Document;
 use musette_protocol::{
     crypto::{aead::NONCE_LEN, sign::SigningKey},
-    epoch::{
-        EpochStatement,
-        rotation::{elected, rotation_due},
-    },
+    epoch::rotation::{admins_before, elected, rotation_due, turn_has_come},
     id::{DocumentId, EpochId},
     journal::{SegmentNumber, worth_rewriting},
     limits::{MAX_DROPS, MAX_RECORD_LEN},
-    record::Payload,
-    replica::Fold,
+    replica::{
+        Fold,
+        rotating::{EpochStartError, NewEpoch},
+    },
     time::Timestamp,
 };
 use serde_json::{Value as Json, json};
@@ -42,6 +42,8 @@ const MAX_OPEN_DROPS: usize = MAX_DROPS / 2;
 pub(super) struct Tidying {
     /// When each epoch was first seen here.
     pub(super) epochs: BTreeMap<EpochId, Timestamp>,
+    /// Since when the present epoch is not for just the devices that there are.
+    misdirected_since: Option<Timestamp>,
 }
 
 impl Store {
@@ -88,32 +90,50 @@ impl Store {
         Ok(json!({ "folded": folded, "before": before, "after": self.replica.journal().bytes() }))
     }
 
-    /// Draws a new epoch if the present one is old.
+    /// Starts a new epoch if the present one is old, or is not for just the devices that there are.
     fn rotate_epoch(&mut self, now: Timestamp) -> Result<()> {
-        let state = self.replica.state();
-        let heads = state.keyring().heads();
-        let held = state.keyring().iter().count();
-        self.tidying.epochs.retain(|epoch, _| heads.contains(epoch));
-        let seen = heads.iter().map(|epoch| *self.tidying.epochs.entry(*epoch).or_insert(now)).min();
-        let devices = state.log().devices();
-        let is_elected = elected(&devices) == Some(self.device);
-        let (keyring, keeper) = self.keys.epochs.duplicate().into_parts();
-        let (Some(keeper), Some(seen)) = (keeper, seen) else { return Ok(()) };
-        if !rotation_due(now, seen, is_elected, held) {
+        let Some(keeper) = self.keys.epochs.duplicate().into_parts().1 else { return Ok(()) };
+        let recovery = super::inception_of(&self.keys)?.body().recovery_kem;
+        let is_misdirected = self.replica.is_epoch_due(Some(&recovery)).map_err(journal_error)?;
+        if !is_misdirected {
+            self.tidying.misdirected_since = None;
+        }
+        let is_due = self.is_old(now) || is_misdirected && self.is_our_turn(now);
+        if !is_due {
             return Ok(());
         }
-        let recovery = super::inception_of(&self.keys)?.body().recovery_kem;
         let keeper = SigningKey::from_secret(&keeper);
-        let (secret, draw) = (entropy::secret(), entropy::secret());
-        let to = state.roster().recipients(Some(&recovery));
-        let stated = EpochStatement::begin(*state.space(), &keeper, &secret, &to, &keyring, &draw);
-        match stated {
-            Ok(statement) => self.write_statement(Payload::Epoch(statement)),
-            Err(error) => {
+        let (secret, entropy) = (entropy::secret(), entropy::secret());
+        let new = NewEpoch { keeper: &keeper, recovery: Some(recovery), secret, entropy };
+        match self.replica.begin_epoch(&new) {
+            Ok(effects) => {
+                self.unsynced = true;
+                self.apply(effects, Vec::new())
+            }
+            Err(EpochStartError::Write(error)) => Err(write_error(error)),
+            Err(error @ EpochStartError::Unsealable) => {
                 tracing::warn!(%error, "no new epoch");
                 Ok(())
             }
         }
+    }
+
+    /// Whether the present epoch is so old that this device replaces it.
+    fn is_old(&mut self, now: Timestamp) -> bool {
+        let keyring = self.replica.state().keyring();
+        let (heads, held) = (keyring.heads(), keyring.iter().count());
+        self.tidying.epochs.retain(|epoch, _| heads.contains(epoch));
+        let seen = heads.iter().map(|epoch| *self.tidying.epochs.entry(*epoch).or_insert(now)).min();
+        let is_elected = elected(&self.replica.state().log().devices()) == Some(self.device);
+        seen.is_some_and(|seen| rotation_due(now, seen, is_elected, held))
+    }
+
+    /// Whether the admin devices before this one have had time to start an epoch for those who are in.
+    fn is_our_turn(&mut self, now: Timestamp) -> bool {
+        let since = *self.tidying.misdirected_since.get_or_insert(now);
+        let held = self.state().keyring().iter().count();
+        let before = admins_before(&self.state().log().devices(), &self.device);
+        before.is_some_and(|before| turn_has_come(now, since, before, held))
     }
 
     /// Folds some documents with at least so many changes; gives how many.

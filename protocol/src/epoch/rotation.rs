@@ -4,6 +4,10 @@
 //! every month, by one device: were all to do so, there would be as many heads. Should that device
 //! sleep, the others do it a week later.
 //!
+//! One is also due as soon as the present one is not for just those who should read
+//! ([`crate::replica::Replica::is_epoch_due`]): a device was enrolled that it is not sealed to, or two
+//! devices started one each. The admin devices do that in turn, by name, a minute apart.
+//!
 //! What it does not promise: that this goes on for ever. A space holds [`MAX_EPOCHS`] epochs at most,
 //! and age starts none of the last [`EPOCHS_KEPT_FOR_REMOVALS`]: with one a month, 16 years. From
 //! then on a secret that leaked unnoticed stays good until a device is removed; after [`MAX_EPOCHS`]
@@ -14,7 +18,7 @@ use std::collections::BTreeMap;
 use crate::{
     id::DeviceId,
     identity::log::Device,
-    limits::{EPOCHS_KEPT_FOR_REMOVALS, MAX_EPOCHS, ROTATION_AGE_MS, ROTATION_GRACE_MS},
+    limits::{EPOCH_TURN_MS, EPOCHS_KEPT_FOR_REMOVALS, MAX_EPOCHS, ROTATION_AGE_MS, ROTATION_GRACE_MS},
     time::Timestamp,
 };
 
@@ -28,6 +32,23 @@ use crate::{
 pub const fn rotation_due(now: Timestamp, first_seen: Timestamp, is_elected: bool, epochs: usize) -> bool {
     let limit = if is_elected { ROTATION_AGE_MS } else { ROTATION_AGE_MS + ROTATION_GRACE_MS };
     now.millis_since(first_seen) >= limit && epochs < MAX_EPOCHS - EPOCHS_KEPT_FOR_REMOVALS
+}
+
+/// Whether it is this device's turn to start an epoch because the present one is not for those who
+/// are in now, which was first noticed at `since` by its own clock. `before` is how many admin devices
+/// come before it by name, `epochs` how many are held.
+#[must_use]
+pub const fn turn_has_come(now: Timestamp, since: Timestamp, before: usize, epochs: usize) -> bool {
+    // A clock that was put back would otherwise wait until it is where it was.
+    let waited = now.millis_since(since);
+    let turn = EPOCH_TURN_MS.saturating_mul(before as i64);
+    (waited < 0 || waited >= turn) && epochs < MAX_EPOCHS
+}
+
+/// How many admin devices come before a device by name; `None` when it is none itself.
+#[must_use]
+pub fn admins_before(devices: &BTreeMap<DeviceId, Device>, own: &DeviceId) -> Option<usize> {
+    devices.iter().filter(|(_, device)| device.certificate.admin).position(|(id, _)| id == own)
 }
 
 /// The device that starts epochs by age: of the admin devices the first by name, so that all agree
@@ -83,6 +104,16 @@ mod tests {
     }
 
     #[test]
+    fn each_admin_device_waits_for_those_before_it() {
+        let later = |ms: i64| Timestamp::from_millis(at(100).as_millis() + ms);
+        assert!(turn_has_come(at(100), at(100), 0, 1));
+        assert!(!turn_has_come(later(2 * EPOCH_TURN_MS - 1), at(100), 2, 1));
+        assert!(turn_has_come(later(2 * EPOCH_TURN_MS), at(100), 2, 1));
+        assert!(turn_has_come(at(99), at(100), 2, 1), "a clock that was put back");
+        assert!(!turn_has_come(at(100), at(100), 0, MAX_EPOCHS));
+    }
+
+    #[test]
     fn the_last_epochs_are_kept_for_removals() {
         let last = MAX_EPOCHS - EPOCHS_KEPT_FOR_REMOVALS;
         assert!(rotation_due(at(200), at(100), true, last - 1));
@@ -106,6 +137,12 @@ mod tests {
             (1..=5).map(|byte| describe(byte, byte != 1 && byte != 2)).collect();
         let first = (3..=5).map(device).min();
         assert_eq!(elected(&devices), first);
+        let mut admins: Vec<DeviceId> = (3..=5).map(device).collect();
+        admins.sort_unstable();
+        for (place, admin) in admins.iter().enumerate() {
+            assert_eq!(admins_before(&devices, admin), Some(place));
+        }
+        assert_eq!(admins_before(&devices, &device(1)), None);
         devices.retain(|_, device| !device.certificate.admin);
         assert_eq!(elected(&devices), None);
     }

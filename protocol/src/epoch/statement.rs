@@ -1,5 +1,7 @@
 //! The statement of an epoch: what travels of it.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -24,6 +26,15 @@ fn access_key(context: &str, secret: &Secret32) -> VerifyingKey {
     SigningKey::from_secret(&derive(context, &[secret.expose()])).verifying_key()
 }
 
+/// The key by which whoever holds an epoch's secret can tell for whom the epoch was made: the secret
+/// is sealed to it too, after all recipients.
+fn audience_key(secret: &Secret32, recipients: &[KemPublic]) -> KemSecret {
+    let distinct: BTreeSet<&[u8; 32]> = recipients.iter().map(KemPublic::as_bytes).collect();
+    let parts: Vec<&[u8]> =
+        std::iter::once(secret.expose()).chain(distinct).map(<[u8; 32]>::as_slice).collect();
+    KemSecret::from_secret(&derive(context::EPOCH_AUDIENCE, &parts))
+}
+
 /// What everybody may see of an epoch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EpochStatement {
@@ -39,7 +50,8 @@ pub struct EpochStatement {
     pub write: VerifyingKey,
     /// Readers likewise.
     pub read: VerifyingKey,
-    /// The secret, sealed to each recipient. Nothing says which is whose: each tries all.
+    /// The secret, sealed to each recipient, and last to a key that tells for whom
+    /// ([`Signed::is_for`]). Nothing else says which is whose: each tries all.
     pub recipients: Vec<SealedTo>,
     /// The earlier epochs' secrets, sealed under this one.
     pub earlier: Vec<u8>,
@@ -92,7 +104,9 @@ impl Draft<'_> {
             let index = (index as u64).to_le_bytes();
             derive(context::EARLIER_SECRETS, &[entropy.expose(), purpose.as_bytes(), &index])
         };
-        let sealed = self.recipients.iter().enumerate().map(|(index, recipient)| {
+        let audience = audience_key(secret, self.recipients).public();
+        let recipients = self.recipients.iter().chain([&audience]).enumerate();
+        let sealed = recipients.map(|(index, recipient)| {
             recipient.seal(SEAL_INFO, &associated, secret.expose(), &draw("recipient", index))
         });
         let sealed = sealed.collect::<Result<Vec<_>, _>>()?;
@@ -171,6 +185,15 @@ impl Signed<EpochStatement> {
             return Err(EpochError::NotKeeper);
         }
         Ok(self.verify(&body.keeper)?)
+    }
+
+    /// Whether the epoch was made for just these recipients, as whoever holds its secret can tell.
+    #[must_use]
+    pub fn is_for(&self, secret: &Secret32, recipients: &[KemPublic]) -> bool {
+        let body = self.body();
+        let associated = associated(&body.space, &body.epoch);
+        let audience = audience_key(secret, recipients);
+        body.recipients.last().is_some_and(|sealed| audience.open(SEAL_INFO, &associated, sealed).is_ok())
     }
 
     /// Opens the secret with a recipient's key, and the earlier ones with it.

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::{
-    crypto::kem::{KemSecret, SealedTo},
+    crypto::kem::{KemPublic, KemSecret, SealedTo},
     signed::Signed,
     testkit::{assert_mostly_refusals, decode_code, file, hex, hex_array, hex_list, secret, text, to_hex},
 };
@@ -49,6 +49,13 @@ fn statements() {
         );
         if let Ok(keyring) = outcome {
             assert_holds(&keyring, &case);
+            let statement = Signed::<EpochStatement>::from_bytes(&hex(&case, "statement")).unwrap();
+            let own = keyring.secret(&statement.body().epoch).unwrap();
+            for audience in case["audiences"].as_array().into_iter().flatten() {
+                let to = hex_list(audience, "recipients").into_iter();
+                let to: Vec<_> = to.map(|key| KemPublic::from_bytes(key.try_into().unwrap())).collect();
+                assert_eq!(Value::from(statement.is_for(own, &to)), audience["is_for"], "{case}");
+            }
         }
     }
 }

@@ -11,10 +11,12 @@
 //! What it does not promise: a snapshot holds its document's history. Where that must not be shown,
 //! documents are not what is shared.
 
-use super::{Effects, Replica, WriteError};
+use super::{
+    Effects, Replica, WriteError,
+    rotating::{EpochStartError, NewEpoch},
+};
 use crate::{
-    crypto::{aead::NONCE_LEN, secret::Secret32, sign::SigningKey},
-    epoch::EpochStatement,
+    crypto::{aead::NONCE_LEN, sign::SigningKey},
     id::{DeviceId, DocumentId},
     identity::log::Operation,
     journal::{Disk, JournalError},
@@ -32,12 +34,8 @@ pub struct Change<'a> {
     pub log: Vec<Signed<Operation>>,
     /// The admin device of the owner that does it.
     pub device: &'a SigningKey,
-    /// The key that states the space's epochs.
-    pub keeper: &'a SigningKey,
-    /// The secret of the epoch that goes with it, drawn for it.
-    pub secret: Secret32,
-    /// More that was drawn for it.
-    pub entropy: Secret32,
+    /// The epoch that goes with it.
+    pub epoch: NewEpoch<'a>,
 }
 
 /// Why a change of membership did not happen; nothing of it is left.
@@ -46,12 +44,15 @@ pub enum ChangeError<E> {
     /// It does not hold.
     #[error(transparent)]
     Refused(#[from] Refused),
-    /// Somebody's key is none that anything can be sealed to.
-    #[error("nothing can be sealed to one of the members")]
-    Unsealable,
-    /// It could not be written.
+    /// Its epoch could not be started.
     #[error(transparent)]
-    Write(#[from] WriteError<E>),
+    Epoch(#[from] EpochStartError<E>),
+}
+
+impl<E> From<WriteError<E>> for ChangeError<E> {
+    fn from(error: WriteError<E>) -> Self {
+        Self::Epoch(error.into())
+    }
 }
 
 impl<D: Disk> Replica<D> {
@@ -65,8 +66,7 @@ impl<D: Disk> Replica<D> {
         change: Change<'_>,
         nonce: &mut dyn FnMut() -> [u8; NONCE_LEN],
     ) -> Result<Effects, ChangeError<D::Error>> {
-        let state = self.state();
-        let (space, mut roster) = (*state.space(), state.roster().clone());
+        let mut roster = self.state().roster().clone();
         let mut payloads = vec![sign(&mut roster, &change)?];
         for operation in change.log {
             if !roster.contains(&operation.id()) {
@@ -74,12 +74,9 @@ impl<D: Disk> Replica<D> {
                 payloads.push(Payload::Operation(operation));
             }
         }
-        let (keeper, recipients) = (change.keeper, roster.recipients(None));
-        let (known, secret, entropy) = (state.keyring(), &change.secret, &change.entropy);
-        let statement = EpochStatement::begin_shared(space, keeper, secret, &recipients, known, entropy);
-        let statement = statement.map_err(|_| ChangeError::Unsealable)?;
+        let statement = self.draft_epoch(&change.epoch, &roster).ok_or(EpochStartError::Unsealable)?;
         // Sealed under it already: what is done about somebody is not for them to read.
-        let keyring = known.replaced_by(secret.duplicate());
+        let keyring = self.state().keyring().replaced_by(change.epoch.secret.duplicate());
         let record = epoch_record(&statement);
         let mut prepared = vec![((record_id(&record), record), Payload::Epoch(statement))];
         for payload in payloads {

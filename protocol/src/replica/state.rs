@@ -301,6 +301,11 @@ impl State {
         self.statements.contains_key(id)
     }
 
+    /// Where a statement lies.
+    pub(super) fn statement(&self, id: &StatementId) -> Option<Location> {
+        self.records.location(*self.statements.get(id)?)
+    }
+
     /// Statements as they are sent, causes before effects: epochs, log operations, then the others.
     /// Somebody who is not enrolled is given the first two, which may show that they are.
     pub(crate) fn statements_in_order(&self, enrolled: bool) -> Vec<(StatementId, Slot)> {

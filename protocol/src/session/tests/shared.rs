@@ -10,7 +10,7 @@ use crate::{
         person::Inception,
     },
     membership::{MembershipAction, Role as MemberRole},
-    replica::{Fold, sharing::Change as MemberChange},
+    replica::{Fold, rotating::NewEpoch, sharing::Change as MemberChange},
     signed::Signed,
 };
 
@@ -120,14 +120,9 @@ fn read(replica: &mut Replica<MemoryDisk>) -> Vec<String> {
 fn change(replica: &mut Replica<MemoryDisk>, action: MembershipAction, drawn: u8) {
     let log = log(ADA, 21, 22).in_order().into_iter().cloned().collect();
     let (device, keeper) = (key(1), key(SHARED));
-    let change = MemberChange {
-        action,
-        log,
-        device: &device,
-        keeper: &keeper,
-        secret: secret(drawn),
-        entropy: secret(drawn + 1),
-    };
+    let epoch =
+        NewEpoch { keeper: &keeper, recovery: None, secret: secret(drawn), entropy: secret(drawn + 1) };
+    let change = MemberChange { action, log, device: &device, epoch };
     replica.change_members(change, &mut nonces(drawn)).unwrap();
 }
 

@@ -1,0 +1,95 @@
+//! Starting epochs.
+
+use super::{Effects, Replica, WriteError};
+use crate::{
+    crypto::{kem::KemPublic, secret::Secret32, sign::SigningKey},
+    epoch::EpochStatement,
+    id::{EpochId, StatementId},
+    journal::{Disk, JournalError},
+    membership::Roster,
+    record::{Payload, epoch_record, record_id},
+    signed::Signed,
+};
+
+/// Who states a new epoch, and what was drawn for it.
+pub struct NewEpoch<'a> {
+    /// The key that states the space's epochs.
+    pub keeper: &'a SigningKey,
+    /// In a person's own space, the recovery key: it and all devices are then given the earlier
+    /// secrets too. In a space that others read, nobody is.
+    pub recovery: Option<KemPublic>,
+    /// The epoch's secret.
+    pub secret: Secret32,
+    /// More that was drawn.
+    pub entropy: Secret32,
+}
+
+/// Why no epoch was started; nothing of it is left.
+#[derive(Debug, thiserror::Error)]
+pub enum EpochStartError<E> {
+    /// Somebody's key is none that anything can be sealed to.
+    #[error("nothing can be sealed to one of those who are in")]
+    Unsealable,
+    /// It could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError<E>),
+}
+
+/// What was found about an epoch: for whom it was asked, and whether it was made for them.
+#[derive(Debug)]
+pub(super) struct Audience {
+    epoch: EpochId,
+    recipients: Vec<KemPublic>,
+    is_for: bool,
+}
+
+impl<D: Disk> Replica<D> {
+    /// Whether the epoch that is written under is not for just those who should read, or there are
+    /// several: an owner's device that holds the keeper's seed then starts one, when its turn has come
+    /// ([`crate::epoch::rotation::turn_has_come`]). One whose statement did not come yet is left to those who
+    /// have it. `recovery` as in [`NewEpoch`].
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn is_epoch_due(&mut self, recovery: Option<&KemPublic>) -> Result<bool, JournalError<D::Error>> {
+        let heads = self.state.keyring().heads();
+        let [head] = heads.as_slice() else { return Ok(!heads.is_empty()) };
+        let recipients = self.state.roster().recipients(recovery);
+        if let Some(known) = &self.audience
+            && known.epoch == *head
+            && known.recipients == recipients
+        {
+            return Ok(!known.is_for);
+        }
+        let Some(location) = self.state.statement(&StatementId::from(*head)) else { return Ok(false) };
+        let Ok(Payload::Epoch(statement)) = self.read_payload(location)? else { return Ok(false) };
+        let secret = self.state.keyring().secret(head);
+        let is_for = secret.is_some_and(|secret| statement.is_for(secret, &recipients));
+        self.audience = Some(Audience { epoch: *head, recipients, is_for });
+        Ok(!is_for)
+    }
+
+    /// Starts an epoch for those who are in now, in the place of all that are written under. Durable
+    /// after [`Replica::sync`].
+    ///
+    /// # Errors
+    /// When somebody has a key that nothing can be sealed to, or the storage fails.
+    pub fn begin_epoch(&mut self, new: &NewEpoch<'_>) -> Result<Effects, EpochStartError<D::Error>> {
+        let statement = self.draft_epoch(new, self.state.roster()).ok_or(EpochStartError::Unsealable)?;
+        let record = epoch_record(&statement);
+        let prepared = vec![((record_id(&record), record), Payload::Epoch(statement))];
+        Ok(self.append(prepared)?)
+    }
+
+    /// `None` when one of the recipients' keys is no usable key.
+    pub(super) fn draft_epoch(&self, new: &NewEpoch<'_>, roster: &Roster) -> Option<Signed<EpochStatement>> {
+        let (space, known) = (*self.state.space(), self.state.keyring());
+        let NewEpoch { keeper, recovery, secret, entropy } = new;
+        let to = roster.recipients(recovery.as_ref());
+        let stated = match recovery {
+            Some(_) => EpochStatement::begin(space, keeper, secret, &to, known, entropy),
+            None => EpochStatement::begin_shared(space, keeper, secret, &to, known, entropy),
+        };
+        stated.ok()
+    }
+}
