@@ -35,6 +35,10 @@ names! {
         Courtesy => "frame accepted",
         /// A session that is refused is one with somebody who did wrong.
         Blame => "who did wrong was refused",
+        /// Nobody holds a secret or shows a word that was not for them.
+        Secrecy => "read only what was given",
+        /// All who are in a space hold and show the same of it in the end.
+        Sharing => "members of a space agree",
         /// Whatever comes in, nothing panics.
         Calm => "ran without a panic",
     }

@@ -31,6 +31,7 @@ pub mod options;
 pub mod person;
 pub mod plan;
 pub mod run;
+pub mod sharing;
 pub mod storage;
 pub mod tally;
 pub mod topology;

@@ -75,6 +75,12 @@ pub enum Breakage {
     SkipMembership,
     /// Enrol whoever knows the epoch's secret.
     EnrolAnybody,
+    /// Put somebody out of a space and go on under its old epoch.
+    KeepEpochOnRemoval,
+    /// Give newcomers the secrets from before.
+    GiveOlderSecrets,
+    /// Leave what lies under older epochs as it is.
+    SkipRenewal,
 }
 
 impl Breakage {
@@ -91,6 +97,8 @@ impl Breakage {
             Self::SkipMembership => &[Check::Agreement, Check::Convergence, Check::Authenticity],
             Self::SendTwice => &[Check::Termination],
             Self::AnnounceNothing => &[Check::SecondSync, Check::Convergence],
+            Self::KeepEpochOnRemoval | Self::GiveOlderSecrets => &[Check::Secrecy],
+            Self::SkipRenewal => &[Check::Sharing],
             Self::EnrolAnybody => &[Check::Intrusion, Check::Authenticity],
         }
     }

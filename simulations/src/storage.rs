@@ -29,6 +29,13 @@ pub type SimReplica = Replica<SharedDisk>;
 #[derive(Debug, Clone, Default)]
 pub struct SharedDisk(Rc<RefCell<MemoryDisk>>);
 
+impl SharedDisk {
+    /// Cuts its power: what was not synced may be gone, or torn.
+    pub fn power_cut(&self, dice: &mut Dice) {
+        self.0.borrow_mut().power_cut(&mut |bound| dice.below(bound));
+    }
+}
+
 /// Why a device could not do something.
 #[derive(Debug)]
 pub enum Trouble {
@@ -156,7 +163,7 @@ impl Storage {
 
     /// Cuts the power: what was not synced may be gone, or torn.
     pub fn power_cut(&self, dice: &mut Dice) {
-        self.disk.0.borrow_mut().power_cut(&mut |bound| dice.below(bound));
+        self.disk.power_cut(dice);
     }
 
     /// Leaves room for so many more bytes.

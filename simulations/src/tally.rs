@@ -83,6 +83,16 @@ names! {
         Apart => "devices kept apart by a fork",
         /// A bad device sent what no honest one sends.
         Babbled => "bad device sent garbage",
+        /// Somebody was let into a space.
+        LetIn => "somebody let in",
+        /// Somebody was put out of a space.
+        PutOut => "somebody put out",
+        /// An epoch was started, with or after that.
+        NewEpoch => "epoch started",
+        /// A member got another person key.
+        NewPersonKey => "person key replaced",
+        /// Documents were sealed anew.
+        Renewed => "documents renewed",
     }
 }
 

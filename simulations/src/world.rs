@@ -15,6 +15,7 @@ use crate::{
     options::Breakage,
     person::Person,
     plan::Plan,
+    sharing,
     storage::Storage,
     tally::Tally,
 };
@@ -66,12 +67,18 @@ struct World {
 #[must_use]
 pub fn simulate(seed: u64, breakage: Option<Breakage>, tell: bool) -> Outcome {
     let mut world = World::new(seed, breakage, tell);
-    let ended = world.run_calmly();
+    let mut ended = world.run_calmly();
     world.tally.commits = world.ledger.commits();
+    let mut story = world.story.take().unwrap_or_default();
+    if ended.is_ok() {
+        let (shared, told) = sharing::simulate(seed, breakage, &mut world.tally, tell);
+        story.extend(told);
+        ended = shared;
+    }
     Outcome {
         failure: ended.err().map(|violation| (world.clock.now_ms(), violation)),
         tally: world.tally,
-        story: world.story.unwrap_or_default(),
+        story,
     }
 }
 

@@ -203,6 +203,13 @@ impl Roster {
         heads
     }
 
+    /// Whether what a device writes now would count: of a member, both the admission and the member's
+    /// own log must have come.
+    #[must_use]
+    pub fn may_write(&self, device: &DeviceId) -> bool {
+        self.is_entitled_at(&self.heads_for(device), device) == Some(true)
+    }
+
     /// To whom the next epoch is sealed: each of the owner's devices, the person key of each member,
     /// and in a person's own space the recovery key.
     #[must_use]

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     crypto::{aead::NONCE_LEN, sign::SigningKey},
+    epoch::EpochStatement,
     id::{DeviceId, DocumentId},
     identity::log::Operation,
     journal::{Disk, JournalError},
@@ -83,6 +84,21 @@ impl<D: Disk> Replica<D> {
             prepared.push((self.seal_under(&keyring, &payload, nonce)?, payload));
         }
         Ok(self.append(prepared)?)
+    }
+
+    /// What somebody is told of a space by another way, a card or another space: the statements of its
+    /// epochs. A person key opens the one that is sealed to it, and from then on a session does the rest.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn invitation(&mut self) -> Result<Vec<Signed<EpochStatement>>, JournalError<D::Error>> {
+        let mut epochs = Vec::new();
+        for location in self.state.epoch_statements() {
+            if let Ok(Payload::Epoch(statement)) = self.read_payload(location)? {
+                epochs.push(statement);
+            }
+        }
+        Ok(epochs)
     }
 
     /// Documents of which a change lies under other epochs than those that are written under now, at

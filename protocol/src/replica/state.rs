@@ -648,13 +648,17 @@ impl State {
         }
     }
 
+    /// Where the statements of all epochs lie.
+    pub(super) fn epoch_statements(&self) -> Vec<Location> {
+        self.epochs.iter().filter_map(|name| self.statement(name)).collect()
+    }
+
     /// Where the statements lie of epochs whose secret is not known here.
     pub(super) fn unopened_epochs(&self) -> Vec<Location> {
         let is_unknown =
             |name: &&StatementId| self.keyring.secret(&EpochId::from_bytes(*name.as_bytes())).is_none();
         let names = self.epochs.iter().filter(is_unknown);
-        let slots = names.filter_map(|name| self.statements.get(name));
-        slots.filter_map(|slot| self.records.location(*slot)).collect()
+        names.filter_map(|name| self.statement(name)).collect()
     }
 
     fn check_epoch(&self, statement: &Signed<EpochStatement>) -> Result<(), EpochError> {

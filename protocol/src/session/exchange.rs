@@ -224,6 +224,12 @@ impl Exchange {
         state.roster().knows(&self.peer)
     }
 
+    /// Whether sets of records are compared with the other device. Those of other persons may be unable
+    /// to read what no commit names, so that the sets would differ for ever.
+    fn is_of_the_owner(&self, state: &State) -> bool {
+        state.log().enrols(&self.peer)
+    }
+
     fn note_given(&mut self, head: Head) {
         let given = self.given.chains.entry(head.device).or_default();
         *given = (*given).max(head.number);
@@ -309,7 +315,7 @@ impl Exchange {
         &mut self,
         replica: &mut Replica<D>,
     ) -> Result<Option<Vec<u8>>, JournalError<D::Error>> {
-        let renews = !replica.state().log().enrols(&self.peer);
+        let renews = !self.is_of_the_owner(replica.state());
         let mut records = Vec::new();
         let mut len = 0;
         while len < FRAME_TARGET_LEN {
@@ -380,7 +386,7 @@ impl Exchange {
         if !is_mine || theirs.records == state.records_digest() {
             return None;
         }
-        if !self.is_enrolled(state) {
+        if !self.is_of_the_owner(state) {
             return None;
         }
         let own = Frontier::of(state);
@@ -399,7 +405,7 @@ impl Exchange {
             return Err(SessionError::Malformed);
         }
         self.reconcile_credit = self.reconcile_credit.checked_sub(1).ok_or(SessionError::Malformed)?;
-        if !self.is_enrolled(state) {
+        if !self.is_of_the_owner(state) {
             return Ok(());
         }
         let key = &self.reconcile_key;

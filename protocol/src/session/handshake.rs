@@ -88,6 +88,9 @@ pub(super) struct Handshake {
     role: Role,
     binding: [u8; 32],
     nonce: [u8; 32],
+    /// The epochs that were shown. One that is learnt while the other side's marks are on their way
+    /// is not shared in this session: the other side cannot know that it is known here.
+    shown: Vec<Shared>,
     stage: Stage,
 }
 
@@ -108,7 +111,7 @@ pub(super) struct Proved {
 
 impl Handshake {
     pub(super) const fn new(role: Role, binding: [u8; 32], nonce: [u8; 32]) -> Self {
-        Self { role, binding, nonce, stage: Stage::AwaitHello }
+        Self { role, binding, nonce, shown: Vec::new(), stage: Stage::AwaitHello }
     }
 
     pub(super) fn handle(
@@ -121,6 +124,7 @@ impl Handshake {
             // A peer that echoes our nonce could echo our marks and proof as well.
             (Stage::AwaitHello, Message::Hello { nonce }) if nonce != self.nonce => {
                 self.stage = Stage::AwaitMarks { peer_nonce: nonce };
+                self.shown = recognised_by(spaces);
                 let marks = self.marks(spaces, self.role, &nonce).into_iter().map(|(_, mark)| mark).collect();
                 Ok(Step { reply: vec![Message::Marks { marks }], proved: None })
             }
@@ -169,16 +173,16 @@ impl Handshake {
         )
     }
 
+    /// The marks of the epochs that were shown, as a side of this role shows them.
     fn marks(&self, spaces: &impl Spaces, sender: Role, peer_nonce: &[u8; 32]) -> Vec<(Shared, [u8; 16])> {
-        recognised_by(spaces)
-            .into_iter()
-            .map(|(shared, secret)| {
-                let full = self.derive(b"mark", sender, &shared.space, secret, peer_nonce);
-                let mut mark = [0; 16];
-                mark.copy_from_slice(&full.expose()[..16]);
-                (shared, mark)
-            })
-            .collect()
+        let known = self.shown.iter().filter_map(|shared| Some((*shared, secret_of(spaces, shared).ok()?)));
+        let marks = known.map(|(shared, secret)| {
+            let full = self.derive(b"mark", sender, &shared.space, secret, peer_nonce);
+            let mut mark = [0; 16];
+            mark.copy_from_slice(&full.expose()[..16]);
+            (shared, mark)
+        });
+        marks.collect()
     }
 
     fn transcript(&self, role: Role, peer_nonce: &[u8; 32], shared: &Shared, device: DeviceId) -> Vec<u8> {
@@ -230,16 +234,14 @@ fn secret_of<'a>(spaces: &'a impl Spaces, shared: &Shared) -> Result<&'a Secret3
 
 /// The epochs of all spaces to be recognised by: the newest of each space first, which are the likeliest
 /// to be shared, so that as many spaces as fit have one.
-fn recognised_by(spaces: &impl Spaces) -> Vec<(Shared, &Secret32)> {
-    let mut ranked: Vec<(usize, Shared, &Secret32)> = Vec::new();
+fn recognised_by(spaces: &impl Spaces) -> Vec<Shared> {
+    let mut ranked: Vec<(usize, Shared)> = Vec::new();
     for state in spaces.states() {
-        let keyring = state.keyring();
-        for (rank, epoch) in keyring.newest_first().into_iter().take(MAX_RECOGNITION_MARKS).enumerate() {
-            let shared = Shared { epoch, space: *state.space() };
-            ranked.extend(keyring.secret(&epoch).map(|secret| (rank, shared, secret)));
-        }
+        let newest = state.keyring().newest_first().into_iter().take(MAX_RECOGNITION_MARKS);
+        let space = *state.space();
+        ranked.extend(newest.map(|epoch| Shared { epoch, space }).enumerate());
     }
-    ranked.sort_by_key(|(rank, shared, _)| (*rank, shared.space));
+    ranked.sort_by_key(|(rank, shared)| (*rank, shared.space));
     ranked.truncate(MAX_RECOGNITION_MARKS);
-    ranked.into_iter().map(|(_, shared, secret)| (shared, secret)).collect()
+    ranked.into_iter().map(|(_, shared)| shared).collect()
 }

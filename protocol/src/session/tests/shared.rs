@@ -152,11 +152,8 @@ fn renew(replica: &mut Replica<MemoryDisk>, drawn: u8) {
 fn invited(owners: &mut Replica<MemoryDisk>) -> Spaces {
     let mut replica = empty(SHARED, kem(21));
     replica.learn_key(person_key(&secret(22))).unwrap();
-    for (_, slot) in owners.state().statements_in_order(false) {
-        let location = owners.state().records.location(slot).unwrap();
-        if let Ok(Payload::Epoch(statement)) = owners.read_payload(location).unwrap() {
-            replica.write_statement(Payload::Epoch(statement), &mut nonces(21)).unwrap();
-        }
+    for statement in owners.invitation().unwrap() {
+        replica.write_statement(Payload::Epoch(statement), &mut nonces(21)).unwrap();
     }
     all([replica])
 }
