@@ -63,6 +63,12 @@ status-items = { $count ->
    *[other] { $count } items.
 }
 status-devices = Devices:
+status-attachments = { $count ->
+    [one] One attachment is not all here, { $size } of it missing.
+   *[other] { $count } attachments are not all here, { $size } missing.
+}
+status-coming = {"  "}{ $name }: { $done } of { $size }, from "{ $device }"
+status-coming-later = {"  "}{ $name }: { $done } of { $size }; { $waiting }
 status-vault-passphrase = Locked with a passphrase.
 status-vault-key-file = Opened by a key file: whoever can read your files can read your Musette.
 status-running = The node is running.
@@ -86,6 +92,10 @@ sync-partly = On { $have } of your { $of } devices.
 sync-waiting = On { $have } of your { $of } devices; { $waiting }.
 waiting-paused = syncing is paused here (to go on: musette sync resume)
 waiting-budget-used = this device has used up its bytes for today
+waiting-budget-low = attachments wait until tomorrow, most of the bytes for today are used
+waiting-nobody-there = none of your other devices is connected
+waiting-elsewhere = none of the connected devices has the rest
+waiting-withheld = the device that has the rest gives no attachments now, to save bytes
 waiting-healing = this device is still fetching what damage took
 waiting-never-met = "{ $device }" has not been met yet
 waiting-peer-paused = "{ $device }" is paused
@@ -178,6 +188,8 @@ history-set = {"  "}{ $field }: { $to }
 history-changed = {"  "}{ $field }: { $from } → { $to }
 extract-done = { $file } written ({ $size }).
 fetch-done = { $name } is here ({ $size }).
+fetch-waits = It will come; { $waiting }.
+progress-bytes = { $name }: { $done } of { $size }
 kinds-next = For the fields of one: musette kinds KIND
 shape-text = text
 shape-long-text = long text

@@ -64,6 +64,12 @@ status-items = { $count ->
    *[other] { $count } éléments.
 }
 status-devices = Appareils :
+status-attachments = { $count ->
+    [one] { $count } pièce jointe n’est pas entière ici, il en manque { $size }.
+   *[other] { $count } pièces jointes ne sont pas entières ici, il en manque { $size }.
+}
+status-coming = {"  "}{ $name } : { $done } sur { $size }, de « { $device } »
+status-coming-later = {"  "}{ $name } : { $done } sur { $size } ; { $waiting }
 status-vault-passphrase = Verrouillée par une phrase de passe.
 status-vault-key-file = Ouverte par un fichier-clé : qui peut lire vos fichiers peut lire votre Musette.
 status-running = Le nœud fonctionne.
@@ -87,6 +93,10 @@ sync-partly = Sur { $have } de vos { $of } appareils.
 sync-waiting = Sur { $have } de vos { $of } appareils ; { $waiting }.
 waiting-paused = la synchronisation est en pause ici (pour reprendre : musette sync resume)
 waiting-budget-used = cet appareil a épuisé son volume du jour
+waiting-budget-low = les pièces jointes attendent demain, l’essentiel du volume du jour est utilisé
+waiting-nobody-there = aucun de vos autres appareils n’est connecté
+waiting-elsewhere = aucun des appareils connectés n’a le reste
+waiting-withheld = l’appareil qui a le reste ne donne pas de pièces jointes en ce moment, pour ménager son volume
 waiting-healing = cet appareil va encore chercher ce que des dégâts ont emporté
 waiting-never-met = « { $device } » n’a pas encore été rencontré
 waiting-peer-paused = « { $device } » est en pause
@@ -179,6 +189,8 @@ history-set = {"  "}{ $field } : { $to }
 history-changed = {"  "}{ $field } : { $from } → { $to }
 extract-done = { $file } est écrit ({ $size }).
 fetch-done = { $name } est arrivé ({ $size }).
+fetch-waits = La suite viendra ; { $waiting }.
+progress-bytes = { $name } : { $done } sur { $size }
 kinds-next = Pour les champs de l’une d’elles : musette kinds SORTE
 shape-text = texte
 shape-long-text = texte long

@@ -25,6 +25,11 @@ use crate::{
 /// The longest title, in characters: a line of a list.
 const MAX_TITLE_CHARS: usize = 120;
 
+/// Bytes of the longest piece that an attachment is stored in, and of each where no length is noted.
+const LONGEST_CHUNK: u32 = 256 * 1024;
+/// Shorter ones would make millions of pieces of a long file.
+const SHORTEST_CHUNK: u32 = 64 * 1024;
+
 /// A file that hangs on an item. Its bytes are elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attachment {
@@ -38,6 +43,24 @@ pub struct Attachment {
     pub size: u64,
     /// BLAKE3 of its bytes.
     pub digest: [u8; 32],
+    /// Bytes of each piece that it is stored in, but the last.
+    pub chunk_len: u32,
+}
+
+impl Attachment {
+    /// How many pieces it is stored in.
+    #[must_use]
+    pub fn chunks(&self) -> u32 {
+        u32::try_from(self.size.div_ceil(u64::from(self.chunk_len))).unwrap_or(u32::MAX)
+    }
+
+    /// Bytes of the piece in this place; `None` past the last.
+    #[must_use]
+    pub fn piece_len(&self, index: u32) -> Option<usize> {
+        let chunk_len = u64::from(self.chunk_len);
+        let left = self.size.checked_sub(u64::from(index) * chunk_len).filter(|left| *left > 0)?;
+        usize::try_from(left.min(chunk_len)).ok()
+    }
 }
 
 /// Where an item comes from.
@@ -173,7 +196,14 @@ fn attachment(reader: &Reader<'_>, key: &str, entry: &ObjId) -> Option<Attachmen
         media_type: reader.text(entry, "media_type")?,
         size: reader.text(entry, "size")?.parse().ok()?,
         digest,
+        chunk_len: chunk_len(reader, entry)?,
     })
+}
+
+/// `None` when no piece can have that length.
+fn chunk_len(reader: &Reader<'_>, entry: &ObjId) -> Option<u32> {
+    let Some(told) = reader.text(entry, "chunk") else { return Some(LONGEST_CHUNK) };
+    told.parse().ok().filter(|len| (SHORTEST_CHUNK..=LONGEST_CHUNK).contains(len))
 }
 
 impl ItemView {

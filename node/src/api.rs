@@ -47,6 +47,7 @@ use crate::{
     words::{is_recovery_word, recovery_words},
 };
 
+mod attachments;
 mod lines;
 pub(crate) mod socket;
 mod sync;
@@ -83,9 +84,9 @@ pub(crate) fn router(context: Context) -> Router {
         .route("/v1/items/{id}", get(show_item).patch(edit_item))
         .route("/v1/items/{id}/history", get(item_history))
         .route("/v1/items/{id}/resolve", post(resolve_item))
-        .route("/v1/items/{id}/attachments", post(lines::attach))
-        .route("/v1/items/{id}/attachments/{name}", get(lines::attachment))
-        .route("/v1/items/{id}/attachments/{name}/fetch", post(lines::fetch))
+        .route("/v1/items/{id}/attachments", post(attachments::attach))
+        .route("/v1/items/{id}/attachments/{name}", get(attachments::attachment))
+        .route("/v1/items/{id}/attachments/{name}/fetch", post(attachments::fetch))
         .route("/v1/timeline", get(timeline))
         .route("/v1/imports", get(import_list).post(lines::import))
         .route("/v1/imports/{id}", axum::routing::delete(import_undo))

@@ -206,6 +206,11 @@ impl Home {
         self.path.join("key")
     }
 
+    /// The attachments that the person asked for.
+    pub(crate) fn asked_path(&self) -> PathBuf {
+        self.path.join("asked")
+    }
+
     /// Where the bytes of the day are counted.
     pub(crate) fn traffic_path(&self) -> PathBuf {
         self.path.join("traffic.json")

@@ -40,6 +40,14 @@ pub enum Waiting {
     Paused,
     /// This device's bytes of the day are used up.
     BudgetUsed,
+    /// The rest of this device's bytes of the day is kept for what was written.
+    BudgetLow,
+    /// No other device is connected.
+    NobodyThere,
+    /// None of the connected devices has it.
+    Elsewhere,
+    /// Who has it gives no attachments now.
+    Withheld,
     /// This device fetches what damage took, and says nothing until it has it.
     Healing,
     /// The two were never connected.
@@ -62,9 +70,13 @@ pub enum Waiting {
 
 impl Waiting {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::Paused,
         Self::BudgetUsed,
+        Self::BudgetLow,
+        Self::NobodyThere,
+        Self::Elsewhere,
+        Self::Withheld,
         Self::Healing,
         Self::NeverMet,
         Self::PeerPaused,
@@ -82,6 +94,10 @@ impl Waiting {
         match self {
             Self::Paused => "paused",
             Self::BudgetUsed => "budget-used",
+            Self::BudgetLow => "budget-low",
+            Self::NobodyThere => "nobody-there",
+            Self::Elsewhere => "elsewhere",
+            Self::Withheld => "withheld",
             Self::Healing => "healing",
             Self::NeverMet => "never-met",
             Self::PeerPaused => "peer-paused",

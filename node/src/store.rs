@@ -22,8 +22,8 @@ use musette_protocol::{
     id::{BlobId, DeviceId, DocumentId, EpochId, PersonId, RecordId},
     identity::{log::DeviceLog, person::Inception},
     journal::{Journal, JournalError, Location, Opening, Position},
-    record::{Payload, open},
-    replica::{Counted, Effects, Replica, State, Subject, Write, WriteError},
+    record::{BlobChunk, Payload, open},
+    replica::{Counted, Effects, Item, Replica, State, Subject, Write, WriteError},
     session::{Event as SessionEvent, Session, SessionError},
     signed::Signed,
     time::Timestamp,
@@ -92,8 +92,6 @@ pub(crate) struct Notice {
 #[derive(Default, Serialize, Deserialize)]
 struct Local {
     peers: Vec<u8>,
-    /// Attachments that the person asked for.
-    asked: Vec<BlobId>,
     /// When each epoch was first seen here.
     epochs: BTreeMap<EpochId, Timestamp>,
     /// How many of the journal's segments were emptied by then: with another count, the places of
@@ -139,7 +137,7 @@ pub(crate) struct Store {
     settings: settings::Settings,
     dirty: Dirty,
     unsynced: bool,
-    /// Whether something was made durable since last asked.
+    /// Whether sessions may have more to say than when last asked.
     changed: bool,
     events: Vec<StoreEvent>,
     notices: Vec<Notice>,
@@ -223,6 +221,7 @@ impl Store {
                 Err(error) => return Err(error),
             }
         };
+        let fetching = fetching::Fetching::open(&home, &keys);
         let mut store = Self {
             person,
             device: keys.device_id(),
@@ -239,7 +238,7 @@ impl Store {
             events: Vec::new(),
             notices,
             peers: status::Peers::default(),
-            fetching: fetching::Fetching::default(),
+            fetching,
             tidying: tidying::Tidying::default(),
             checkpointed_bytes: 0,
             home,
@@ -264,7 +263,6 @@ impl Store {
         let local = local_of(&kept);
         self.views = kept.views;
         self.peers.take_back(&local.peers);
-        self.fetching.take_back(&local.asked);
         self.tidying.epochs = local.epochs;
         self.checkpointed_bytes = self.replica.journal().bytes();
         self.read_internal_documents();
@@ -381,7 +379,8 @@ impl Store {
         Ok(())
     }
 
-    /// Whether anything was made durable since last asked.
+    /// Whether sessions may have more to say than when last asked: something was made durable, or an
+    /// attachment is to come from another device.
     pub(crate) const fn take_changed(&mut self) -> bool {
         std::mem::replace(&mut self.changed, false)
     }
@@ -425,14 +424,14 @@ impl Store {
                 return Ok(Err(error));
             }
         }
-        if let (Some(peer), Some(SessionEvent::Lacking { blob, .. })) = (session.peer(), &event) {
-            self.note_lacking(peer, *blob);
-        }
-        if let (Some(peer), Some(SessionEvent::Acknowledged { .. })) = (session.peer(), &event) {
-            // Also at each periodic check: who lacked a piece may have it by now.
-            self.fetching.ask_again(peer);
+        if let (Some(peer), Some(SessionEvent::Lacking { blob, withheld, .. })) = (session.peer(), &event) {
+            self.note_lacking(peer, *blob, *withheld);
         }
         if let (Some(peer), Some(frontier)) = (session.peer(), session.acknowledged(self.state().space())) {
+            if matches!(event, Some(SessionEvent::Acknowledged { .. })) {
+                let before = self.peers.frontier_of(peer);
+                self.fetching.note_frontier(peer, before, frontier, self.replica.state());
+            }
             self.note_frontier(peer, frontier.clone())?;
         }
         Ok(Ok(event))
@@ -466,6 +465,7 @@ impl Store {
             self.dirty.grown.insert((arrived.device, arrived.number));
             self.dirty.any = true;
         }
+        self.note_pieces(&blobs_of(&effects));
         self.dirty.any |= !effects.dropped.is_empty();
         if effects.counted.is_empty() {
             return Ok(());
@@ -527,7 +527,6 @@ impl Store {
         };
         let local = Local {
             peers: self.peers.to_bytes(),
-            asked: self.fetching.asked(),
             epochs: self.tidying.epochs.clone(),
             emptied: self.replica.journal().emptied(),
         };
@@ -560,6 +559,17 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// Attachments of which more is held than before.
+fn blobs_of(effects: &Effects) -> BTreeSet<BlobId> {
+    let counted = effects.counted.iter().flat_map(|newly| &newly.counted.items);
+    let items = effects.arrived.iter().map(|arrived| &arrived.item).chain(counted);
+    let blob = |item: &Item| match item.subject {
+        Subject::Blob(blob, _) => Some(blob),
+        Subject::Document(_) => None,
+    };
+    items.filter_map(blob).collect()
 }
 
 fn inception_of(keys: &Keys) -> Result<Signed<Inception>> {
@@ -628,7 +638,7 @@ fn open_journal(
         &space,
         state.keyring(),
     ) {
-        Ok(payload) if waits => beyond.waiting.push((record, location, payload)),
+        Ok(payload) if waits => beyond.waiting.push((record, location, without_bytes(payload))),
         Ok(payload) => beyond.effects.extend(state.replay(record, location, payload)),
         Err(error) => tracing::warn!(%error, record = record.short(), "a record no longer opens"),
     })
@@ -643,6 +653,14 @@ fn open_journal(
         );
     }
     Ok((journal, beyond))
+}
+
+/// What waits is as much as is read again at a start. Of a piece only the place is needed.
+fn without_bytes(payload: Payload) -> Payload {
+    match payload {
+        Payload::BlobChunk(chunk) => Payload::BlobChunk(BlobChunk { bytes: Vec::new(), ..chunk }),
+        other => other,
+    }
 }
 
 /// An error of the journal in a person's terms.

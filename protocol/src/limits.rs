@@ -33,6 +33,10 @@ pub const MAX_OPEN_DROPS: usize = 256;
 /// Devices and epochs that a frontier lists, so that one frame holds it.
 pub const MAX_FRONTIER_ENTRIES: usize = 256;
 
+/// Spans of commits of one device that a frontier lists as lacking pieces of attachments: as many
+/// large attachments as are left elsewhere, a few bytes each. Past this the last one covers the rest.
+pub const MAX_LACKING_SPANS: usize = 32;
+
 /// Epochs that one record is sealed under. More heads at once take as many devices that each started
 /// one unseen by the others; the next epoch replaces them all.
 pub const MAX_RECORD_EPOCHS: usize = 8;
@@ -59,6 +63,10 @@ pub const MAX_EPOCH_RECIPIENTS: usize = 1_024;
 /// Bytes of one attachment chunk: small enough to resume after, large enough that sealing and
 /// framing cost nothing.
 pub const BLOB_CHUNK_LEN: usize = 256 * 1024;
+
+/// Bytes of each piece that an attachment is cut into, but the last: with what a record adds it just
+/// fills a bucket of padding. With [`BLOB_CHUNK_LEN`] three parts in a hundred would be zeros.
+pub const BLOB_PIECE_LEN: usize = BLOB_CHUNK_LEN - 64;
 
 /// Commits that wait for records or for other commits before they count. An honest peer sends in
 /// causal order and needs none; past this the session is refused.
@@ -137,6 +145,11 @@ pub const MAX_WANT: usize = 16;
 /// Requests for pieces that wait for their answer in one session, so that the next one is there
 /// before the last is served.
 pub const MAX_WANTS_OPEN: usize = 2;
+
+/// Requests for a long attachment: with [`MAX_WANTS_OPEN`] of them open, five connections that break
+/// have carried less than a twentieth of it for nothing. Of a short one each asks for one piece; at
+/// 100 ms of round trip that still is 5 MB/s.
+pub const REQUESTS_OF_A_BLOB: u32 = 256;
 
 /// Bytes of one message of a reconciliation.
 pub const RECONCILE_FRAME_LEN: u64 = 64 * 1024;

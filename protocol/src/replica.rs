@@ -33,6 +33,7 @@ pub(crate) mod records;
 pub mod rotating;
 pub mod sharing;
 pub mod state;
+mod wanted;
 
 use records::Row;
 use state::is_droppable;

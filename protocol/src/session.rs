@@ -29,6 +29,7 @@ use crate::{
     journal::{Disk, JournalError},
     limits::{MAX_FRAME_LEN, MAX_HANDSHAKE_FRAME_LEN},
     replica::{Ingested, State},
+    schedule::Flow,
 };
 
 mod exchange;
@@ -66,12 +67,14 @@ pub enum Event {
         /// The space.
         space: SpaceId,
     },
-    /// The other side has no more of an attachment that was asked for.
+    /// The other side gives no more of an attachment that was asked for.
     Lacking {
         /// The space that it is part of.
         space: SpaceId,
         /// The attachment.
         blob: BlobId,
+        /// Whether it has more, and may give it later.
+        withheld: bool,
     },
 }
 
@@ -259,10 +262,17 @@ impl Session {
         self.exchanges.values_mut().for_each(Exchange::check);
     }
 
-    /// Asks the other side for an attachment of so many chunks, those that are missing here.
-    pub fn fetch(&mut self, space: &SpaceId, blob: BlobId, chunks: u32) {
-        if let Some(exchange) = self.exchanges.get_mut(space) {
-            exchange.fetches().add(blob, chunks);
+    /// Asks the other side for an attachment of so many chunks, those that are missing here; `asked`
+    /// if a person asked for it. False when the other side lacks it by what it told last.
+    pub fn fetch(&mut self, space: &SpaceId, blob: BlobId, chunks: u32, asked: bool) -> bool {
+        let exchange = self.exchanges.get_mut(space);
+        exchange.is_some_and(|exchange| exchange.fetches().add(blob, chunks, asked))
+    }
+
+    /// Which attachments are given from now on to the other side, if it asks for them.
+    pub fn set_flow(&mut self, flow: Flow) {
+        for exchange in self.exchanges.values_mut() {
+            exchange.set_flow(flow);
         }
     }
 

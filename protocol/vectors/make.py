@@ -706,10 +706,11 @@ def sessions():
     me = public(seed2)
     refuse("nothing", [b""], "malformed")
     refuse("a pairing's tag", [b"\x09" + hello[1:]], "malformed")
-    refuse("a newer version", [b"\x0a\x03" + hello[2:]], "newer")
+    refuse("a newer version", [b"\x0a\x04" + hello[2:]], "newer")
     refuse("version 1", [b"\x0a\x01" + hello[2:]], "older")
+    refuse("version 2", [b"\x0a\x02" + hello[2:]], "older")
     refuse("version 0, which never was", [b"\x0a\x00" + hello[2:]], "older")
-    refuse("a message that does not exist", [b"\x0a\x02\x05"], "malformed")
+    refuse("a message that does not exist", [b"\x0a\x03\x05"], "malformed")
     refuse("a hello cut short", [hello[:-1]], "malformed")
     refuse("a hello with a byte too many", [hello + b"\x00"], "malformed")
     refuse("its own nonce, echoed", [dialer.hello()], "malformed")
@@ -719,9 +720,9 @@ def sessions():
     about = InSpace(listener.session_secret(secret), space)
     refuse("a frontier before the proof", [hello, marks, about.frontier()], "malformed")
     refuse("records before the proof", [hello, marks, about.records([bytes([1] * 300)])], "malformed")
-    refuse("a frame of 513 bytes before the proof", [b"\x0a\x02\x01" + data(bytes(509))[:510]], "malformed")
-    refuse("no mark", [hello, b"\x0a\x02\x01\x00"], "unrecognised")
-    refuse("25 marks, the right one among them", [hello, b"\x0a\x02\x01" + listed([marks[4:]] + [bytes(16)] * 24)], "malformed")
+    refuse("a frame of 513 bytes before the proof", [b"\x0a\x03\x01" + data(bytes(509))[:510]], "malformed")
+    refuse("no mark", [hello, b"\x0a\x03\x01\x00"], "unrecognised")
+    refuse("25 marks, the right one among them", [hello, b"\x0a\x03\x01" + listed([marks[4:]] + [bytes(16)] * 24)], "malformed")
     refuse("marks of another epoch", [hello, Side("listener", space, [older], seed2, n2, n1, binding).marks()], "unrecognised")
     refuse("its own marks, echoed", [hello, dialer.marks()], "unrecognised")
     refuse("marks of another connection", [hello, Side("listener", space, [secret], seed2, n2, n1, bytes([0xB2] * 32)).marks()], "unrecognised")
@@ -742,9 +743,10 @@ def sessions():
     done = [hello, marks, proof]
     refuse("the proof twice", done + [proof], "malformed")
     refuse("a hello after the proof", done + [hello], "malformed")
-    for version, expect in [(1, "older"), (3, "newer")]:
+    for version, expect in [(2, "older"), (4, "newer")]:
         refuse(f"a frontier of version {version}", done + [b"\x0a" + bytes([version]) + about.frontier()[2:]], expect)
-    refuse("the frontier that version 1 had, under this version's number", done + [b"\x0a\x02\x03\x00\x00\x00"], "malformed")
+    refuse("the frontier that version 1 had, under this version's number", done + [b"\x0a\x03\x03\x00\x00\x00"], "malformed")
+    refuse("the request that version 2 had, under this version's number", done + [about.say(2, bytes(16) + listed([varint(1)]))], "malformed")
     elsewhere = InSpace(listener.session_secret(secret), bytes([0x52] * 32))
     earlier = InSpace(Side("listener", space, [secret], seed2, n2, bytes([0xD2] * 32), binding).session_secret(secret), space)
     refuse("a frontier under the mark of another space, before the proof", [hello, marks, elsewhere.frontier()], "malformed")
@@ -756,16 +758,21 @@ def sessions():
     def chains(comment, *listed):
         refuse(f"frontier: {comment}", done + [about.frontier(chains=listed)], "malformed")
 
-    chains("chains out of order", (high, 1, low, 1), (low, 1, low, 1))
-    chains("a chain twice", (low, 1, low, 1), (low, 2, low, 1))
-    chains("number 0", (low, 0, low, 0))
-    chains("whole beyond its number", (low, 1, low, 2))
-    chains("a number above 64 bits", (low, 2**64, low, 0))
-    chains("257 chains", *((d, 1, low, 0) for d in many[:257]))
+    chains("chains out of order", (high, 1, low, []), (low, 1, low, []))
+    chains("a chain twice", (low, 1, low, []), (low, 2, low, []))
+    chains("number 0", (low, 0, low, []))
+    chains("a number above 64 bits", (low, 2**64, low, []))
+    chains("257 chains", *((d, 1, low, []) for d in many[:257]))
+    chains("a span from 0", (low, 9, low, [(0, 1)]))
+    chains("a span that ends before it begins", (low, 9, low, [(3, 2)]))
+    chains("a span beyond the last commit", (low, 9, low, [(9, 10)]))
+    chains("spans out of order", (low, 9, low, [(6, 6), (2, 3)]))
+    chains("spans with nothing between them", (low, 9, low, [(2, 3), (4, 4)]))
+    chains("33 spans", (low, 99, low, [(n, n) for n in range(1, 67, 2)]))
     refuse("frontier: a check that is neither", done + [about.frontier(raw=b"\x02")], "malformed")
     refuse("frontier: without a check", done + [about.frontier(raw=b"")], "malformed")
     refuse("frontier: a byte too many", done + [about.frontier(raw=b"\x00\x00")], "malformed")
-    refuse("frontiers of 513 devices in all", done + [about.frontier(chains=[(d, 1, low, 0) for d in part]) for part in (many[:256], many[256:512], many[512:513])], "malformed")
+    refuse("frontiers of 513 devices in all", done + [about.frontier(chains=[(d, 1, low, []) for d in part]) for part in (many[:256], many[256:512], many[512:513])], "malformed")
     refuse("statements: out of order", done + [about.statements([high, low], raw=True)], "malformed")
     refuse("statements: one twice", done + [about.statements([low, low])], "malformed")
     refuse("statements: 1,025", done + [about.statements(many)], "malformed")
@@ -776,6 +783,7 @@ def sessions():
     refuse("want: one twice", done + [about.want(blob, [1, 1])], "malformed")
     refuse("want: a place above 32 bits", done + [about.want(blob, [2**32])], "malformed")
     refuse("want: a third before the first was answered", done + [about.want(blob, [n]) for n in range(3)], "malformed")
+    refuse("want: asked for neither by a person nor not", done + [about.say(2, blob + listed([varint(1)]) + b"\x02")], "malformed")
     asked = NEGENTROPY + EVERYTHING + id_list([])
     dialers = [dialer.hello(), dialer.marks(), dialer.proof(secret)]
     refuse("reconcile: to the dialer", done + [about.reconcile(asked)], "malformed")
@@ -793,8 +801,8 @@ def sessions():
     refuse("records: one cut short", done + [about.records([b"abc"])[:-1]], "malformed")
     refuse("records: a length above 1 MiB", done + [about.records([]) + b"\x01\x00\x10\x00" + bytes(9)], "malformed")
     for number, reason in enumerate(["malformed", "newer", "unrecognised", "bad-proof", "fork", "older"]):
-        refuse(f"the other side refuses: {reason}", [b"\x0a\x02\x04" + bytes([number])], f"refused-by-peer: {reason}")
-    refuse("a reason that does not exist", [b"\x0a\x02\x04\x06"], "malformed")
+        refuse(f"the other side refuses: {reason}", [b"\x0a\x03\x04" + bytes([number])], f"refused-by-peer: {reason}")
+    refuse("a reason that does not exist", [b"\x0a\x03\x04\x06"], "malformed")
     write("sessions/refusals.json", "Frames fed to one side of the first handshake, and how its session ends; spec/sessions.md.", cases, **given, secret=secret)
 
     frames = [
@@ -803,11 +811,13 @@ def sessions():
         ("one record", [about.records([b"abc"])], "records", [b"abc"]),
         ("two records", [about.records([b"abc", b"d"])], "records", [b"abc", b"d"]),
         ("a frontier of nothing", [about.frontier()], "acknowledged", None),
-        ("a frontier", [about.frontier([low, high], [low], [(low, 1, high, 0), (high, 300, low, 300)], check=True)], "acknowledged", None),
-        ("a second frontier", [about.frontier(), about.frontier(chains=[(low, 1, high, 1)])], "acknowledged", None),
+        ("a frontier", [about.frontier([low, high], [low], [(low, 1, high, [(1, 1)]), (high, 300, low, [(2, 3), (5, 300)])], check=True)], "acknowledged", None),
+        ("a second frontier", [about.frontier(), about.frontier(chains=[(low, 1, high, [])])], "acknowledged", None),
         ("statements", [about.statements([low, high])], "nothing", None),
-        ("two requests for pieces", [about.want(blob, range(16)), about.want(blob, [2**32 - 1])], "nothing", None),
+        ("two requests for pieces", [about.want(blob, range(16)), about.want(blob, [2**32 - 1], asked=True)], "nothing", None),
+        ("32 spans", [about.frontier(chains=[(low, 99, high, [(n, n) for n in range(1, 65, 2)])])], "acknowledged", None),
         ("word of an attachment that was not asked for", [about.lacks(blob)], "nothing", None),
+        ("word of one that is withheld and was not asked for", [about.lacks(blob, withheld=True)], "nothing", None),
     ]
     write("sessions/frames.json", "Frames that the dialer of the first handshake accepts; spec/sessions.md.",
           [{"comment": c, "frames": done + f, "expect": e, **({"records": r} if r else {})} for c, f, e, r in frames], **given, secret=secret)
@@ -838,7 +848,7 @@ def exchanges(seed1, seed2, n1, n2, binding, secret):
     statements = [name_of(enrol1), name_of(enrol2)]
     # A commit is named by what is signed, a change by its record.
     compared = [name_of(r) for r in (x, y, stray, a1, a2)]
-    head = [(public(seed2), 2, name_of(a2), 0)]
+    head = [(public(seed2), 2, name_of(a2), [(1, 1)])]
     cases = []
 
     def case(comment, frames, answers, seed=seed1):
@@ -867,7 +877,7 @@ def exchanges(seed1, seed2, n1, n2, binding, secret):
          lambda a, own: [a.statements(statements), own, a.records(log + [x, A1, y, A2])])
     case("before its statements are known, none is sent and nothing else", lambda a: [a.frontier(check=True)],
          lambda a, own: [a.statements(statements), own])
-    case("a chain that is held up to its first commit", lambda a: [a.frontier(statements, compared, [(public(seed2), 1, name_of(a1), 0)], check=True)],
+    case("a chain that is held up to its first commit", lambda a: [a.frontier(statements, compared, [(public(seed2), 1, name_of(a1), [(1, 1)])], check=True)],
          lambda a, own: [own, a.records([y, A2])])
     case("a log that lacks its second operation", lambda a: [a.frontier([name_of(enrol1)], compared, head, check=True), a.statements([name_of(enrol1)])],
          lambda a, own: [a.statements(statements), own, a.records(log[1:])])

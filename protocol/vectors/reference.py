@@ -307,11 +307,11 @@ class Side:
                       self.role.encode(), purpose)
 
     def hello(self):
-        return b"\x0a\x02\x00" + self.nonce
+        return b"\x0a\x03\x00" + self.nonce
 
     def marks(self):
         order = sorted(self.secrets, key=epoch_id)
-        return b"\x0a\x02\x01" + listed([self.key(s, b"mark")[:16] for s in order])
+        return b"\x0a\x03\x01" + listed([self.key(s, b"mark")[:16] for s in order])
 
     def transcript(self, secret, device):
         role = b"\x00" if self.role == "dialer" else b"\x01"
@@ -321,7 +321,7 @@ class Side:
         me = public(self.seed)
         signature = sign(signer or self.seed, transcript or self.transcript(secret, me))
         plain = body or b"\x0f\x01" + me + signature
-        return b"\x0a\x02\x02" + data(xchacha(plain, b"", bytes(24), seal_key or self.key(secret, b"proof")))
+        return b"\x0a\x03\x02" + data(xchacha(plain, b"", bytes(24), seal_key or self.key(secret, b"proof")))
 
     def session_secret(self, secret):
         return derive("session recognition", secret, self.space, self.binding, self.dialer, self.listener, b"dialer", b"session")
@@ -335,23 +335,23 @@ class InSpace:
         self.reconcile_key = derive("session reconciliation", session_secret, space)
 
     def say(self, number, body):
-        return b"\x0a\x02\x03" + self.mark + bytes([number]) + body
+        return b"\x0a\x03\x03" + self.mark + bytes([number]) + body
 
     def frontier(self, statements=(), records=(), chains=(), check=False, raw=None):
-        """`statements`, `records`: names. `chains`: device, number, name, whole."""
+        """`statements`, `records`: names. `chains`: device, number, name, spans of commits that lack pieces."""
         total = sum(int.from_bytes(r, "little") for r in records) % 2**256
         body = name_of(b"".join(sorted(statements))) + total.to_bytes(32, "little")
-        body += listed([d + varint(n) + c + varint(w) for d, n, c, w in chains])
+        body += listed([d + varint(n) + c + listed([varint(a) + varint(b) for a, b in w]) for d, n, c, w in chains])
         return self.say(0, body + (bytes([check]) if raw is None else raw))
 
     def statements(self, names, raw=False):
         return self.say(1, listed(names if raw else sorted(names)))
 
-    def want(self, blob, places):
-        return self.say(2, blob + listed([varint(p) for p in places]))
+    def want(self, blob, places, asked=False):
+        return self.say(2, blob + listed([varint(p) for p in places]) + bytes([asked]))
 
-    def lacks(self, blob):
-        return self.say(3, blob)
+    def lacks(self, blob, withheld=False):
+        return self.say(3, blob + bytes([withheld]))
 
     def reconcile(self, message):
         return self.say(4, data(message))

@@ -201,6 +201,15 @@ impl Network {
             .collect()
     }
 
+    /// A device took records: it has a reason to tell everybody what it holds.
+    pub fn note_occasion(&mut self, device: usize) {
+        for connection in self.connections.values_mut() {
+            for side in [0, 1].into_iter().filter(|side| connection.ends[*side] == device) {
+                connection.exchanges[side].note_occasion();
+            }
+        }
+    }
+
     /// Closes one side of a connection; it is gone once both are closed.
     pub fn close(&mut self, number: u64, side: usize) {
         let Some(connection) = self.connections.get_mut(&number) else { return };

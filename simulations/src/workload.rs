@@ -120,10 +120,11 @@ fn draw_act(
 /// A small file, and its pieces.
 fn draw_attachment(dice: &mut Dice, chunks: &mut Vec<BlobChunk>) -> Attachment {
     let blob = BlobId::from_bytes(dice.bytes());
-    let pieces = dice.between(1, 3);
+    let (pieces, chunk_len) = (dice.between(1, 3), dice.between(1, 2_000));
     let mut size = 0;
     for index in 0..pieces {
-        let bytes = dice.some_bytes(1, 2_000);
+        let least = if index + 1 < pieces { chunk_len } else { 1 };
+        let bytes = dice.some_bytes(least, chunk_len);
         debug_assert!(bytes.len() <= BLOB_CHUNK_LEN);
         size += bytes.len() as u64;
         chunks.push(BlobChunk { blob, index: u32::try_from(index).expect("three at most"), bytes });
@@ -134,5 +135,6 @@ fn draw_attachment(dice: &mut Dice, chunks: &mut Vec<BlobChunk>) -> Attachment {
         media_type: "image/jpeg".to_owned(),
         size,
         digest: dice.bytes(),
+        chunk_len: u32::try_from(chunk_len).expect("a small number"),
     }
 }

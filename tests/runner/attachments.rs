@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use musette_tests::{
-    turns,
+    fetching, turns,
     wait::until,
     world::{Device, World},
 };
@@ -21,6 +21,10 @@ fn noise(len: usize) -> Vec<u8> {
     bytes.truncate(len);
     bytes
 }
+
+/// Long enough that two pieces are less than a hundredth of it: so much may be lost with each kill.
+const FILM: u64 = 64 << 20;
+const KILLS: u32 = 5;
 
 fn missing(device: &Device) -> u64 {
     device.json(&["status"])["attachments"]["missing_bytes"].as_u64().unwrap()
@@ -71,4 +75,14 @@ fn an_attachment_that_nobody_has_here_is_said_to_be_elsewhere() {
     assert_eq!(missing(&phone), 0);
     laptop_node.stop();
     phone_node.stop();
+}
+
+#[test]
+fn five_kills_on_the_way_cost_a_twentieth_at_most() {
+    let _turn = turns::alone();
+    let world = World::new();
+    let took = fetching::interrupted(&world, FILM, KILLS, Duration::from_secs(60));
+    println!("{took:?}");
+    assert!(took.moved >= FILM, "{took:?}");
+    assert!(took.moved <= FILM + FILM / 20, "{} bytes moved for {FILM}", took.moved);
 }

@@ -4,7 +4,7 @@ mod wait;
 
 use crate::context::Context;
 use crate::error::{Exit, Failure};
-use crate::text::{count_of, list_of, text_of};
+use crate::text::{count_of, list_of, one_line, text_of};
 use crate::{dates, item, locale, quantities, t};
 use serde_json::Value;
 use std::time::Duration;
@@ -58,6 +58,7 @@ fn describe(status: &Value) -> Vec<String> {
         lines.push(t!("status-devices"));
         lines.extend(devices.iter().map(|device| format!("  {}", super::device::describe(device))));
     }
+    lines.extend(attachments(&status["attachments"]));
     lines.push(match text_of(status, "vault") {
         "passphrase" => t!("status-vault-passphrase"),
         _ => t!("status-vault-key-file"),
@@ -68,6 +69,34 @@ fn describe(status: &Value) -> Vec<String> {
     lines.extend(list_of(status, "notices").iter().filter(|one| !is_said(one)).map(notice));
     lines.retain(|line| !line.is_empty());
     lines
+}
+
+/// What of attachments is not here, and how far those are that are to come.
+fn attachments(told: &Value) -> Vec<String> {
+    let (count, missing) = (count_of(told, "missing"), count_of(told, "missing_bytes"));
+    if count == 0 {
+        return Vec::new();
+    }
+    let size = quantities::size_in_words(missing);
+    let mut lines = vec![t!("status-attachments", count = count, size = size)];
+    lines.extend(list_of(told, "coming").iter().map(coming));
+    lines
+}
+
+fn coming(attachment: &Value) -> String {
+    let name = one_line(text_of(attachment, "name"));
+    let bytes = |field| quantities::size_in_words(count_of(attachment, field));
+    let (done, size) = (bytes("done"), bytes("total"));
+    match text_of(attachment, "from") {
+        "" => t!(
+            "status-coming-later",
+            name = name,
+            done = done,
+            size = size,
+            waiting = waiting_in_words(attachment)
+        ),
+        device => t!("status-coming", name = name, done = done, size = size, device = device.to_owned()),
+    }
 }
 
 /// A reminder, until the words were written down and checked.

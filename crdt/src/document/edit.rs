@@ -97,7 +97,8 @@ impl Document {
             writer.tx.put(&entry, "name", attachment.name.as_str())?;
             writer.tx.put(&entry, "media_type", attachment.media_type.as_str())?;
             writer.tx.put(&entry, "size", ScalarValue::Uint(attachment.size))?;
-            writer.tx.put(&entry, "digest", attachment.digest.to_vec())
+            writer.tx.put(&entry, "digest", attachment.digest.to_vec())?;
+            writer.tx.put(&entry, "chunk", ScalarValue::Uint(attachment.chunk_len.into()))
         })
     }
 }

@@ -460,6 +460,7 @@ fn attachments_are_listed() {
         media_type: "application/pdf".into(),
         size: 123,
         digest: [7; 32],
+        chunk_len: 100_000,
     };
     document.attach(&attachment, LATER, "laptop", actor(2)).expect("attaches");
     assert_eq!(view(&document).attachments, vec![attachment]);

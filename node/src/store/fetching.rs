@@ -1,60 +1,110 @@
 //! Fetching attachments from other devices.
 //!
-//! Small ones come by themselves, so that they lie on more than one device; large ones when the
-//! person asks. What is missing is worked out from what is held, so an interrupted fetch goes on
-//! where it was, whatever ended it. One device at a time is asked for each attachment.
+//! 1. Small ones come by themselves, so that they lie on more than one device; large ones when the
+//!    person asks, which a crash does not undo ([`asked`]).
+//! 2. What is missing is worked out from what is held, so an interrupted fetch goes on where it was,
+//!    whatever ended it.
+//! 3. One device at a time is asked for each attachment, and each device for a few at a time: several
+//!    devices share the work. When a session ends, or its device gives no more of an attachment, another
+//!    that is connected takes over. Who lacked something is asked again once it told of more.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use musette_crdt::view::{Attachment, ItemView};
 use musette_protocol::{
-    id::{BlobId, DeviceId, DocumentId},
-    limits::BLOB_CHUNK_LEN,
+    id::{BlobId, DeviceId, DocumentId, SpaceId},
+    replica::State,
     schedule::Flow,
-    session::Session,
+    session::{Frontier, Session},
 };
-use serde_json::{Value as Json, json};
 
-use super::Store;
-use crate::error::{Error, Result};
+use super::{Store, keys::Keys};
+use crate::{error::Result, home::Home};
+
+mod asked;
+mod progress;
+#[cfg(test)]
+mod tests;
 
 /// Attachments up to this size are fetched without being asked for: a photograph, a certificate. A
 /// recording is not.
 pub(crate) const SMALL_ATTACHMENT_BYTES: u64 = 8 * 1024 * 1024;
+/// Attachments that one device is asked for at a time: the next is at hand when one is whole, and the
+/// rest is left to other devices.
+const FETCHES_AT_ONCE: usize = 4;
 
 /// What is to be fetched, and from whom.
 #[derive(Debug, Default)]
 pub(crate) struct Fetching {
-    /// Attachments of which pieces are missing here, with their size in bytes.
-    missing: BTreeMap<BlobId, u64>,
-    /// Those that the person asked for.
+    /// Attachments of which pieces are missing here.
+    missing: BTreeMap<BlobId, Missing>,
+    /// Those that the person asked for, and perhaps some that came since.
     asked: BTreeSet<BlobId>,
     /// The device that each is being fetched from.
     from: BTreeMap<BlobId, DeviceId>,
-    /// Devices that have no more of an attachment.
-    lacking: BTreeSet<(BlobId, DeviceId)>,
+    /// Devices that give no more of an attachment, and whether they have more.
+    lacking: BTreeMap<(BlobId, DeviceId), bool>,
     /// What may come now.
     flow: Flow,
+    /// Raised when something may have become due, and as of when it was looked for with each device:
+    /// there may be thousands, and a session asks at every frame.
+    generation: u64,
+    planned: BTreeMap<DeviceId, u64>,
+}
+
+/// An attachment of which pieces are missing.
+#[derive(Debug)]
+struct Missing {
+    item: DocumentId,
+    size: u64,
+    chunk_len: u32,
+    chunks: u32,
+    held: u32,
+}
+
+impl Missing {
+    /// Bytes that are here, not counting that the last piece is shorter.
+    fn done(&self) -> u64 {
+        self.size.min(u64::from(self.held) * u64::from(self.chunk_len))
+    }
 }
 
 impl Fetching {
-    pub(super) fn take_back(&mut self, asked: &[BlobId]) {
-        self.asked.extend(asked);
+    /// With what the person asked for before this start.
+    pub(super) fn open(home: &Home, keys: &Keys) -> Self {
+        Self { asked: asked::load(home, keys), ..Self::default() }
     }
 
-    pub(super) fn asked(&self) -> Vec<BlobId> {
-        self.asked.iter().copied().collect()
-    }
-
-    /// A device is gone.
-    pub(super) fn forget(&mut self, device: DeviceId) {
+    /// A session with a device began or ended; what was asked of it in another one may not come.
+    /// True if something waits for another device now.
+    pub(super) fn forget(&mut self, device: DeviceId) -> bool {
+        let before = self.from.len();
         self.from.retain(|_, from| *from != device);
-        self.ask_again(device);
+        self.lacking.retain(|(_, lacking), _| *lacking != device);
+        self.generation += 1;
+        self.from.len() < before
     }
 
-    /// A device holds more than before.
-    pub(super) fn ask_again(&mut self, device: DeviceId) {
-        self.lacking.retain(|(_, lacking)| *lacking != device);
+    /// A device told what it holds: `before` is what it had told.
+    pub(super) fn note_frontier(
+        &mut self,
+        device: DeviceId,
+        before: Option<&Frontier>,
+        now: &Frontier,
+        state: &State,
+    ) {
+        // One that it told before comes at the periodic check, and when it gives attachments again.
+        if before.is_none_or(|before| before == now || now.has_more_pieces_than(before, state)) {
+            let lacked = self.lacking.len();
+            self.lacking.retain(|(_, lacking), _| *lacking != device);
+            self.generation += u64::from(self.lacking.len() < lacked);
+        }
+    }
+
+    fn note_lacking(&mut self, device: DeviceId, blob: BlobId, withheld: bool) {
+        self.from.retain(|coming, from| *coming != blob || *from != device);
+        self.lacking.insert((blob, device), withheld);
+        self.generation += 1;
     }
 
     fn is_allowed(&self, blob: &BlobId) -> bool {
@@ -66,18 +116,78 @@ impl Fetching {
         (self.asked.contains(blob) || size <= SMALL_ATTACHMENT_BYTES) && self.is_allowed(blob)
     }
 
-    fn is_due(&self, blob: &BlobId, size: u64, device: DeviceId) -> bool {
-        let is_free = !self.from.contains_key(blob) && !self.lacking.contains(&(*blob, device));
-        is_free && self.is_wanted(blob, size)
+    fn is_due(&self, blob: &BlobId, missing: &Missing, device: DeviceId) -> bool {
+        let is_free = !self.from.contains_key(blob) && !self.lacking.contains_key(&(*blob, device));
+        is_free && self.is_wanted(blob, missing.size)
     }
+
+    /// What a session is to ask its device for. True if something waits for another device now.
+    fn plan(&mut self, space: &SpaceId, device: DeviceId, session: &mut Session) -> bool {
+        let (mut busy, mut is_freed) = (0, false);
+        let own = |(_, from): &(&BlobId, &DeviceId)| **from == device;
+        let coming: Vec<BlobId> = self.from.iter().filter(own).map(|(blob, _)| *blob).collect();
+        for blob in coming {
+            let chunks = self.missing.get(&blob).map_or(0, |missing| missing.chunks);
+            if !self.is_allowed(&blob) {
+                session.stop_fetching(space, &blob);
+                self.from.remove(&blob);
+            } else if session.fetch(space, blob, chunks, self.asked.contains(&blob)) {
+                busy += 1;
+            } else {
+                self.note_lacking(device, blob, false);
+                is_freed = true;
+            }
+        }
+        if busy < FETCHES_AT_ONCE && self.planned.insert(device, self.generation) != Some(self.generation) {
+            for (blob, chunks) in self.due(device, FETCHES_AT_ONCE - busy) {
+                if session.fetch(space, blob, chunks, self.asked.contains(&blob)) {
+                    self.from.insert(blob, device);
+                } else {
+                    self.note_lacking(device, blob, false);
+                }
+            }
+        }
+        is_freed
+    }
+
+    /// The next attachments to ask a device for: those that somebody waits for come first.
+    fn due(&self, device: DeviceId, count: usize) -> Vec<(BlobId, u32)> {
+        let asked = self.asked.iter().filter_map(|blob| self.missing.get_key_value(blob));
+        let others = self.missing.iter().filter(|(blob, _)| !self.asked.contains(blob));
+        let due = asked.chain(others).filter(|(blob, missing)| self.is_due(blob, missing, device));
+        due.take(count).map(|(blob, missing)| (*blob, missing.chunks)).collect()
+    }
+}
+
+/// How many pieces of an attachment are here.
+fn held_of(state: &State, blob: &BlobId) -> u32 {
+    u32::try_from(state.chunks_held(blob)).unwrap_or(u32::MAX)
 }
 
 impl Store {
     /// Notes what a shown item is missing of its attachments.
     pub(super) fn note_attachments(&mut self, view: &ItemView) {
         for attachment in &view.attachments {
-            if self.chunks_missing(attachment) > 0 {
-                self.fetching.missing.insert(attachment.id, attachment.size);
+            let (chunks, held) = (attachment.chunks(), held_of(self.state(), &attachment.id));
+            if held < chunks {
+                let Attachment { size, chunk_len, .. } = *attachment;
+                let missing = Missing { item: view.id, size, chunk_len, chunks, held };
+                self.fetching.missing.insert(attachment.id, missing);
+                self.fetching.generation += 1;
+            }
+        }
+    }
+
+    /// Pieces of these attachments arrived.
+    pub(super) fn note_pieces(&mut self, blobs: &BTreeSet<BlobId>) {
+        let state = self.replica.state();
+        for blob in blobs {
+            let Some(missing) = self.fetching.missing.get_mut(blob) else { continue };
+            missing.held = held_of(state, blob);
+            if missing.held >= missing.chunks {
+                self.fetching.missing.remove(blob);
+                self.fetching.from.remove(blob);
+                self.fetching.generation += 1;
             }
         }
     }
@@ -85,119 +195,48 @@ impl Store {
     /// What may flow from now on. What is on its way stops at each session's next turn.
     pub(crate) const fn set_flow(&mut self, flow: Flow) {
         self.fetching.flow = flow;
-    }
-
-    fn chunks_missing(&self, attachment: &Attachment) -> u64 {
-        let held = self.state().chunks_held(&attachment.id) as u64;
-        u64::from(chunks_of(attachment.size)).saturating_sub(held)
+        self.fetching.generation += 1;
     }
 
     /// Whether some attachment, or one of this item, is to come and has not come whole.
     pub(super) fn awaits_attachment(&self, item: Option<DocumentId>) -> bool {
-        let is_awaited = |blob: &BlobId, size: u64| {
-            self.state().chunks_held(blob) < chunks_of(size) as usize && self.fetching.is_wanted(blob, size)
-        };
-        match item {
-            None => self.fetching.missing.iter().any(|(blob, size)| is_awaited(blob, *size)),
-            Some(item) => {
-                let attachments = self.view(item).map(|view| view.attachments).unwrap_or_default();
-                attachments.iter().any(|one| is_awaited(&one.id, one.size))
-            }
-        }
+        self.fetching.missing.iter().any(|(blob, missing)| {
+            item.is_none_or(|item| missing.item == item) && self.fetching.is_wanted(blob, missing.size)
+        })
     }
 
-    /// Lets a session ask for what is missing here and not asked for elsewhere.
+    /// Lets a session ask for what is missing here and not asked for elsewhere, and give what may be
+    /// given.
     pub(super) fn plan_fetches(&mut self, session: &mut Session) {
         let Some(device) = session.peer() else { return };
-        let state = self.replica.state();
-        let whole = |blob: &BlobId, size: u64| state.chunks_held(blob) >= chunks_of(size) as usize;
-        self.fetching.missing.retain(|blob, size| !whole(blob, *size));
-        let missing = &self.fetching.missing;
-        self.fetching.asked.retain(|blob| missing.contains_key(blob));
-        self.fetching.from.retain(|blob, _| missing.contains_key(blob));
-        let is_stopped =
-            |(blob, from): &(&BlobId, &DeviceId)| **from == device && !self.fetching.is_allowed(blob);
-        let stopped: Vec<BlobId> =
-            self.fetching.from.iter().filter(is_stopped).map(|(blob, _)| *blob).collect();
-        for blob in stopped {
-            session.stop_fetching(self.replica.state().space(), &blob);
-            self.fetching.from.remove(&blob);
-        }
-        let missing = &self.fetching.missing;
-        let due: Vec<(BlobId, u64)> = missing
-            .iter()
-            .filter(|(blob, size)| self.fetching.is_due(blob, **size, device))
-            .map(|(blob, size)| (*blob, *size))
-            .collect();
-        for (blob, size) in due {
-            session.fetch(self.replica.state().space(), blob, chunks_of(size));
-            self.fetching.from.insert(blob, device);
-        }
+        session.set_flow(self.fetching.flow);
+        self.changed |= self.fetching.plan(self.replica.state().space(), device, session);
     }
 
-    /// A device has no more of an attachment.
-    pub(super) fn note_lacking(&mut self, device: DeviceId, blob: BlobId) {
-        self.fetching.from.remove(&blob);
-        self.fetching.lacking.insert((blob, device));
+    /// A device gives no more of an attachment.
+    pub(super) fn note_lacking(&mut self, device: DeviceId, blob: BlobId, withheld: bool) {
+        self.fetching.note_lacking(device, blob, withheld);
+        // Another session may ask for it.
+        self.changed = true;
     }
 
     /// Asks for an attachment, however large.
     ///
     /// # Errors
-    /// When the item has no such attachment.
+    /// When the item has no such attachment, or the disk refuses to remember it.
     pub(crate) fn ask_for(&mut self, id: DocumentId, name: &str) -> Result<Attachment> {
         let attachment = self.find_attachment(id, name)?;
-        if self.chunks_missing(&attachment) > 0 {
-            self.fetching.missing.insert(attachment.id, attachment.size);
-            self.fetching.asked.insert(attachment.id);
-            self.dirty.any = true;
-            // A person asks rarely, and expects it to go on after a crash too.
-            self.checkpoint(true);
+        if self.fetching.missing.contains_key(&attachment.id) {
+            let Fetching { asked, missing, lacking, generation, .. } = &mut self.fetching;
+            asked.retain(|blob| missing.contains_key(blob));
+            if asked.insert(attachment.id) {
+                asked::save(&self.home, &self.keys, asked)?;
+            }
+            // Whoever had none of it may have it by now.
+            lacking.retain(|(blob, _), _| *blob != attachment.id);
+            *generation += 1;
+            self.changed = true;
         }
         Ok(attachment)
     }
-
-    /// How much of an attachment is here.
-    ///
-    /// # Errors
-    /// `attachment-elsewhere` when more is missing and no connected device has it.
-    pub(crate) fn fetched(&self, attachment: &Attachment) -> Result<Json> {
-        let missing = self.chunks_missing(attachment) * BLOB_CHUNK_LEN as u64;
-        let from = self.fetching.from.get(&attachment.id);
-        let connected = self.peers.connected();
-        let asked_all =
-            connected.iter().all(|device| self.fetching.lacking.contains(&(attachment.id, *device)));
-        if missing > 0 && !connected.is_empty() && asked_all {
-            return Err(Error::new("attachment-elsewhere").with("name", &attachment.name));
-        }
-        Ok(json!({
-            "name": attachment.name,
-            "done": attachment.size.saturating_sub(missing),
-            "total": attachment.size,
-            "whole": missing == 0,
-            "from": from.map(ToString::to_string),
-        }))
-    }
-
-    /// Bytes of attachments that are not here, and how many of these are on their way.
-    pub(crate) fn attachments_json(&self) -> Json {
-        let missing = |blob: &BlobId, size: u64| {
-            let held = self.state().chunks_held(blob) as u64 * BLOB_CHUNK_LEN as u64;
-            size.saturating_sub(held)
-        };
-        let sum = |only: &dyn Fn(&BlobId) -> bool| -> u64 {
-            let chosen = self.fetching.missing.iter().filter(|(blob, _)| only(blob));
-            chosen.map(|(blob, size)| missing(blob, *size)).sum()
-        };
-        json!({
-            "missing": self.fetching.missing.iter().filter(|(blob, size)| missing(blob, **size) > 0).count(),
-            "missing_bytes": sum(&|_| true),
-            "coming_bytes": sum(&|blob| self.fetching.from.contains_key(blob)),
-        })
-    }
-}
-
-/// How many chunks a file of so many bytes has.
-pub(super) fn chunks_of(size: u64) -> u32 {
-    u32::try_from(size.div_ceil(BLOB_CHUNK_LEN as u64)).unwrap_or(u32::MAX)
 }

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use musette_crdt::date::rfc3339;
 use musette_protocol::{
     id::{DeviceId, DocumentId},
-    limits::BLOB_CHUNK_LEN,
     schedule::StopReason,
     session::Frontier,
     time::Timestamp,
@@ -81,6 +80,11 @@ impl Peers {
         connected.map(|(device, _)| *device).collect()
     }
 
+    /// What a device last said that it holds.
+    pub(super) fn frontier_of(&self, device: DeviceId) -> Option<&Frontier> {
+        self.by_device.get(&device)?.frontier.as_ref()
+    }
+
     pub(super) fn note_commit(&mut self, item: DocumentId, device: DeviceId, number: u64) {
         let known = self.writers.iter().position(|writer| *writer == device);
         let place = known.unwrap_or_else(|| {
@@ -111,6 +115,7 @@ impl Store {
         peer.sessions += 1;
         peer.last_seen = now;
         peer.reason = None;
+        self.changed |= self.fetching.forget(device);
         self.events.push(StoreEvent::Devices);
     }
 
@@ -140,7 +145,8 @@ impl Store {
             peer.since = now;
         }
         peer.last_seen = now;
-        self.fetching.forget(device);
+        // Another device may have what this one was asked for.
+        self.changed |= self.fetching.forget(device);
         self.events.push(StoreEvent::Devices);
     }
 
@@ -175,7 +181,6 @@ impl Store {
         let peer = self.peers.by_device.entry(device).or_default();
         peer.last_seen = Some(clock::now());
         if peer.frontier.as_ref() != Some(&frontier) {
-            self.fetching.ask_again(device);
             peer.frontier = Some(frontier);
             self.dirty.any = true;
             self.note_sync_changed();
@@ -421,9 +426,8 @@ impl Store {
         }
         check("views-current", unreadable == 0, json!({ "documents": documents, "bad": unreadable }));
         let wanted: Vec<_> = self.items().flat_map(|view| view.attachments).collect();
-        let chunks = |size: u64| size.div_ceil(BLOB_CHUNK_LEN as u64);
-        let held = |id| self.state().chunks_held(id) as u64;
-        let bad = wanted.iter().filter(|one| held(&one.id) < chunks(one.size)).count();
+        let held = |id| self.state().chunks_held(id);
+        let bad = wanted.iter().filter(|one| held(&one.id) < one.chunks() as usize).count();
         check("attachments-whole", bad == 0, json!({ "attachments": wanted.len(), "bad": bad }));
         check("index-open", self.index.is_some(), json!({}));
         json!({ "checks": checks, "notices": self.notices_json() })

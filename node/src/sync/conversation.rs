@@ -271,11 +271,11 @@ impl Conversation {
     }
 
     async fn send(&self, writer: &mut FrameWriter, frame: &[u8]) -> Result<()> {
-        writer.send(frame).await?;
+        // Counted before: a frame that breaks off has used the connection too.
         let bytes = frame.len() as u64 + FRAME_HEAD_LEN;
         self.handle.sent.fetch_add(bytes, Ordering::Relaxed);
         self.network.scheduler.count_sent(bytes);
-        Ok(())
+        writer.send(frame).await
     }
 
     async fn say_not_now(&self, writer: &mut FrameWriter) -> Error {

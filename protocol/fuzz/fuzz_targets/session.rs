@@ -101,8 +101,13 @@ fn frontier(input: &mut Input<'_>, real: &Frontier) -> Frontier {
     for id in (0..count).map(|place| made_up(place, byte)) {
         let number = if input.one_in(4) { u64::MAX } else { u64::from(input.byte()) };
         let device = if input.one_in(2) { device(byte % 4) } else { DeviceId::from_bytes(id) };
-        let whole = if input.one_in(4) { number } else { u64::from(input.byte()) };
-        told.chains.push(Chain { head: Head { device, number, commit: CommitId::from_bytes(id) }, whole });
+        let head = Head { device, number, commit: CommitId::from_bytes(id) };
+        let span = |input: &mut Input<'_>| {
+            let first = u64::from(input.byte());
+            Span { first, last: if input.one_in(4) { number } else { first + u64::from(input.byte()) } }
+        };
+        let lacking = (0..input.below(3)).map(|_| span(input)).collect();
+        told.chains.push(Chain { head, lacking });
     }
     if !input.one_in(8) {
         told.chains.sort_by_key(|chain| chain.head.device);
@@ -177,7 +182,7 @@ impl Side {
                 assert!(told.chains.len() <= MAX_FRONTIER_ENTRIES);
                 Ok(())
             }
-            Event::Lacking { space, blob } => {
+            Event::Lacking { space, blob, .. } => {
                 assert!(!self.session.is_fetching(&space, &blob));
                 Ok(())
             }
@@ -215,7 +220,7 @@ impl Side {
         match input.below(5) {
             0 => write(&mut self.replica, nonce),
             1 | 2 => self.session.check(),
-            3 => self.session.fetch(&space, blob, u32::from(input.byte())),
+            3 => drop(self.session.fetch(&space, blob, u32::from(input.byte()), input.one_in(2))),
             _ => self.session.stop_fetching(&space, &blob),
         }
         self.drain();

@@ -16,6 +16,7 @@ use std::{
 use super::{
     chains::{Chains, Entry},
     records::{Class, Records, Row, Slot},
+    wanted::Wanted,
 };
 use crate::{
     crypto::{kem::KemSecret, sign::VerifyingKey},
@@ -26,6 +27,7 @@ use crate::{
     limits::{MAX_EPOCHS, MAX_PENDING_COMMITS, MAX_STAGED_BYTES},
     membership::{Refused, Roster, Statement, Waiting},
     record::{Change, Commit, DropError, Payload},
+    session::frontier::Span,
     signed::Signed,
 };
 
@@ -187,8 +189,8 @@ pub struct State {
     /// Counted chunks that are held, by attachment. A writer who named two for one place is
     /// understood the same way everywhere: the first by name is taken.
     blobs: HashMap<BlobId, BTreeMap<(u32, RecordId), Slot>>,
-    /// Counted chunks that are not held, with the commit that names each.
-    wanted: BTreeMap<Slot, (DeviceId, u64)>,
+    /// Counted chunks that are not held.
+    wanted: Wanted,
     staged: HashMap<Slot, Change>,
     staged_bytes: usize,
 }
@@ -223,7 +225,7 @@ impl State {
             uncounted: BTreeSet::new(),
             documents: HashMap::new(),
             blobs: HashMap::new(),
-            wanted: BTreeMap::new(),
+            wanted: Wanted::default(),
             staged: HashMap::new(),
             staged_bytes: 0,
         }
@@ -272,12 +274,15 @@ impl State {
         (chain.len() as u64, chain.last().map(|entry| entry.commit))
     }
 
-    /// Up to which commit of a device all attachments' pieces are held too.
+    /// The commits of a device of which pieces of attachments are not held.
     #[must_use]
-    pub fn whole(&self, device: &DeviceId) -> u64 {
-        let first =
-            self.wanted.values().filter(|(owner, _)| owner == device).map(|(_, number)| *number).min();
-        first.map_or(self.head(device).0, |number| number - 1)
+    pub fn lacking(&self, device: &DeviceId) -> Vec<Span> {
+        self.wanted.spans(device)
+    }
+
+    /// How many pieces of attachments count and are not held.
+    pub(crate) fn wanted(&self) -> usize {
+        self.wanted.len()
     }
 
     /// The heads of the other devices' chains: what a new commit of `device` has seen, sorted.
@@ -453,7 +458,7 @@ impl State {
             for record in &counted.wanted {
                 let slot = self.records.want(*record);
                 entry.add(slot, Class::Chunk);
-                self.wanted.insert(slot, (counted.device, counted.number));
+                self.wanted.insert(slot, counted.device, counted.number);
             }
             self.chains.push(counted.device, counted.number, entry);
             self.records.add_commit(&counted.commit);
@@ -528,7 +533,7 @@ impl State {
 
     fn insert_new(&mut self, id: RecordId, location: Location, payload: Payload, effects: &mut Effects) {
         let before = self.records.find(&id);
-        let wanted = before.and_then(|(slot, _)| self.wanted.remove(&slot));
+        let wanted = before.and_then(|(slot, _)| self.wanted.remove(slot));
         let class = match &payload {
             Payload::Change(_) => Class::Change,
             Payload::BlobChunk(_) => Class::Chunk,
@@ -603,13 +608,13 @@ impl State {
         {
             self.staged_bytes -= change.bytes.len();
         }
-        self.wanted.remove(&slot);
+        self.wanted.remove(slot);
     }
 
     /// Waits no longer for pieces of attachments that were dropped.
     pub(super) fn forget_wanted(&mut self) {
         let records = &self.records;
-        self.wanted.retain(|slot, _| records.row(*slot) == Row::Wanted);
+        self.wanted.retain(|slot| records.row(slot) == Row::Wanted);
     }
 
     /// Takes records that are gone out of the lists of what documents and attachments consist of.
@@ -840,7 +845,7 @@ impl State {
                 Some((_, Row::Absent)) | None => {
                     let slot = self.records.want(*record);
                     entry.add(slot, Class::Chunk);
-                    self.wanted.insert(slot, (commit.device, commit.number));
+                    self.wanted.insert(slot, commit.device, commit.number);
                     counted.wanted.push(*record);
                 }
             }

@@ -60,7 +60,7 @@ pub enum Flow {
 }
 
 impl Flow {
-    /// Whether an attachment may be fetched now.
+    /// Whether an attachment may be fetched now, or given to a device that asks for it.
     #[must_use]
     pub const fn allows_attachment(self, is_asked_for: bool) -> bool {
         match self {

@@ -34,6 +34,7 @@ use crate::{
         Ingested, Refusal, Replica, State,
         records::{Class, Row, Slot},
     },
+    schedule::Flow,
 };
 
 /// One side of it.
@@ -51,7 +52,11 @@ pub(super) struct Exchange {
     /// Records on their way, in order.
     queue: VecDeque<Slot>,
     requests: Requests,
+    /// Which attachments are given to who asks for them.
+    flow: Flow,
     fetches: Fetches,
+    /// How many pieces of attachments were not held when the frontier was last told.
+    wanted: usize,
     frontier_due: bool,
     check_due: bool,
     last_frontier: Option<Frontier>,
@@ -90,7 +95,9 @@ impl Exchange {
             given: Given::default(),
             queue: VecDeque::new(),
             requests: Requests::default(),
+            flow: Flow::Everything,
             fetches: Fetches::default(),
+            wanted: 0,
             frontier_due: true,
             check_due: true,
             last_frontier: None,
@@ -119,6 +126,11 @@ impl Exchange {
         &mut self.fetches
     }
 
+    pub(super) fn set_flow(&mut self, flow: Flow) {
+        self.flow = flow;
+        self.requests.withhold(|asked| !flow.allows_attachment(asked));
+    }
+
     pub(super) fn is_fetching(&self, blob: &BlobId) -> bool {
         self.fetches.contains(blob)
     }
@@ -145,12 +157,13 @@ impl Exchange {
                 return self.handle_frontier(frontier, check, state);
             }
             SpaceMessage::Statements(names) => self.handle_statements(names, state)?,
-            SpaceMessage::Want { blob, chunks } => self.handle_want(blob, &chunks, state)?,
-            SpaceMessage::Lacks { blob } => {
-                return Ok(self
-                    .fetches
-                    .note_lacking(&blob)
-                    .then_some(Event::Lacking { space: self.space, blob }));
+            SpaceMessage::Want { blob, chunks, asked } => self.handle_want(blob, &chunks, asked, state)?,
+            SpaceMessage::Lacks { blob, withheld } => {
+                return Ok(self.fetches.note_lacking(&blob).then_some(Event::Lacking {
+                    space: self.space,
+                    blob,
+                    withheld,
+                }));
             }
             SpaceMessage::Reconcile(query) => self.answer_reconciliation(&query, state)?,
             SpaceMessage::Reconciling(answer) => self.go_on_reconciling(&answer, state)?,
@@ -183,6 +196,7 @@ impl Exchange {
             self.compare_statements(&frontier, state);
         }
         self.acknowledged = Some(frontier);
+        self.fetches.note_frontier();
         Ok(Some(Event::Acknowledged { space: self.space }))
     }
 
@@ -213,9 +227,18 @@ impl Exchange {
         Ok(())
     }
 
-    fn handle_want(&mut self, blob: BlobId, chunks: &[u32], state: &State) -> Result<(), SessionError> {
-        let enrolled = self.is_enrolled(state);
-        self.requests.add(blob, chunks, |index| state.chunk_slot(&blob, index).filter(|_| enrolled))
+    fn handle_want(
+        &mut self,
+        blob: BlobId,
+        chunks: &[u32],
+        asked: bool,
+        state: &State,
+    ) -> Result<(), SessionError> {
+        let is_enrolled = self.is_enrolled(state);
+        self.requests
+            .add(blob, chunks, asked, |index| state.chunk_slot(&blob, index).filter(|_| is_enrolled))?;
+        self.set_flow(self.flow);
+        Ok(())
     }
 
     /// Whether the other device is one of the space. Who only knows an epoch's secret is given what
@@ -243,7 +266,7 @@ impl Exchange {
             self.note_given(*head);
             // What it sent is durable there: nothing leaves before its fsync.
             if let Some(acknowledged) = &mut self.acknowledged {
-                acknowledged.advance(*head);
+                acknowledged.advance(*head, &self.peer);
             }
         }
         if let Some(given) = &mut self.given.statements {
@@ -279,7 +302,8 @@ impl Exchange {
         if let Some(frame) = self.poll_pieces(replica)? {
             return Ok(Some(frame));
         }
-        let lacks = self.requests.poll_lacks().map(|blob| SpaceMessage::Lacks { blob });
+        let lacks = self.requests.poll_lacks();
+        let lacks = lacks.map(|(blob, withheld)| SpaceMessage::Lacks { blob, withheld });
         let message = lacks
             .or_else(|| self.begin_reconciliation(replica.state()))
             .or_else(|| self.poll_fetches(replica.state()));
@@ -299,7 +323,9 @@ impl Exchange {
         if let Some(message) = self.outbox.pop_front() {
             return Some(message);
         }
-        if !std::mem::take(&mut self.frontier_due) {
+        // Pieces that came from a third device: who lacks them can have them here now.
+        let wanted = std::mem::replace(&mut self.wanted, state.wanted());
+        if !std::mem::take(&mut self.frontier_due) && wanted == self.wanted {
             return None;
         }
         let check = std::mem::take(&mut self.check_due);

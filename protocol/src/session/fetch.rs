@@ -1,59 +1,82 @@
 //! Pieces of attachments: asking for them, and answering.
 //!
-//! 1. One attachment after the other is asked for, two requests ahead: a connection that breaks has
-//!    carried little for nothing, and what is missing is worked out anew from what is held.
+//! 1. One attachment after the other is asked for, two requests ahead. Both together ask for less
+//!    than one part in a hundred of a long attachment: a connection that breaks has carried little
+//!    for nothing, and what is missing is worked out anew from what is held.
 //! 2. Requests are answered in their order: the pieces that are here, then *Lacks* if some are not.
 //!    So both sides know at any time which requests are open, also of an attachment that is not
 //!    fetched any more, and an honest side never asks for more than the other lets wait.
+//! 3. Of what the other side lacks, or was asked for in vain, nothing is asked again until it tells of
+//!    more by its frontier. So a side that answers nonsense is not asked for ever.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::{SessionError, message::SpaceMessage};
 use crate::{
     id::BlobId,
-    limits::{MAX_WANT, MAX_WANTS_OPEN},
+    limits::{MAX_WANT, MAX_WANTS_OPEN, REQUESTS_OF_A_BLOB},
     replica::{State, records::Slot},
 };
 
 /// Attachments that are to come from the other side.
 #[derive(Debug, Default)]
 pub(super) struct Fetches {
-    /// Each with its length in chunks.
-    wanted: VecDeque<(BlobId, u32)>,
+    wanted: VecDeque<Wanted>,
     /// Requests that were not answered yet, each with how many of its pieces did not come.
     open: VecDeque<(BlobId, usize)>,
-    /// Pieces of the first attachment below this place were asked for.
+    /// Attachments of which the other side brought less than was asked for.
+    lacking: BTreeSet<BlobId>,
+}
+
+#[derive(Debug)]
+struct Wanted {
+    blob: BlobId,
+    chunks: u32,
+    /// Whether a person asked for it.
+    is_asked: bool,
+    /// Pieces below this place are held, or were asked for.
     asked: u32,
 }
 
 impl Fetches {
-    /// Adds an attachment of so many chunks.
-    pub(super) fn add(&mut self, blob: BlobId, chunks: u32) {
-        if !self.contains(&blob) {
-            self.wanted.push_back((blob, chunks));
+    /// Adds an attachment of so many chunks; false when the other side lacks it.
+    pub(super) fn add(&mut self, blob: BlobId, chunks: u32, is_asked: bool) -> bool {
+        if self.lacking.contains(&blob) {
+            return false;
         }
+        match self.wanted.iter_mut().find(|wanted| wanted.blob == blob) {
+            Some(wanted) => wanted.is_asked |= is_asked,
+            None => self.wanted.push_back(Wanted { blob, chunks, is_asked, asked: 0 }),
+        }
+        true
     }
 
     /// Whether an attachment is to come.
     pub(super) fn contains(&self, blob: &BlobId) -> bool {
-        self.wanted.iter().any(|(wanted, _)| wanted == blob)
+        self.wanted.iter().any(|wanted| wanted.blob == *blob)
     }
 
     /// Asks for no more of it; false when it is not to come anyway.
     pub(super) fn give_up(&mut self, blob: &BlobId) -> bool {
-        if self.wanted.front().is_some_and(|(first, _)| first == blob) {
-            self.asked = 0;
-        }
         let before = self.wanted.len();
-        self.wanted.retain(|(wanted, _)| wanted != blob);
+        self.wanted.retain(|wanted| wanted.blob != *blob);
         self.wanted.len() < before
     }
 
-    /// The other side has no more of what a request asked for; false when nobody waits for it.
+    /// The other side gives no more of what a request asked for; false when nobody waits for it.
     pub(super) fn note_lacking(&mut self, blob: &BlobId) -> bool {
         let Some(answered) = self.open.iter().position(|(asked, _)| asked == blob) else { return false };
         self.open.drain(..=answered);
-        self.give_up(blob)
+        let was_wanted = self.give_up(blob);
+        if was_wanted {
+            self.lacking.insert(*blob);
+        }
+        was_wanted
+    }
+
+    /// The other side told what it holds: it may be asked again.
+    pub(super) fn note_frontier(&mut self) {
+        self.lacking.clear();
     }
 
     /// Pieces came, in the order of the requests.
@@ -70,24 +93,32 @@ impl Fetches {
 
     /// The next request.
     pub(super) fn poll(&mut self, state: &State) -> Option<SpaceMessage> {
-        while let Some((blob, len)) = self.wanted.front().copied() {
-            if self.open.len() >= MAX_WANTS_OPEN {
-                return None;
-            }
-            let chunks = state.missing_chunks(&blob, self.asked..len, MAX_WANT);
-            if let Some(last) = chunks.last() {
-                self.asked = last + 1;
+        let mut place = 0;
+        while let Some(wanted) = self.wanted.get_mut(place).filter(|_| self.open.len() < MAX_WANTS_OPEN) {
+            let Wanted { blob, chunks: len, is_asked: asked, .. } = *wanted;
+            let chunks = state.missing_chunks(&blob, wanted.asked..len, request_len(len));
+            wanted.asked = chunks.last().map_or(len, |last| last + 1);
+            if !chunks.is_empty() {
                 self.open.push_back((blob, chunks.len()));
-                return Some(SpaceMessage::Want { blob, chunks });
+                return Some(SpaceMessage::Want { blob, chunks, asked });
             }
             if self.open.iter().any(|(asked, _)| *asked == blob) {
-                return None;
+                // Its last pieces are on their way; the next attachment need not wait for them.
+                place += 1;
+                continue;
             }
-            self.asked = 0;
-            self.wanted.pop_front();
+            self.wanted.remove(place);
+            if !state.missing_chunks(&blob, 0..len, 1).is_empty() {
+                self.lacking.insert(blob);
+            }
         }
         None
     }
+}
+
+/// Pieces that one request asks for, of an attachment of so many.
+fn request_len(chunks: u32) -> usize {
+    usize::try_from(chunks / REQUESTS_OF_A_BLOB).unwrap_or(MAX_WANT).clamp(1, MAX_WANT)
 }
 
 /// What the other side asked for and was not sent yet.
@@ -98,7 +129,11 @@ pub(super) struct Requests(VecDeque<Request>);
 struct Request {
     blob: BlobId,
     slots: VecDeque<Slot>,
+    /// Whether a person asked for it.
+    asked: bool,
+    /// Whether more was asked for than is given, and whether some of that is here.
     lacks: bool,
+    withheld: bool,
 }
 
 impl Requests {
@@ -107,6 +142,7 @@ impl Requests {
         &mut self,
         blob: BlobId,
         chunks: &[u32],
+        asked: bool,
         held: impl Fn(u32) -> Option<Slot>,
     ) -> Result<(), SessionError> {
         let bounded = (1..=MAX_WANT).contains(&chunks.len()) && self.0.len() < MAX_WANTS_OPEN;
@@ -114,7 +150,8 @@ impl Requests {
             return Err(SessionError::Malformed);
         }
         let slots: VecDeque<Slot> = chunks.iter().filter_map(|index| held(*index)).collect();
-        self.0.push_back(Request { lacks: slots.len() < chunks.len(), blob, slots });
+        let lacks = slots.len() < chunks.len();
+        self.0.push_back(Request { blob, slots, asked, lacks, withheld: false });
         Ok(())
     }
 
@@ -135,8 +172,19 @@ impl Requests {
         }
     }
 
-    /// The attachment of which a request asked for more than was here.
-    pub(super) fn poll_lacks(&mut self) -> Option<BlobId> {
-        self.0.pop_front_if(|first| first.slots.is_empty()).map(|request| request.blob)
+    /// The attachment of which a request asked for more than was given, and whether some was withheld.
+    pub(super) fn poll_lacks(&mut self) -> Option<(BlobId, bool)> {
+        let answered = self.0.pop_front_if(|first| first.slots.is_empty())?;
+        Some((answered.blob, answered.withheld))
+    }
+
+    /// Gives no more for some requests, by whether a person asked: they are answered by *Lacks*.
+    pub(super) fn withhold(&mut self, is_withheld: impl Fn(bool) -> bool) {
+        for request in self.0.iter_mut().filter(|request| is_withheld(request.asked)) {
+            if !request.slots.is_empty() {
+                request.slots.clear();
+                (request.lacks, request.withheld) = (true, true);
+            }
+        }
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{CommitId, DeviceId},
-    limits::MAX_FRONTIER_ENTRIES,
+    limits::{MAX_FRONTIER_ENTRIES, MAX_LACKING_SPANS},
     replica::State,
 };
 
@@ -20,12 +20,42 @@ pub struct Head {
 }
 
 /// How far one device's chain is held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chain {
     /// Its last commit that counts.
     pub head: Head,
-    /// Up to which commit all attachments' pieces are held too.
-    pub whole: u64,
+    /// The commits up to it of which pieces of attachments are not held, in order, with others between
+    /// them. If there are more than [`MAX_LACKING_SPANS`], the last one covers others too.
+    pub lacking: Vec<Span>,
+}
+
+/// Commits of one device that follow each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    /// The number of the first.
+    pub first: u64,
+    /// The number of the last.
+    pub last: u64,
+}
+
+impl Chain {
+    fn is_within_bounds(&self) -> bool {
+        let spans = &self.lacking;
+        self.head.number >= 1
+            && spans.len() <= MAX_LACKING_SPANS
+            && spans.iter().all(|span| 1 <= span.first && span.first <= span.last)
+            && spans.last().is_none_or(|span| span.last <= self.head.number)
+            && spans.is_sorted_by(|one, next| one.last < next.first - 1)
+    }
+
+    /// Notes that commits may lack pieces, all of them behind those that do.
+    fn lack(&mut self, span: Span) {
+        let is_full = self.lacking.len() >= MAX_LACKING_SPANS;
+        match self.lacking.last_mut() {
+            Some(last) if is_full || last.last + 1 >= span.first => last.last = span.last,
+            _ => self.lacking.push(span),
+        }
+    }
 }
 
 /// All that counts on a device, closed under "had seen".
@@ -45,7 +75,9 @@ impl Frontier {
     pub fn of(state: &State) -> Self {
         let chain = |(device, chain): (&DeviceId, &[crate::replica::chains::Entry])| {
             let head = Head { device: *device, number: chain.len() as u64, commit: chain.last()?.commit };
-            Some(Chain { head, whole: state.whole(device) })
+            let mut chain = Chain { head, lacking: Vec::new() };
+            state.lacking(device).into_iter().for_each(|span| chain.lack(span));
+            Some(chain)
         };
         Self {
             statements: digest_of_statements(state),
@@ -57,7 +89,7 @@ impl Frontier {
     pub(super) fn is_within_bounds(&self) -> bool {
         self.chains.len() <= MAX_FRONTIER_ENTRIES
             && self.chains.is_sorted_by(|a, b| a.head.device < b.head.device)
-            && self.chains.iter().all(|chain| chain.head.number >= 1 && chain.whole <= chain.head.number)
+            && self.chains.iter().all(Chain::is_within_bounds)
     }
 
     /// A device for which this frontier names another commit than the one held at its number.
@@ -70,15 +102,24 @@ impl Frontier {
         self.chains.iter().find(differs).map(|chain| chain.head.device)
     }
 
-    /// Reaches one commit further.
-    pub(super) fn advance(&mut self, head: Head) {
-        match self.chains.binary_search_by_key(&head.device, |known| known.head.device) {
-            Ok(place) if self.chains[place].head.number < head.number => self.chains[place].head = head,
-            Ok(_) => {}
+    /// Reaches the commit that `sender` sent. Who wrote it holds its attachments' pieces; who passed it
+    /// on may not.
+    pub(super) fn advance(&mut self, head: Head, sender: &DeviceId) {
+        let place = match self.chains.binary_search_by_key(&head.device, |known| known.head.device) {
+            Ok(place) => place,
             Err(place) if self.chains.len() < MAX_FRONTIER_ENTRIES => {
-                self.chains.insert(place, Chain { head, whole: 0 });
+                let none = Head { number: 0, ..head };
+                self.chains.insert(place, Chain { head: none, lacking: Vec::new() });
+                place
             }
-            Err(_) => {}
+            Err(_) => return,
+        };
+        let chain = &mut self.chains[place];
+        if chain.head.number < head.number {
+            if head.device != *sender {
+                chain.lack(Span { first: chain.head.number + 1, last: head.number });
+            }
+            chain.head = head;
         }
     }
 
@@ -94,10 +135,26 @@ impl Frontier {
         self.chain(device).is_some_and(|chain| chain.head.number >= number)
     }
 
-    /// Whether it reaches there with all pieces of attachments.
+    /// Whether it reaches all these commits, and all pieces of attachments are held that they name.
     #[must_use]
-    pub fn has_whole(&self, device: &DeviceId, number: u64) -> bool {
-        self.chain(device).is_some_and(|chain| chain.whole >= number)
+    pub fn has_whole(&self, device: &DeviceId, commits: Span) -> bool {
+        let lacks = |span: &Span| span.first <= commits.last && commits.first <= span.last;
+        let is_whole = |chain: &Chain| commits.last <= chain.head.number && !chain.lacking.iter().any(lacks);
+        self.chain(device).is_some_and(is_whole)
+    }
+
+    /// Whether it tells of attachments' pieces that `state` lacks, and that an earlier one did not.
+    #[must_use]
+    pub fn has_more_pieces_than(&self, earlier: &Self, state: &State) -> bool {
+        self.chains.iter().filter(|chain| earlier.chain(&chain.head.device) != Some(chain)).any(|chain| {
+            let device = &chain.head.device;
+            let gained = |number| {
+                let one = Span { first: number, last: number };
+                self.has_whole(device, one) && !earlier.has_whole(device, one)
+            };
+            let reached = |span: Span| span.first..=span.last.min(chain.head.number);
+            state.lacking(device).into_iter().any(|span| reached(span).any(gained))
+        })
     }
 
     /// Whether all that it reaches counts in `state` too.

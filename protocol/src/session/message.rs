@@ -72,11 +72,15 @@ pub enum SpaceMessage {
         blob: BlobId,
         /// The pieces' places, sorted, at most [`crate::limits::MAX_WANT`].
         chunks: Vec<u32>,
+        /// Whether a person asked for it.
+        asked: bool,
     },
-    /// Ends the answer to a request, after what there was: other pieces of it are not here.
+    /// Ends the answer to a request, after what there was: other pieces of it are not given.
     Lacks {
         /// The attachment.
         blob: BlobId,
+        /// Whether some of them are here, and may be given later.
+        withheld: bool,
     },
     /// A message of the reconciliation of record ids, from who began it.
     Reconcile(#[serde(with = "serde_bytes")] Vec<u8>),
@@ -106,7 +110,7 @@ pub enum Reason {
 
 impl Encoded for Message {
     const TAG: Tag = Tag::Session;
-    const VERSION: u8 = 2;
+    const VERSION: u8 = 3;
 }
 
 /// A message as a frame.

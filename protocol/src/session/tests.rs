@@ -93,6 +93,7 @@ struct Outcome {
     /// Frames of records.
     records: usize,
     lacking: Vec<BlobId>,
+    withheld: bool,
     counted: Vec<NewlyCounted>,
 }
 
@@ -117,7 +118,10 @@ fn run(left: &mut Device, right: &mut Device, sessions: &mut [Session; 2]) -> Re
                     receiver.ingested(&space, &ingested)?;
                     outcome.counted.extend(ingested.effects.counted);
                 }
-                Some(Event::Lacking { blob, .. }) => outcome.lacking.push(blob),
+                Some(Event::Lacking { blob, withheld, .. }) => {
+                    outcome.lacking.push(blob);
+                    outcome.withheld |= withheld;
+                }
                 _ => {}
             }
         }
@@ -334,7 +338,7 @@ fn frontiers_that_differ_each_time_end_the_session() {
         let chain = |n: u8| {
             let device = DeviceId::from_bytes([[byte, n].as_slice(), &[0; 30]].concat().try_into().unwrap());
             let head = Head { device, number: 1, commit: CommitId::from_bytes([n; 32]) };
-            Chain { head, whole: 0 }
+            Chain { head, lacking: Vec::new() }
         };
         let frontier = Frontier { chains: (0..=255).map(chain).collect(), ..phone.frontier() };
         let message = SpaceMessage::Frontier { frontier, check: false };
@@ -372,7 +376,7 @@ proptest::proptest! {
     fn any_frame_is_taken_or_refused(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300), first in 0_u8..=255) {
         let (laptop, _) = laptop_and_phone();
         let mut session = Session::new(Role::Dialer, [5; 32], [11; 32]);
-        let mut frame = vec![first, 2];
+        let mut frame = vec![first, 3];
         frame.extend(bytes);
         let _ = session.handle_frame(&frame, &laptop.replica, &laptop.key);
         frame[0] = 10;

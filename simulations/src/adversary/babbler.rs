@@ -120,7 +120,11 @@ fn unordered_message(scene: &mut Scene<'_>) -> Message {
             SpaceMessage::Frontier { frontier, check: true }
         }
         1 => SpaceMessage::Statements(vec![StatementId::from_bytes([7; 32]); 2]),
-        2 => SpaceMessage::Want { blob: BlobId::from_bytes(scene.dice.bytes()), chunks: vec![0; 1_000] },
+        2 => SpaceMessage::Want {
+            blob: BlobId::from_bytes(scene.dice.bytes()),
+            chunks: vec![0; 1_000],
+            asked: true,
+        },
         _ => SpaceMessage::Reconcile(scene.dice.some_bytes(0, 200)),
     };
     Message::Space { mark: scene.mark.unwrap_or_default(), message }

@@ -67,7 +67,7 @@ fn forged_frontier(real: &Frontier, dice: &mut Dice) -> Frontier {
         None => {
             let device = device_id(&SigningKey::from_secret(&dice.secret()));
             let head = Head { device, number: 7, commit: CommitId::from_bytes(dice.bytes()) };
-            frontier.chains.push(Chain { head, whole: 0 });
+            frontier.chains.push(Chain { head, lacking: Vec::new() });
         }
     }
     frontier

@@ -41,7 +41,7 @@ fn boasting(mut frontier: Frontier, scene: &mut Scene<'_>) -> Frontier {
     let more = scene.dice.between(1, 5);
     if frontier.chains.is_empty() {
         let head = Head { device: device_id(scene.key), number: more, commit };
-        frontier.chains.push(Chain { head, whole: 0 });
+        frontier.chains.push(Chain { head, lacking: Vec::new() });
     } else {
         let place = scene.dice.index(frontier.chains.len());
         let head = &mut frontier.chains[place].head;

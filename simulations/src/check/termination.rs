@@ -2,7 +2,7 @@
 //!
 //! In one session a side sends no record twice unless it was asked for it again, and says nothing
 //! but the handshake, its frontier and its statements once, and once more for each frame of records
-//! that it took or check that was asked for. Reconciliations and questions for attachments have
+//! that its device took, from whomever, or check that was asked for. Reconciliations and questions for attachments have
 //! bounds of their own. So a session is bounded by what there is to tell.
 
 use std::collections::BTreeSet;
@@ -35,12 +35,18 @@ pub struct Exchange {
     occasions: u64,
     reconciliation: u64,
     fetching: u64,
+    was_asked: bool,
 }
 
 impl Exchange {
     /// The side was given a reason to send its frontier again.
     pub const fn note_occasion(&mut self) {
         self.occasions += 1;
+    }
+
+    /// The other side asked for pieces of an attachment.
+    pub const fn note_question(&mut self) {
+        self.was_asked = true;
     }
 
     /// The side is to compare everything again: it says its frontier, and perhaps its statements.
@@ -63,7 +69,7 @@ impl Exchange {
             ensure(!records.is_empty(), Check::Termination, || "a frame without a record".to_owned())?;
             let again = records.iter().find(|record| !self.records.insert(**record));
             // Who lacks a piece is asked again later, also for those that were still on their way.
-            let asked = self.reconciliation > 0 || self.fetching > 0;
+            let asked = self.reconciliation > 0 || self.was_asked;
             return ensure(again.is_none() || asked, Check::Termination, || {
                 format!("{again:?} was sent twice")
             });

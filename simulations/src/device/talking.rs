@@ -75,7 +75,7 @@ impl Device {
     fn fetch_missing(&self, session: &mut Session, ledger: &Ledger) {
         for (blob, len) in ledger.blobs() {
             if !self.state().missing_chunks(&blob, 0..len, 1).is_empty() {
-                session.fetch(self.state().space(), blob, len);
+                session.fetch(self.state().space(), blob, len, true);
             }
         }
     }

@@ -102,6 +102,9 @@ impl World {
         };
         let twice = device.is_broken(Breakage::SendTwice) && matches!(frame, Frame::Records(_));
         connection.exchanges[side].check(&frame)?;
+        if matches!(frame, Frame::Fetching) {
+            connection.exchanges[1 - side].note_question();
+        }
         if twice {
             connection.exchanges[side].check(&frame)?;
             self.put_on_the_way(number, side, bytes.clone());
@@ -116,6 +119,8 @@ impl World {
     /// A bad device sends what it likes in the place of what its machine would.
     fn send_tampered(&mut self, number: u64, side: usize) -> Result<bool, Violation> {
         let Some(connection) = self.network.get(number) else { return Ok(false) };
+        // Whatever it sends may ask for something, also again.
+        connection.exchanges[1 - side].note_question();
         let sender = connection.ends[side];
         let device = &mut self.devices[sender];
         let bytes = match device.poll_unchecked(&mut connection.sessions[side]) {
@@ -203,7 +208,7 @@ impl World {
             self.tally.fault(Fault::StaleFrame);
         }
         if let Handled::Records(ingested) = &handled {
-            connection.exchanges[side].note_occasion();
+            self.network.note_occasion(receiver);
             if ingested.new_records == 0 && ingested.unopened.is_empty() {
                 self.tally.fault(Fault::Duplicate);
             }

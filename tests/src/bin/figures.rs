@@ -6,6 +6,9 @@
 //!
 //! With `-- --items 100000` it measures one node with that many instead: how it starts, the memory
 //! it takes, and the disk, before and after many edits. That takes some minutes.
+//!
+//! With `-- --attachment 1000000000` it measures an attachment of that many bytes instead, whose
+//! receiving node is killed five times on the way.
 
 // A measurement that goes wrong ends the program.
 #![allow(clippy::unwrap_used)]
@@ -21,7 +24,7 @@ use std::{
 
 use musette_tests::{
     api::Api,
-    binaries,
+    binaries, fetching,
     linkedin::{archive, connections},
     process::Node,
     wait::{PATIENCE, until},
@@ -39,6 +42,10 @@ const ROWS_OF_IMPORT: usize = 25_000;
 /// Items that are edited, and how often each.
 const EDITED: usize = 2_000;
 const EDITS_OF_EACH: usize = 50;
+/// How often the receiver of an attachment is killed.
+const KILLS: u32 = 5;
+/// How long each step with an attachment may take.
+const PER_STEP: Duration = Duration::from_secs(30 * 60);
 /// Edits under way at a time.
 const EDITORS: usize = 32;
 
@@ -49,7 +56,8 @@ fn main() {
     match asked.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => [1_000, 10_000].into_iter().for_each(measure),
         ["--items", count] => measure_many(count.parse().unwrap()),
-        _ => panic!("figures [--items N]"),
+        ["--attachment", size] => measure_attachment(size.parse().unwrap()),
+        _ => panic!("figures [--items N | --attachment BYTES]"),
     }
 }
 
@@ -148,6 +156,19 @@ fn measure_many(count: usize) {
     edit_many(&node);
     node.stop();
     start_and_rest(&laptop, " after the edits");
+}
+
+fn measure_attachment(size: u64) {
+    let took = fetching::interrupted(&World::new(), size, KILLS, PER_STEP);
+    let told = |time: Duration| format!("{:.1} s", time.as_secs_f64());
+    tell("bytes of the attachment", &size.to_string());
+    tell(&format!("bytes moved, with {KILLS} kills"), &took.moved.to_string());
+    tell("more than its size", &format!("{:.2} %", (took.moved as f64 / size as f64 - 1.0) * 100.0));
+    tell("`attach`", &told(took.attach));
+    tell("from `fetch` to whole, all starts included", &told(took.fetch));
+    tell("`extract`", &told(took.extract));
+    tell("peak memory of the sending node", &megabytes(took.sender_peak));
+    tell("peak memory of the receiving node", &megabytes(took.receiver_peak));
 }
 
 /// A cold start: the time from the command on to the whole list, then memory and disk.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::{
     journal::SegmentNumber,
-    limits::MAX_WANT,
+    limits::{MAX_WANT, REQUESTS_OF_A_BLOB},
     record::{BlobChunk, Commit, DropStatement},
     replica::{Effects, Fold, Refusal},
     signed::Signed,
@@ -13,6 +13,7 @@ use crate::{
 
 const DOCUMENT: DocumentId = DocumentId::from_bytes([1; 16]);
 const BLOB: BlobId = BlobId::from_bytes([5; 16]);
+const FIRST: frontier::Span = frontier::Span { first: 1, last: 1 };
 
 /// The person of [`device`] keeps the space by the key of its number.
 fn keeper() -> SigningKey {
@@ -197,14 +198,14 @@ fn an_attachment_comes_when_it_is_asked_for_and_only_what_is_missing() {
     assert_eq!(outcome.counted.len(), 1, "the commit counts without its chunks");
     assert_eq!(phone.replica.state().chunks_held(&BLOB), 0);
     let acknowledged = sessions[0].acknowledged(&laptop.space()).unwrap();
-    assert!(acknowledged.has(&id(1), 1) && !acknowledged.has_whole(&id(1), 1));
+    assert!(acknowledged.has(&id(1), 1) && !acknowledged.has_whole(&id(1), FIRST));
 
-    sessions[1].fetch(&phone.space(), BLOB, chunks);
+    sessions[1].fetch(&phone.space(), BLOB, chunks, false);
     run(&mut laptop, &mut phone, &mut sessions).unwrap();
     assert_eq!(phone.replica.state().chunks_held(&BLOB), chunks as usize);
     assert!(!sessions[1].is_fetching(&phone.space(), &BLOB));
-    assert!(sessions[0].acknowledged(&laptop.space()).unwrap().has_whole(&id(1), 1));
-    sessions[1].fetch(&phone.space(), BLOB, chunks);
+    assert!(sessions[0].acknowledged(&laptop.space()).unwrap().has_whole(&id(1), FIRST));
+    sessions[1].fetch(&phone.space(), BLOB, chunks, false);
     let again = run(&mut laptop, &mut phone, &mut sessions).unwrap();
     assert_eq!(again.frames, 0, "nothing is missing");
 }
@@ -215,7 +216,7 @@ fn who_lacks_an_attachment_says_so() {
     laptop.write("anything");
     let mut sessions = open_sessions([[5; 32]; 2]);
     run(&mut laptop, &mut phone, &mut sessions).unwrap();
-    sessions[1].fetch(&phone.space(), BLOB, 4);
+    sessions[1].fetch(&phone.space(), BLOB, 4, false);
     let outcome = run(&mut laptop, &mut phone, &mut sessions).unwrap();
     assert_eq!(outcome.lacking, [BLOB]);
     assert!(!sessions[1].is_fetching(&phone.space(), &BLOB));
@@ -227,7 +228,7 @@ fn edits_do_not_wait_for_an_attachment() {
     laptop.attach(16);
     let mut sessions = open_sessions([[5; 32]; 2]);
     run(&mut laptop, &mut phone, &mut sessions).unwrap();
-    sessions[1].fetch(&phone.space(), BLOB, 16);
+    sessions[1].fetch(&phone.space(), BLOB, 16, false);
     let want = sessions[1].poll_frame(&mut phone.replica).unwrap().unwrap();
     sessions[0].handle_frame(&want, &laptop.replica, &laptop.key).unwrap();
     laptop.write("urgent");
@@ -301,7 +302,7 @@ fn asking_for_more_than_may_wait_is_refused() {
     run(&mut laptop, &mut phone, &mut sessions).unwrap();
     let mark = sessions[1].mark(&phone.space()).unwrap();
     let mut want = |chunks: Vec<u32>| {
-        let message = SpaceMessage::Want { blob: BLOB, chunks };
+        let message = SpaceMessage::Want { blob: BLOB, chunks, asked: false };
         let frame = frame_of_message(&Message::Space { mark, message });
         sessions[0].handle_frame(&frame, &laptop.replica, &laptop.key)
     };
@@ -326,7 +327,7 @@ fn who_is_not_enrolled_gets_nothing_by_a_reconciliation() {
     let asked = [
         SpaceMessage::Reconcile(vec![0x61, 0, 0, 2, 0]),
         SpaceMessage::Need(needed),
-        SpaceMessage::Want { blob: BLOB, chunks: vec![0] },
+        SpaceMessage::Want { blob: BLOB, chunks: vec![0], asked: true },
     ];
     for message in asked {
         let frame = frame_of_message(&Message::Space { mark, message });
@@ -337,7 +338,7 @@ fn who_is_not_enrolled_gets_nothing_by_a_reconciliation() {
         assert!(matches!(parse_frame(&frame), Ok(None)), "records for somebody who is not enrolled");
         said.push(decode_message(&frame).unwrap());
     }
-    assert_eq!(said, [Message::Space { mark, message: SpaceMessage::Lacks { blob: BLOB } }]);
+    assert_eq!(said, [Message::Space { mark, message: SpaceMessage::Lacks { blob: BLOB, withheld: false } }]);
 }
 
 #[test]
@@ -347,15 +348,15 @@ fn another_attachment_may_be_asked_for_at_once() {
     let mut sessions = open_sessions([[5; 32]; 2]);
     run(&mut laptop, &mut phone, &mut sessions).unwrap();
     // Two requests are on their way when the person thinks better of it.
-    sessions[1].fetch(&phone.space(), BLOB, 40);
+    sessions[1].fetch(&phone.space(), BLOB, 40, false);
     for _ in 0..2 {
         let want = sessions[1].poll_frame(&mut phone.replica).unwrap().unwrap();
         sessions[0].handle_frame(&want, &laptop.replica, &laptop.key).unwrap();
     }
     sessions[1].stop_fetching(&phone.space(), &BLOB);
     let other = BlobId::from_bytes([6; 16]);
-    sessions[1].fetch(&phone.space(), other, 40);
-    sessions[1].fetch(&phone.space(), BLOB, 40);
+    sessions[1].fetch(&phone.space(), other, 40, false);
+    sessions[1].fetch(&phone.space(), BLOB, 40, false);
     let outcome = run(&mut laptop, &mut phone, &mut sessions).unwrap();
     assert_eq!(outcome.lacking, [other]);
     assert_eq!(phone.replica.state().chunks_held(&BLOB), 40);
@@ -364,10 +365,11 @@ fn another_attachment_may_be_asked_for_at_once() {
 #[test]
 fn a_piece_that_was_dropped_meanwhile_is_said_to_be_lacking() {
     let (mut laptop, mut phone) = laptop_and_phone();
-    laptop.attach(2);
+    let chunks = 2 * REQUESTS_OF_A_BLOB;
+    laptop.attach(chunks);
     let mut sessions = open_sessions([[5; 32]; 2]);
     run(&mut laptop, &mut phone, &mut sessions).unwrap();
-    sessions[1].fetch(&phone.space(), BLOB, 2);
+    sessions[1].fetch(&phone.space(), BLOB, chunks, false);
     let want = sessions[1].poll_frame(&mut phone.replica).unwrap().unwrap();
     sessions[0].handle_frame(&want, &laptop.replica, &laptop.key).unwrap();
     let slot = laptop.replica.state().chunk_slot(&BLOB, 0).unwrap();
@@ -379,7 +381,120 @@ fn a_piece_that_was_dropped_meanwhile_is_said_to_be_lacking() {
     laptop.replica.write_statement(drop, &mut || [9; 24]).unwrap();
     let outcome = run(&mut laptop, &mut phone, &mut sessions).unwrap();
     assert_eq!(outcome.lacking, [BLOB]);
-    assert_eq!(phone.replica.state().chunks_held(&BLOB), 1);
+    // The other of the two that were asked for, and the two of the request behind it.
+    assert_eq!(phone.replica.state().chunks_held(&BLOB), 3);
+}
+
+/// Takes the laptop's next frame and hands it to the phone; gives how many records it held.
+fn pass(laptop: &mut Device, phone: &mut Device, sessions: &mut [Session; 2]) -> usize {
+    let frame = sessions[0].poll_frame(&mut laptop.replica).unwrap().unwrap();
+    match sessions[1].handle_frame(&frame, &phone.replica, &phone.key).unwrap() {
+        Some(Event::Records { records, .. }) => {
+            let ingested = phone.replica.ingest(&id(1), &records).unwrap();
+            sessions[1].ingested(&phone.space(), &ingested).unwrap();
+            records.len()
+        }
+        _ => 0,
+    }
+}
+
+/// Lets the phone say all it has to say; gives the pieces that it asked for.
+fn ask(laptop: &Device, phone: &mut Device, sessions: &mut [Session; 2]) -> Vec<(BlobId, u32)> {
+    let mut asked = Vec::new();
+    while let Some(frame) = sessions[1].poll_frame(&mut phone.replica).unwrap() {
+        sessions[0].handle_frame(&frame, &laptop.replica, &laptop.key).unwrap();
+        if let Message::Space { message: SpaceMessage::Want { blob, chunks, .. }, .. } =
+            decode_message(&frame).unwrap()
+        {
+            asked.extend(chunks.into_iter().map(|chunk| (blob, chunk)));
+        }
+    }
+    asked
+}
+
+#[test]
+fn little_is_asked_for_ahead() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    let chunks = 4 * REQUESTS_OF_A_BLOB - 1;
+    laptop.attach(chunks);
+    let mut sessions = open_sessions([[5; 32]; 2]);
+    run(&mut laptop, &mut phone, &mut sessions).unwrap();
+    sessions[1].fetch(&phone.space(), BLOB, chunks, false);
+    let (mut ahead, mut most) = (0, 0);
+    while phone.replica.state().chunks_held(&BLOB) < chunks as usize {
+        ahead += ask(&laptop, &mut phone, &mut sessions).len();
+        most = most.max(ahead);
+        ahead -= pass(&mut laptop, &mut phone, &mut sessions);
+    }
+    assert_eq!(most, 6, "two requests, of a 256th each");
+}
+
+#[test]
+fn the_next_attachment_does_not_wait_for_the_last_pieces_of_one() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    laptop.attach(1);
+    let mut sessions = open_sessions([[5; 32]; 2]);
+    run(&mut laptop, &mut phone, &mut sessions).unwrap();
+    let other = BlobId::from_bytes([6; 16]);
+    sessions[1].fetch(&phone.space(), BLOB, 1, false);
+    sessions[1].fetch(&phone.space(), other, 1, false);
+    assert_eq!(ask(&laptop, &mut phone, &mut sessions), [(BLOB, 0), (other, 0)]);
+    let outcome = run(&mut laptop, &mut phone, &mut sessions).unwrap();
+    assert_eq!((outcome.lacking, phone.replica.state().chunks_held(&BLOB)), (vec![other], 1));
+}
+
+#[test]
+fn who_brings_something_else_is_not_asked_for_ever() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    laptop.attach(2);
+    let mut sessions = open_sessions([[5; 32]; 2]);
+    run(&mut laptop, &mut phone, &mut sessions).unwrap();
+    let other = BlobId::from_bytes([6; 16]);
+    assert!(sessions[1].fetch(&phone.space(), other, 2, false));
+    assert_eq!(ask(&laptop, &mut phone, &mut sessions).len(), 2);
+    // Pieces of something else take the place of the answers.
+    let mark = sessions[0].mark(&laptop.space()).unwrap();
+    for index in 0..2 {
+        let location = laptop.replica.state().chunk(&BLOB, index).unwrap();
+        let frame = frame_of_records(&mark, &[laptop.replica.read(location).unwrap()]);
+        let event = sessions[1].handle_frame(&frame, &phone.replica, &phone.key).unwrap();
+        let Some(Event::Records { records, .. }) = event else { panic!("{event:?}") };
+        let ingested = phone.replica.ingest(&id(1), &records).unwrap();
+        sessions[1].ingested(&phone.space(), &ingested).unwrap();
+    }
+    assert_eq!(ask(&laptop, &mut phone, &mut sessions), []);
+    assert!(
+        !sessions[1].is_fetching(&phone.space(), &other)
+            && !sessions[1].fetch(&phone.space(), other, 2, false)
+    );
+    // Until the other side has something new to tell.
+    sessions[0].check();
+    while sessions[0].poll_frame(&mut laptop.replica).unwrap().is_some_and(|frame| {
+        sessions[1].handle_frame(&frame, &phone.replica, &phone.key).unwrap()
+            != Some(Event::Acknowledged { space: phone.space() })
+    }) {}
+    assert!(sessions[1].fetch(&phone.space(), other, 2, false));
+}
+
+#[test]
+fn what_is_withheld_may_be_asked_for_again() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    laptop.attach(8);
+    let mut sessions = open_sessions([[5; 32]; 2]);
+    run(&mut laptop, &mut phone, &mut sessions).unwrap();
+    sessions[1].fetch(&phone.space(), BLOB, 8, false);
+    ask(&laptop, &mut phone, &mut sessions);
+    assert_eq!(pass(&mut laptop, &mut phone, &mut sessions), 2);
+    ask(&laptop, &mut phone, &mut sessions);
+    sessions[0].set_flow(Flow::NoAttachments { asked_for: false });
+    let outcome = run(&mut laptop, &mut phone, &mut sessions).unwrap();
+    assert_eq!((outcome.records, outcome.lacking), (0, vec![BLOB]));
+    sessions[0].set_flow(Flow::Everything);
+    sessions[0].check();
+    run(&mut laptop, &mut phone, &mut sessions).unwrap();
+    assert!(sessions[1].fetch(&phone.space(), BLOB, 8, false));
+    run(&mut laptop, &mut phone, &mut sessions).unwrap();
+    assert_eq!(phone.replica.state().chunks_held(&BLOB), 8);
 }
 
 #[test]

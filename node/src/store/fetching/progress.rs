@@ -1,0 +1,105 @@
+//! How far fetching is, as the API tells it.
+
+use musette_crdt::view::Attachment;
+use musette_protocol::{
+    id::{BlobId, DeviceId},
+    schedule::{Flow, StopReason},
+};
+use serde_json::{Value as Json, json};
+
+use super::{Missing, Store};
+use crate::{
+    error::{Error, Result},
+    standing::Waiting,
+};
+
+/// Attachments on their way that are told one by one; the others are only counted.
+const MAX_TOLD: usize = 16;
+
+impl Store {
+    /// How much of an attachment is here.
+    ///
+    /// # Errors
+    /// `attachment-elsewhere` when more is missing and no connected device has it.
+    pub(crate) fn fetched(&self, attachment: &Attachment) -> Result<Json> {
+        let Some(missing) = self.fetching.missing.get(&attachment.id) else {
+            let size = attachment.size;
+            return Ok(json!({ "name": attachment.name, "done": size, "total": size, "whole": true }));
+        };
+        let why = self.why_not_coming(&attachment.id);
+        if why == Some(Waiting::Elsewhere) {
+            return Err(Error::new("attachment-elsewhere").with("name", &attachment.name));
+        }
+        Ok(json!({
+            "name": attachment.name,
+            "done": missing.done(),
+            "total": attachment.size,
+            "whole": false,
+            "from": self.source_of(&attachment.id),
+            "why": why.filter(|why| *why != Waiting::Attachment).map(Waiting::code),
+        }))
+    }
+
+    /// The name of the device that an attachment comes from.
+    fn source_of(&self, blob: &BlobId) -> Option<String> {
+        let from = self.fetching.from.get(blob)?;
+        self.state().log().devices().get(from).map(|device| device.certificate.name.clone())
+    }
+
+    /// What an attachment waits for that is to come and does not.
+    fn why_not_coming(&self, blob: &BlobId) -> Option<Waiting> {
+        if self.fetching.from.contains_key(blob) {
+            return None;
+        }
+        Some(match self.fetching.flow {
+            Flow::Nothing(not_now) if not_now.reason == StopReason::Paused => Waiting::Paused,
+            Flow::Nothing(_) => Waiting::BudgetUsed,
+            Flow::NoAttachments { asked_for: false } => Waiting::BudgetLow,
+            _ => {
+                let connected = self.peers.connected();
+                let lacking = |device: &DeviceId| self.fetching.lacking.get(&(*blob, *device)).copied();
+                match connected.iter().map(lacking).collect::<Option<Vec<bool>>>() {
+                    _ if connected.is_empty() => Waiting::NobodyThere,
+                    Some(lacking) if lacking.contains(&true) => Waiting::Withheld,
+                    Some(_) => Waiting::Elsewhere,
+                    None => Waiting::Attachment,
+                }
+            }
+        })
+    }
+
+    /// Attachments that are not all here: how many, how many bytes, and which of them are on their way.
+    pub(crate) fn attachments_json(&self) -> Json {
+        let fetching = &self.fetching;
+        let left = |missing: &Missing| missing.size - missing.done();
+        let coming = fetching.missing.iter().filter(|(blob, _)| fetching.from.contains_key(blob));
+        let is_to_come = |(blob, missing): &(&BlobId, &Missing)| {
+            fetching.asked.contains(blob) || fetching.is_wanted(blob, missing.size)
+        };
+        let mut to_come: Vec<_> = fetching.missing.iter().filter(is_to_come).collect();
+        to_come.sort_by_key(|(blob, _)| !fetching.from.contains_key(blob));
+        let told = to_come.iter().take(MAX_TOLD).map(|(blob, missing)| self.coming_json(blob, missing));
+        json!({
+            "missing": fetching.missing.len(),
+            "missing_bytes": fetching.missing.values().map(left).sum::<u64>(),
+            "coming_bytes": coming.map(|(_, missing)| left(missing)).sum::<u64>(),
+            "to_come": to_come.len(),
+            "to_come_bytes": to_come.iter().map(|(_, missing)| left(missing)).sum::<u64>(),
+            "coming": told.collect::<Vec<_>>(),
+        })
+    }
+
+    fn coming_json(&self, blob: &BlobId, missing: &Missing) -> Json {
+        let attachments = self.view(missing.item).map(|view| view.attachments).unwrap_or_default();
+        let name = attachments.into_iter().find(|one| one.id == *blob).map(|one| one.name);
+        json!({
+            "item": missing.item.to_string(),
+            "name": name,
+            "done": missing.done(),
+            "total": missing.size,
+            "asked": self.fetching.asked.contains(blob),
+            "from": self.source_of(blob),
+            "why": self.why_not_coming(blob).map(Waiting::code),
+        })
+    }
+}
