@@ -118,6 +118,7 @@ fn live(
 
 #[test]
 fn nothing_synced_is_lost_and_nothing_invented() {
+    let mut cuts = 0;
     for seed in 0..10_000 {
         let mut choices = Choices(seed);
         let (mut disk, mut model, mut serial) = (MemoryDisk::new(), Model::default(), 0);
@@ -129,6 +130,7 @@ fn nothing_synced_is_lost_and_nothing_invented() {
             disk.fail_syncs_after(None);
             disk.fail_truncates(false);
             if choices.below(3) > 0 {
+                cuts += 1;
                 disk.power_cut(&mut |bound| choices.below(bound));
             }
             let opening = Opening { known_durable: model.known_durable, ..opening };
@@ -145,6 +147,8 @@ fn nothing_synced_is_lost_and_nothing_invented() {
             assert_eq!(disk.bytes(ONE), before.bytes(ONE), "seed {seed}: opening again writes nothing");
         }
     }
+    println!("{cuts} power cuts");
+    assert!(cuts > 500, "only {cuts} power cuts");
 }
 
 /// Three segments of synced records, two groups in each but the last, which has one record.

@@ -111,6 +111,7 @@ struct Caller {
 /// How often a test came by what it is about.
 #[derive(Clone, Default, Debug)]
 struct Seen {
+    cuts: u32,
     twice: u32,
     moved: u32,
     replayed: u32,
@@ -268,15 +269,17 @@ fn new_disk() -> Dying {
     Dying { disk: MemoryDisk::new(), left: u64::MAX }
 }
 
-/// Cuts the power, or only kills the process; afterwards the disk works.
-fn crash(disk: &mut Dying, choices: &mut Choices) {
+/// Cuts the power, or only kills the process; afterwards the disk works. Tells whether it was the power.
+fn crash(disk: &mut Dying, choices: &mut Choices) -> bool {
     disk.left = u64::MAX;
     disk.disk.set_byte_budget(None);
     disk.disk.fail_syncs_after(None);
     disk.disk.fail_truncates(false);
-    if choices.below(4) > 0 {
+    let is_cut = choices.below(4) > 0;
+    if is_cut {
         disk.disk.power_cut(&mut |bound| choices.below(bound));
     }
+    is_cut
 }
 
 /// One life with everything in it, the same at every run.
@@ -313,13 +316,14 @@ fn a_power_cut_after_any_step_loses_nothing() {
         let outcome = script(&mut caller, &mut disk);
         for seed in 0..3 {
             let (mut caller, mut disk) = (caller.clone(), disk.clone());
-            crash(&mut disk, &mut Choices(left * 10 + seed));
+            seen.cuts += u32::from(crash(&mut disk, &mut Choices(left * 10 + seed)));
             caller.check_both_ways(left, &mut disk);
             caller.rewrite_all(left, &mut disk);
             seen.twice += caller.seen.twice;
             seen.moved += caller.seen.moved;
         }
         if outcome.is_ok() {
+            println!("{} power cuts after each of {left} steps", seen.cuts);
             assert!(left > 100 && seen.twice > 100 && seen.moved > 100, "{left} {seen:?}");
             return;
         }
@@ -367,7 +371,7 @@ fn whatever_happens_nothing_needed_is_lost_and_the_dropped_goes() {
         let (mut caller, mut disk) = (Caller::default(), new_disk());
         for _ in 0..=choices.below(4) {
             live(&mut caller, &mut disk, &mut choices).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
-            crash(&mut disk, &mut choices);
+            seen.cuts += u32::from(crash(&mut disk, &mut choices));
             caller.check_both_ways(seed, &mut disk);
         }
         caller.rewrite_all(seed, &mut disk);
@@ -376,6 +380,7 @@ fn whatever_happens_nothing_needed_is_lost_and_the_dropped_goes() {
         seen.replayed += caller.seen.replayed;
         seen.emptied += caller.seen.emptied;
     }
-    let all = [seen.twice, seen.moved, seen.replayed, seen.emptied];
+    println!("{} power cuts: {seen:?}", seen.cuts);
+    let all = [seen.cuts, seen.twice, seen.moved, seen.replayed, seen.emptied];
     assert!(all.into_iter().all(|count| count > 500), "the test came by what it is about: {seen:?}");
 }
