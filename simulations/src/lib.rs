@@ -28,6 +28,7 @@ pub mod dice;
 pub mod documents;
 pub mod network;
 pub mod options;
+pub mod pair;
 pub mod person;
 pub mod plan;
 pub mod run;

@@ -61,6 +61,9 @@ pub(super) struct Exchange {
     check_due: bool,
     last_frontier: Option<Frontier>,
     reconciliation: Option<Reconciliation>,
+    /// The sums of records, own and theirs, that were last reconciled. As long as neither changes, what
+    /// that found is still on its way.
+    reconciled: Option<([u8; 32], [u8; 32])>,
     /// Whether the statements were listed since the last check.
     listed: bool,
     /// How many the dialer may begin before the next periodic check.
@@ -102,6 +105,7 @@ impl Exchange {
             check_due: true,
             last_frontier: None,
             reconciliation: None,
+            reconciled: None,
             listed: false,
             reconciliations: MAX_RECONCILIATIONS,
             reconcile_credit: 2 * MAX_RECONCILE_MESSAGES,
@@ -141,6 +145,7 @@ impl Exchange {
         self.check_due = true;
         self.listed = false;
         self.reconciliations = MAX_RECONCILIATIONS;
+        self.reconciled = None;
         self.reconcile_credit =
             (self.reconcile_credit + MAX_RECONCILE_MESSAGES).min(2 * MAX_RECONCILE_MESSAGES);
     }
@@ -409,7 +414,8 @@ impl Exchange {
     fn begin_reconciliation(&mut self, state: &State) -> Option<SpaceMessage> {
         let theirs = self.acknowledged.as_ref()?;
         let is_mine = self.role == Role::Dialer && self.reconciliation.is_none() && self.reconciliations > 0;
-        if !is_mine || theirs.records == state.records_digest() {
+        let sums = (state.records_digest(), theirs.records);
+        if !is_mine || sums.0 == sums.1 || self.reconciled == Some(sums) {
             return None;
         }
         if !self.is_of_the_owner(state) {
@@ -420,6 +426,7 @@ impl Exchange {
             return None;
         }
         self.reconciliations -= 1;
+        self.reconciled = Some(sums);
         let mut reconciliation = Reconciliation::new(state, &self.reconcile_key);
         let query = reconciliation.begin()?;
         self.reconciliation = Some(reconciliation);

@@ -270,8 +270,9 @@ fn what_one_lost_is_found_by_reconciliation() {
     let record = crate::record::seal(&Payload::Change(change), &space, keyring, &[78; 24]);
     phone.replica.ingest(&id(1), &[record]).unwrap();
     phone.replica.sync().unwrap();
-    sync(&mut laptop, &mut phone).unwrap();
+    let outcome = sync(&mut laptop, &mut phone).unwrap();
     assert_eq!(laptop.replica.state().orphans().len(), 2);
+    assert_eq!(outcome.records, 1, "nothing is asked for twice while it is on its way");
 }
 
 #[test]
