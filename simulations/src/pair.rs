@@ -171,12 +171,12 @@ impl Device {
     }
 
     fn take(&mut self, session: &mut Session, frame: &[u8]) {
-        let handled = session.handle_frame(frame, self.replica.state(), &self.key);
-        if let Some(Event::Records(records)) = handled.expect("the other side is honest") {
+        let handled = session.handle_frame(frame, &self.replica, &self.key);
+        if let Some(Event::Records { space, records }) = handled.expect("the other side is honest") {
             let peer = session.peer().expect("records follow the proof");
             let ingested = self.replica.ingest(&peer, &records).expect("a disk in memory takes all");
             self.sync();
-            session.ingested(&ingested).expect("the other side is honest");
+            session.ingested(&space, &ingested).expect("the other side is honest");
         }
     }
 }
