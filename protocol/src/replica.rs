@@ -18,8 +18,8 @@ use crate::{
     limits::{MAX_COMMIT_RECORDS, MAX_DROP_IDS, MAX_RECORD_LEN},
     membership::Statement,
     record::{
-        BlobChunk, Change, Commit, DropStatement, OpenError, Payload, Receipt, drop_record, epoch_record,
-        is_epoch, is_written_under, open, record_id, renewed, seal,
+        BlobChunk, Change, Commit, DropStatement, OpenError, Payload, drop_record, epoch_record, is_epoch,
+        is_written_under, open, record_id, renewed, seal,
     },
     session::frontier::Head,
     signed::Signed,
@@ -27,6 +27,7 @@ use crate::{
 
 pub(crate) mod chains;
 mod drops;
+mod erasing;
 #[cfg(test)]
 mod order;
 pub(crate) mod records;
@@ -35,6 +36,7 @@ pub mod sharing;
 pub mod state;
 mod wanted;
 
+use erasing::Erasing;
 use records::Row;
 use state::is_droppable;
 
@@ -135,13 +137,14 @@ pub struct Replica<D: Disk> {
     /// Whether some change may lie under older epochs than those that are written under.
     may_be_stale: bool,
     audience: Option<rotating::Audience>,
+    erasing: Erasing,
 }
 
 impl<D: Disk> Replica<D> {
     /// A state and the journal it was read from.
     #[must_use]
     pub const fn new(state: State, journal: Journal<D>) -> Self {
-        Self { state, journal, may_be_stale: true, audience: None }
+        Self { state, journal, may_be_stale: true, audience: None, erasing: Erasing::new() }
     }
 
     /// What is held and what counts.
@@ -282,14 +285,15 @@ impl<D: Disk> Replica<D> {
         self.append(prepared)
     }
 
-    /// Merges the drops that every device has confirmed into one. Durable after [`Replica::sync`].
+    /// Merges the drops that every device has confirmed into one. `None` when there is nothing to
+    /// merge; else durable after [`Replica::sync`].
     ///
     /// # Errors
     /// When the storage fails; nothing is then changed.
-    pub fn merge_drops(&mut self, keeper: &SigningKey) -> Result<Effects, WriteError<D::Error>> {
-        let Some((ids, replaces)) = self.state.mergeable() else { return Ok(Effects::default()) };
+    pub fn merge_drops(&mut self, keeper: &SigningKey) -> Result<Option<Effects>, WriteError<D::Error>> {
+        let Some((ids, replaces)) = self.state.mergeable() else { return Ok(None) };
         let prepared = self.prepare_drop(None, ids, replaces, keeper);
-        self.append(vec![prepared])
+        self.append(vec![prepared]).map(Some)
     }
 
     fn prepare_drop(
@@ -306,27 +310,6 @@ impl<D: Disk> Replica<D> {
         ((record_id(&record), record), Payload::Drop(signed))
     }
 
-    /// States which drops this device has carried out, unless it said just that before. Durable
-    /// after [`Replica::sync`].
-    ///
-    /// # Errors
-    /// When the storage fails; nothing is then changed.
-    pub fn write_receipt(
-        &mut self,
-        device: &SigningKey,
-        nonce: &mut dyn FnMut() -> [u8; NONCE_LEN],
-    ) -> Result<Effects, WriteError<D::Error>> {
-        let id = DeviceId::from_bytes(*device.verifying_key().as_bytes());
-        let drops = self.state.applied_drops();
-        let said = self.state.confirmed_by(&id);
-        if said.is_some_and(|said| said.iter().eq(&drops)) {
-            return Ok(Effects::default());
-        }
-        let number = self.state.next_receipt(&id);
-        let receipt = Receipt { space: *self.state.space(), device: id, number, drops };
-        self.write_statement(Payload::Receipt(Signed::new(receipt, device)), nonce)
-    }
-
     /// Closes the journal's segment, so that it may be rewritten.
     ///
     /// # Errors
@@ -335,16 +318,42 @@ impl<D: Disk> Replica<D> {
         self.journal.rotate()
     }
 
-    /// Rewrites a closed segment: what is still needed of it is copied to the end and made durable,
-    /// then the segment is emptied. What was dropped is in no file of the journal after that.
+    /// Rewrites a segment, which is closed first if it is the one written to: what is still needed of
+    /// it is copied to the end and made durable, then the segment is emptied. What was dropped of it
+    /// is in no file of the journal after that, but for copies elsewhere ([`Replica::find_dropped`]).
     ///
     /// # Errors
     /// When the storage fails. Nothing is lost then, and it may be tried again.
     pub fn rewrite_segment(&mut self, segment: SegmentNumber) -> Result<(), JournalError<D::Error>> {
+        // Of two commits of one device with one number the first to arrive counts, and the journal's
+        // order is what tells which that was. A commit that moves behind its rival would count no
+        // more after the next start, nor would what was written on top of it. So the rivals go
+        // first, the last segment before the others: a rival lies behind what it lost against.
+        let mut rivals = self.state.rivals();
+        while let Some((segment, records)) = rivals.pop_last() {
+            self.rewrite_without(segment, &records)?;
+            records.iter().for_each(|record| self.state.let_go(record));
+        }
+        self.rewrite_without(segment, &BTreeSet::new())
+    }
+
+    fn rewrite_without(
+        &mut self,
+        segment: SegmentNumber,
+        dead: &BTreeSet<RecordId>,
+    ) -> Result<(), JournalError<D::Error>> {
+        if segment.get() == self.journal.segments() {
+            self.journal.rotate()?;
+            // Nothing was ever written to it.
+            if segment.get() == self.journal.segments() {
+                return Ok(());
+            }
+        }
+        self.erasing.note_copying(segment);
         loop {
             let records = &self.state.records;
             let mut is_live = |record, location| match records.find(&record) {
-                Some((_, Row::Held(held, _))) => held == location,
+                Some((_, Row::Held(held, _))) => held == location && !dead.contains(&record),
                 Some((_, Row::Dropped | Row::Absent)) => false,
                 // Unknown here, perhaps for want of a key: not ours to destroy.
                 Some((_, Row::Wanted)) | None => true,
@@ -436,7 +445,7 @@ impl<D: Disk> Replica<D> {
         let mut ingested = Ingested::default();
         self.learn_epochs(records);
         let (mut statements, mut data) = (Vec::new(), Vec::new());
-        let mut fresh = HashSet::new();
+        let (mut fresh, mut listed) = (HashSet::new(), HashSet::new());
         for record in records {
             let opened = if record.len() > MAX_RECORD_LEN {
                 Err(OpenError::Malformed)
@@ -452,9 +461,17 @@ impl<D: Disk> Replica<D> {
             };
             let id = record_id(record);
             ingested.chunks += usize::from(matches!(payload, Payload::BlobChunk(_)));
-            if self.state.has_dropped(&id) && is_droppable(&payload) {
+            // Also by a drop that came just before, in the same batch: bytes that were written after
+            // their drop would lie in a file that was searched already.
+            let is_dropped = self.state.has_dropped(&id) || listed.contains(&id) && !self.state.holds(&id);
+            if is_dropped && is_droppable(&payload) {
                 ingested.dropped_before += 1;
                 continue;
+            }
+            if let Payload::Drop(statement) = &payload
+                && self.state.check_drop(statement).is_ok()
+            {
+                listed.extend(statement.body().ids.iter().copied().filter(|id| !fresh.contains(id)));
             }
             let held = self.state.holds(&id)
                 || statement_of(&payload).is_some_and(|name| self.state.holds_statement(&name))

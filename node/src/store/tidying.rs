@@ -4,7 +4,8 @@
 //!    one device, and by the others if it sleeps.
 //! 2. Documents with many small changes are *folded*: one snapshot takes their place, after it was
 //!    loaded again and found equal. One device does it, so that two do not do it twice.
-//! 3. What was dropped is confirmed to the other devices; drops that all have confirmed are merged.
+//! 3. What was dropped is erased once a day, wherever it lies, and only then confirmed to the other
+//!    devices; drops that all have confirmed are merged.
 //! 4. Segments of the journal that are mostly dead are rewritten. Records move then, so the index is
 //!    removed before and written anew after: a crash in between costs a rebuild, and nothing else.
 
@@ -18,7 +19,7 @@ use musette_protocol::{
     journal::{SegmentNumber, worth_rewriting},
     limits::{MAX_DROPS, MAX_RECORD_LEN},
     replica::{
-        Fold,
+        Effects, Fold,
         rotating::{EpochStartError, NewEpoch},
     },
     time::Timestamp,
@@ -36,6 +37,9 @@ const FOLDS_AT_ONCE: usize = 64;
 const RECORD_OVERHEAD: usize = MAX_RECORD_LEN / 8;
 /// Drops that wait to be confirmed by all before folding pauses: forgetting needs the others.
 const MAX_OPEN_DROPS: usize = MAX_DROPS / 2;
+/// How often what was dropped is erased: each time every segment is rewritten in which some of it
+/// lies, and that may be all of them.
+const ERASE_EVERY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// What this device remembers for tidying.
 #[derive(Debug, Default)]
@@ -44,6 +48,8 @@ pub(super) struct Tidying {
     pub(super) epochs: BTreeMap<EpochId, Timestamp>,
     /// Since when the present epoch is not for just the devices that there are.
     misdirected_since: Option<Timestamp>,
+    /// When what was dropped was last erased, since the start.
+    erased: Option<Timestamp>,
 }
 
 impl Store {
@@ -55,10 +61,13 @@ impl Store {
         if !self.keys.healing.is_empty() {
             return Ok(false);
         }
-        self.rotate_epoch(clock::now())?;
-        let folded = self.fold_some(FOLD_FROM)?;
+        let now = clock::now();
+        self.rotate_epoch(now)?;
+        if self.fold_some(FOLD_FROM)? > 0 || self.erase_due(now)? {
+            return Ok(true);
+        }
         self.confirm_drops()?;
-        Ok(folded > 0 || self.rewrite_one()?)
+        self.rewrite_one()
     }
 
     /// Does all there is to do, whatever it is worth, and tells what came of it.
@@ -73,6 +82,7 @@ impl Store {
                 folded += more;
                 self.commit()?;
             }
+            while self.erase_one()? {}
             self.confirm_drops()?;
             self.commit()?;
             let (current, bytes) = self.segments().pop().unwrap_or((SegmentNumber::FIRST, 0));
@@ -178,22 +188,46 @@ impl Store {
         Ok((same && fits).then_some(Fold { document: id, snapshot, replaces }))
     }
 
+    /// Erases some of what was dropped, once a day; true if there may be more.
+    fn erase_due(&mut self, now: Timestamp) -> Result<bool> {
+        // A clock that was put back is taken for one that went on: once more costs little.
+        let passed_ms = self.tidying.erased.map(|last| now.millis_since(last).unsigned_abs());
+        let is_due = passed_ms.is_none_or(|passed_ms| passed_ms >= ERASE_EVERY_MS);
+        if !is_due || !self.replica.has_unconfirmed_drops(&self.device) {
+            return Ok(false);
+        }
+        let erased = self.erase_one()?;
+        if !erased {
+            self.tidying.erased = Some(now);
+        }
+        Ok(erased)
+    }
+
+    /// Rewrites a segment that holds what was dropped; false when none does.
+    fn erase_one(&mut self) -> Result<bool> {
+        let found = self.replica.find_dropped().map_err(journal_error)?;
+        found.map_or(Ok(false), |segment| self.rewrite(&[segment]).map(|()| true))
+    }
+
     /// Tells the others what was dropped here, and merges what all have dropped.
     fn confirm_drops(&mut self) -> Result<()> {
-        let effects = self
-            .replica
-            .write_receipt(&self.device_key, &mut entropy::bytes::<NONCE_LEN>)
-            .map_err(write_error)?;
-        self.unsynced |= effects.membership_changed;
-        self.apply(effects, Vec::new())?;
+        let nonce = &mut entropy::bytes::<NONCE_LEN>;
+        let receipt = self.replica.write_receipt(&self.device_key, nonce).map_err(write_error)?;
+        self.take_written(receipt)?;
         let is_elected = elected(&self.state().log().devices()) == Some(self.device);
         if let Some(keeper) = self.keys.epochs.duplicate().into_parts().1.filter(|_| is_elected) {
             let keeper = SigningKey::from_secret(&keeper);
-            let effects = self.replica.merge_drops(&keeper).map_err(write_error)?;
-            self.unsynced = true;
-            self.apply(effects, Vec::new())?;
+            let merged = self.replica.merge_drops(&keeper).map_err(write_error)?;
+            self.take_written(merged)?;
         }
         Ok(())
+    }
+
+    /// Takes in what was appended, if anything was.
+    fn take_written(&mut self, effects: Option<Effects>) -> Result<()> {
+        let Some(effects) = effects else { return Ok(()) };
+        self.unsynced = true;
+        self.apply(effects, Vec::new())
     }
 
     fn segments(&self) -> Vec<(SegmentNumber, u64)> {

@@ -8,8 +8,8 @@
 //!
 //! So a crash loses nothing: at worst a record lies twice, and opening hands it out twice. The caller
 //! keeps the location handed out last. The first copy then is dead, wherever it lies: who wants a
-//! record's bytes to be gone asks [`Journal::holds`] of every closed segment, and not only where the
-//! record was last.
+//! record's bytes to be gone asks [`Journal::holds`] of every segment, and not only where the record
+//! was last.
 //!
 //! Numbers stay without gaps, so that a missing segment is noticed as before. What this does not
 //! promise: that a file system, or a disk behind it, has overwritten what no file holds any more.
@@ -123,19 +123,20 @@ impl<D: Disk> Journal<D> {
         Ok(())
     }
 
-    /// Whether a closed segment holds a record that is wanted. Reads it up to the first one.
+    /// Whether a segment holds a record that is wanted. Reads it up to the first one.
     ///
     /// # Errors
-    /// [`JournalError::NotClosed`], [`JournalError::Damaged`], or the disk refuses.
+    /// [`JournalError::NotClosed`] when there is no such segment, [`JournalError::Damaged`], or the
+    /// disk refuses.
     pub fn holds(
         &mut self,
         segment: SegmentNumber,
-        is_wanted: &mut dyn FnMut(RecordId) -> bool,
+        is_wanted: &mut dyn FnMut(RecordId, Location) -> bool,
     ) -> Result<bool, JournalError<D::Error>> {
-        self.closed(segment)?;
+        self.check_running()?;
         let mut found = false;
-        self.go_through(segment, HEADER_LEN as u64, |id, _, _| {
-            found = is_wanted(id);
+        self.go_through(segment, HEADER_LEN as u64, |id, location, _| {
+            found = is_wanted(id, location);
             if found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         Ok(found)
@@ -161,8 +162,8 @@ impl<D: Disk> Journal<D> {
         self.closed.get(&segment).copied().ok_or(JournalError::NotClosed { segment })
     }
 
-    /// Hands out a closed segment's records from an offset on, until told to stop; gives the offset
-    /// behind the last frame gone through.
+    /// Hands out a segment's records from an offset on, until told to stop; gives the offset behind the
+    /// last frame gone through.
     fn go_through(
         &mut self,
         segment: SegmentNumber,
@@ -170,7 +171,8 @@ impl<D: Disk> Journal<D> {
         mut on_record: impl FnMut(RecordId, Location, &[u8]) -> ControlFlow<()>,
     ) -> Result<u64, JournalError<D::Error>> {
         let key = SegmentKey::new(&self.id, segment);
-        let mut window = Window::new(segment, self.closed(segment)?.len);
+        let len = if segment == self.segment { self.written } else { self.closed(segment)?.len };
+        let mut window = Window::new(segment, len);
         let mut offset = begin;
         loop {
             match window.frame(&mut self.disk, &key, offset)? {

@@ -103,7 +103,9 @@ fn commits() {
             counted.map(|newly| newly.counted.commit.as_bytes().to_vec()).collect();
         counted.sort_unstable();
         assert_eq!(counted, hex_list(&case, "counted"), "{}", case["comment"]);
-        let refused: Vec<&str> = ingested.effects.refused.iter().map(refusal_code).collect();
+        // What was dropped is turned away before it is written.
+        let dropped = std::iter::repeat_n("dropped", ingested.dropped_before);
+        let refused: Vec<&str> = ingested.effects.refused.iter().map(refusal_code).chain(dropped).collect();
         assert_eq!(serde_json::to_value(refused).unwrap(), case["refused"], "{}", case["comment"]);
     }
 }

@@ -99,6 +99,11 @@ impl List<'_> {
 }
 
 impl State {
+    /// Whether the keeper of this space states a drop.
+    pub(super) fn check_drop(&self, statement: &Signed<DropStatement>) -> Result<(), DropError> {
+        statement.check(self.space(), &self.recovery.recovery_keeper)
+    }
+
     pub(super) fn insert_drop(
         &mut self,
         slot: Slot,
@@ -109,7 +114,7 @@ impl State {
         if self.drops.drops.contains_key(&name) {
             return;
         }
-        if let Err(error) = statement.check(self.space(), &self.recovery.recovery_keeper) {
+        if let Err(error) = self.check_drop(statement) {
             return effects.refused.push(Refusal::Drop(error));
         }
         if self.is_covered(statement) {

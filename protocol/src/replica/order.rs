@@ -18,6 +18,7 @@ use crate::{
         log::{Action, Author, Operation},
         person::Recovery,
     },
+    record::Receipt,
     session::frontier::Frontier,
     testkit::{self, device, key},
 };

@@ -4,7 +4,7 @@
 //! [`Slot`] of four bytes, and finds name and place here. Rows are never removed: a dropped
 //! record's row is what keeps it from coming back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 
@@ -48,6 +48,8 @@ pub(crate) enum Row {
 pub(crate) struct Records {
     rows: IndexMap<RecordId, Row>,
     live: BTreeMap<SegmentNumber, u64>,
+    /// Segments in which records lay that were dropped since this was last taken.
+    graves: BTreeSet<SegmentNumber>,
     digest: Digest,
 }
 
@@ -150,6 +152,9 @@ impl Records {
 
     /// Notes that a record was dropped, held or not.
     pub(crate) fn drop(&mut self, id: RecordId) -> Slot {
+        if let Some((_, Row::Held(location, _))) = self.find(&id) {
+            self.graves.insert(location.segment);
+        }
         self.take_out(id, Row::Dropped)
     }
 
@@ -175,6 +180,11 @@ impl Records {
             Some((slot, Row::Held(..))) => slot,
             _ => self.drop(id),
         }
+    }
+
+    /// The segments in which records lay that were dropped since this was last asked.
+    pub(crate) fn take_graves(&mut self) -> BTreeSet<SegmentNumber> {
+        std::mem::take(&mut self.graves)
     }
 
     fn forget_bytes(&mut self, location: Location) {

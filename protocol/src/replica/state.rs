@@ -381,6 +381,25 @@ impl State {
         self.records.live_bytes(segment)
     }
 
+    /// Commits that are held and lost against another one with their number, by segment.
+    pub(super) fn rivals(&self) -> BTreeMap<SegmentNumber, BTreeSet<RecordId>> {
+        let pending: BTreeSet<Slot> = self.pending.values().map(|pending| pending.record).collect();
+        let mut rivals: BTreeMap<SegmentNumber, BTreeSet<RecordId>> = BTreeMap::new();
+        for slot in self.uncounted.difference(&pending) {
+            if let Row::Held(location, Class::Commit) = self.records.row(*slot) {
+                rivals.entry(location.segment).or_default().insert(self.records.id(*slot));
+            }
+        }
+        rivals
+    }
+
+    /// Lets go of a commit that lost against another one: its bytes are gone.
+    pub(super) fn let_go(&mut self, record: &RecordId) {
+        if let Some((slot, Row::Held(_, Class::Commit))) = self.records.find(record) {
+            self.forget(slot);
+        }
+    }
+
     /// Notes that a record was copied to another place.
     pub(super) fn relocate(&mut self, record: RecordId, location: Location) {
         if let Some((_, Row::Held(_, class))) = self.records.find(&record) {

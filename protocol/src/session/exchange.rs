@@ -189,6 +189,11 @@ impl Exchange {
         if let Some(device) = frontier.fork_against(state) {
             return Err(SessionError::Fork { device });
         }
+        // What was sent, and what came from there, is taken for counted there. Where that was wrong it
+        // would never be sent in this session, so at a check only the other side's word is taken.
+        if check {
+            self.given.chains.clear();
+        }
         for chain in &frontier.chains {
             self.note_given(chain.head);
         }
@@ -268,6 +273,11 @@ impl Exchange {
             return Err(SessionError::Malformed);
         }
         for head in &ingested.commits {
+            // A reconciliation brings commits too that wait there for those before them.
+            let given = self.given.chains.get(&head.device).copied().unwrap_or(0);
+            if head.number != given + 1 {
+                continue;
+            }
             self.note_given(*head);
             // What it sent is durable there: nothing leaves before its fsync.
             if let Some(acknowledged) = &mut self.acknowledged {

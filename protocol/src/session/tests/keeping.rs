@@ -30,10 +30,17 @@ impl Device {
         effects
     }
 
+    /// Confirms what is in no file any more.
     fn confirm(&mut self) {
         let mut nonce = Self::nonces(&mut self.nonce);
         self.replica.write_receipt(&self.key, &mut nonce).unwrap();
         self.replica.sync().unwrap();
+    }
+
+    fn erase(&mut self) {
+        while let Some(segment) = self.replica.find_dropped().unwrap() {
+            self.replica.rewrite_segment(segment).unwrap();
+        }
     }
 
     fn attach(&mut self, chunks: u32) {
@@ -119,8 +126,10 @@ fn drops_that_all_confirmed_are_merged() {
         laptop.fold(&format!("all of {n}"));
     }
     sync(&mut laptop, &mut phone).unwrap();
+    laptop.erase();
     laptop.confirm();
     assert_eq!(laptop.replica.state().settled_drops(), [], "the phone said nothing yet");
+    phone.erase();
     phone.confirm();
     sync(&mut laptop, &mut phone).unwrap();
     assert_eq!(laptop.replica.state().settled_drops().len(), 3);
@@ -135,6 +144,30 @@ fn drops_that_all_confirmed_are_merged() {
     sync(&mut laptop, &mut tablet).unwrap();
     assert_eq!(tablet.texts(), ["all of 2"]);
     assert_eq!(tablet.frontier(), laptop.frontier());
+}
+
+#[test]
+fn nothing_is_confirmed_that_is_still_in_a_file() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    let confirmed = |device: &Device| device.replica.state().confirmed_by(&id(1)).map(BTreeSet::len);
+    laptop.write("old");
+    laptop.fold("new");
+    laptop.confirm();
+    assert_eq!(confirmed(&laptop), None);
+    laptop.erase();
+    laptop.confirm();
+    assert_eq!(confirmed(&laptop), Some(1));
+    laptop.write("newer");
+    laptop.fold("newest");
+    assert!(laptop.replica.has_unconfirmed_drops(&id(1)));
+    laptop.confirm();
+    assert_eq!(confirmed(&laptop), Some(1), "what was found before says nothing of what came after");
+    laptop.erase();
+    laptop.confirm();
+    assert!(!laptop.replica.has_unconfirmed_drops(&id(1)));
+    assert_eq!(confirmed(&laptop), Some(2));
+    sync(&mut laptop, &mut phone).unwrap();
+    assert_eq!(confirmed(&phone), Some(2));
 }
 
 #[test]
@@ -164,6 +197,61 @@ fn rewriting_a_segment_gives_its_space_back_and_keeps_the_rest() {
     laptop.write("after");
     sync(&mut laptop, &mut phone).unwrap();
     assert_eq!(phone.texts(), ["all", "after"]);
+}
+
+impl Device {
+    fn records(&mut self) -> Vec<Vec<u8>> {
+        let locations = self.replica.state().locations();
+        locations.into_iter().map(|location| self.replica.read(location).unwrap()).collect()
+    }
+
+    /// What counts once the journal is read again.
+    fn frontier_after_a_start(self) -> Frontier {
+        let inception = Recovery::from_entropy(&Secret32::from_bytes([9; 32])).incept();
+        let space = *self.replica.state().space();
+        let mut again = testkit::state(&inception, space, vec![Secret32::from_bytes([7; 32])]);
+        let journal = self.replica.into_journal();
+        let opening = Opening::new(journal.id());
+        Journal::open(journal.into_disk(), &opening, &mut |id, location, record| {
+            let payload = crate::record::open(record, &space, again.keyring()).unwrap();
+            again.replay(id, location, payload);
+        })
+        .unwrap();
+        Frontier::of(&again)
+    }
+}
+
+#[test]
+fn a_change_that_comes_with_its_drop_is_not_written() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    laptop.write("old");
+    let location = laptop.replica.state().document(&DOCUMENT).next().unwrap().1;
+    let old = laptop.replica.read(location).unwrap();
+    laptop.fold("new");
+    let all = [laptop.records(), vec![old]].concat();
+    let ingested = phone.replica.ingest(&id(1), &all).unwrap();
+    assert_eq!((ingested.dropped_before, ingested.effects.refused), (1, vec![]));
+    assert_eq!(phone.texts(), ["new"]);
+    assert_eq!(phone.replica.find_dropped(), Ok(None));
+}
+
+#[test]
+fn of_two_histories_the_one_that_counted_counts_after_a_rewriting() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    let (mut twin, _) = laptop_and_phone();
+    twin.nonce += 1_000;
+    laptop.write("first");
+    twin.write("second");
+    sync(&mut laptop, &mut phone).unwrap();
+    phone.write("on top of the first");
+    phone.replica.rotate_journal().unwrap();
+    let ingested = phone.replica.ingest(&id(1), &twin.records()).unwrap();
+    assert!(matches!(ingested.effects.refused[..], [Refusal::Fork { .. }]));
+    phone.replica.sync().unwrap();
+    phone.replica.rewrite_segment(SegmentNumber::FIRST).unwrap();
+    let frontier = phone.frontier();
+    assert!(frontier.has(&id(2), 1));
+    assert_eq!(phone.frontier_after_a_start(), frontier);
 }
 
 #[test]
