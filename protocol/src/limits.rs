@@ -53,8 +53,9 @@ pub const ROTATION_AGE_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 /// How much longer devices wait that were not elected to do so, in milliseconds: a week.
 pub const ROTATION_GRACE_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
-/// How long a device waits for each admin device before it by name to start an epoch for those who are
-/// in now, in milliseconds: a minute is enough to hear of an epoch from whoever is connected.
+/// How long a device waits before it starts an epoch for those who are in now, and as long again for
+/// each admin device before it by name, in milliseconds: a minute is enough to hear from whoever is
+/// connected.
 pub const EPOCH_TURN_MS: i64 = 60 * 1000;
 
 /// Recipients of one epoch: a person's devices, or the readers of a space.

@@ -5,6 +5,7 @@ use crate::tally::names;
 pub mod authenticity;
 pub mod convergence;
 pub mod durability;
+pub mod forgetting;
 pub mod sending;
 pub mod termination;
 
@@ -27,6 +28,10 @@ names! {
         Authenticity => "counted was committed",
         /// Who is no device of the person changes nothing and is given nothing.
         Intrusion => "intruder changed nothing",
+        /// What a device says it has dropped is in no file of its disk, and does not come back.
+        Forgetting => "dropped is in no file",
+        /// Folding changes nothing that is shown.
+        Folding => "folded shows the same",
         /// No exchange goes on without progress.
         Termination => "exchange made progress",
         /// Once nothing goes wrong any more, all has been said after a while.

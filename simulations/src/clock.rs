@@ -20,6 +20,11 @@ pub enum Event {
         /// Its number.
         device: usize,
     },
+    /// A device folds, erases, confirms and merges.
+    Tidy {
+        /// Its number.
+        device: usize,
+    },
     /// The ends of a link look for each other.
     Dial {
         /// Its number.

@@ -4,7 +4,7 @@
 //! of it is acknowledged or sent ([`Device::may_send`]). A document that was changed but could not
 //! be written is dropped and read again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use musette_protocol::{
     crypto::sign::SigningKey,
@@ -20,6 +20,7 @@ use crate::{
         Check, Violation,
         authenticity::Ledger,
         durability::{Acknowledged, Told},
+        forgetting::check_stays_gone,
         sending::Durable,
     },
     dice::Dice,
@@ -31,6 +32,7 @@ use crate::{
 };
 
 mod talking;
+mod tidying;
 mod writing;
 
 pub use talking::Handled;
@@ -64,6 +66,9 @@ pub struct Device {
     told: Told,
     waiting: Vec<Acknowledged>,
     acknowledged: Vec<Acknowledged>,
+    /// Records that were dropped, durably, and since the last sync.
+    gone: BTreeSet<RecordId>,
+    going: Vec<RecordId>,
 }
 
 impl Device {
@@ -95,6 +100,8 @@ impl Device {
             told: Told::default(),
             waiting: Vec::new(),
             acknowledged: Vec::new(),
+            gone: BTreeSet::new(),
+            going: Vec::new(),
         }
     }
 
@@ -145,6 +152,9 @@ impl Device {
         if opened.recovery.torn_bytes > 0 {
             tally.fault(Fault::TornTail);
         }
+        if opened.moved {
+            tally.fault(Fault::MovedIndex);
+        }
         if with_index && self.storage.index().is_some() && opened.recovery.records > 0 {
             tally.fault(Fault::StaleIndex);
         }
@@ -176,6 +186,7 @@ impl Device {
         }
         self.told.check(self.state())?;
         tally.check(Check::SentIsKept);
+        check_stays_gone(&self.gone, self.state())?;
         Ok(())
     }
 
@@ -184,6 +195,7 @@ impl Device {
         self.replica = None;
         self.documents.clear();
         self.unsynced.clear();
+        self.going.clear();
         self.dirty = false;
     }
 
@@ -217,6 +229,7 @@ impl Device {
     fn note_durable(&mut self) {
         let replica = self.replica.as_ref().expect("only devices that are on are asked");
         let uncounted = replica.state().uncounted().map(|(record, _)| record);
+        self.gone.extend(self.going.drain(..));
         self.durable.note_sync(self.unsynced.drain(..).chain(uncounted), Frontier::of(replica.state()));
         self.storage.note_durable(replica.journal().position());
     }
@@ -229,7 +242,8 @@ impl Device {
         let (position, counted) = (self.replica().journal().position(), self.state().counted(None));
         let mut uncounted: Vec<_> = self.state().uncounted().collect();
         uncounted.sort_unstable_by_key(|(_, location)| *location);
-        self.storage.keep_index(Index { position, counted, uncounted });
+        let emptied = self.replica().journal().emptied();
+        self.storage.keep_index(Index { position, emptied, counted, uncounted });
     }
 
     /// Takes in what counts now.
@@ -238,6 +252,10 @@ impl Device {
         for newly in effects.counted {
             ledger.check_counted(&newly.counted)?;
             self.take_in(newly.counted, newly.changes.into_iter().collect())?;
+        }
+        if !effects.dropped.is_empty() {
+            self.going.extend(&effects.dropped);
+            self.documents.remove(&effects.dropped.into_iter().collect());
         }
         Ok(())
     }

@@ -3,12 +3,12 @@
 //! Reading documents is most of what a run costs, and what comes of it is a function of the changes
 //! and of the order in which they counted. So what was read once is kept for all devices of the run
 //! ([`Memo`]), by the list of records: a list of which one is missing, or comes later, is read for
-//! itself. What a device writes into is its own copy, which no other device sees, and in the end
+//! itself. A document whose snapshot has not come yet shows nothing. What a device writes into is its own copy, which no other device sees, and in the end
 //! each document is read once more from its records alone.
 
 use std::{
     cell::RefCell,
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     rc::Rc,
 };
 
@@ -57,8 +57,9 @@ impl Memo {
         *shelf.longer.entry((shorter, record)).or_insert(next)
     }
 
-    /// Reads a document from the longest list that was read before.
-    fn read(&self, stored: &Stored) -> Result<Document, Violation> {
+    /// Reads a document from the longest list that was read before; `None` while what others build on
+    /// is missing.
+    fn read(&self, stored: &Stored) -> Result<Option<Document>, Violation> {
         let mut shelf = self.0.borrow_mut();
         let found = stored
             .lists
@@ -66,27 +67,28 @@ impl Memo {
             .rposition(|list| shelf.read.get(list).is_some_and(|read| read.document.is_some()));
         if let Some(place) = found.filter(|place| place + 1 == stored.lists.len()) {
             let document = shelf.read[&stored.lists[place]].document.clone();
-            return Ok(document.expect("found just now"));
+            return Ok(document);
         }
         let document = match found {
             Some(place) => {
                 let known = shelf.read[&stored.lists[place]].document.clone();
-                merged(known.expect("found just now"), &stored.changes[place + 1..])?
+                Some(merged(known.expect("found just now"), &stored.changes[place + 1..])?)
             }
-            None => stored.load()?,
+            None => stored.load(),
         };
-        shelf.read.entry(stored.list()).or_default().document = Some(document.clone());
+        shelf.read.entry(stored.list()).or_default().document.clone_from(&document);
         Ok(document)
     }
 
-    fn view(&self, id: DocumentId, stored: &Stored) -> Result<Rc<ItemView>, Violation> {
+    fn view(&self, id: DocumentId, stored: &Stored) -> Result<Option<Rc<ItemView>>, Violation> {
         let known = self.0.borrow().read.get(&stored.list()).and_then(|read| read.view.clone());
-        if let Some(view) = known {
-            return Ok(view);
+        if known.is_some() {
+            return Ok(known);
         }
-        let view = Rc::new(view(&self.read(stored)?, id)?);
+        let Some(document) = self.read(stored)? else { return Ok(None) };
+        let view = Rc::new(view(&document, id)?);
         self.0.borrow_mut().read.entry(stored.list()).or_default().view = Some(Rc::clone(&view));
-        Ok(view)
+        Ok(Some(view))
     }
 }
 
@@ -104,8 +106,16 @@ impl Stored {
         self.lists.last().copied().unwrap_or(NOTHING)
     }
 
-    fn load(&self) -> Result<Document, Violation> {
-        Document::load(self.changes.iter().map(|change| &**change)).map_err(|error| unreadable(&error))
+    /// The document, if its first changes are there.
+    fn load(&self) -> Option<Document> {
+        Document::load(self.changes.iter().map(|change| &**change)).ok()
+    }
+
+    /// Adds a change at the end.
+    fn push(&mut self, memo: &Memo, record: RecordId, change: Rc<[u8]>) {
+        self.lists.push(memo.list(self.list(), record));
+        self.records.push(record);
+        self.changes.push(change);
     }
 }
 
@@ -140,11 +150,53 @@ impl Documents {
 
     /// Takes in a change that counts.
     pub fn push(&mut self, id: DocumentId, record: RecordId, change: &[u8]) {
-        let stored = self.stored.entry(id).or_default();
-        let list = self.memo.list(stored.list(), record);
-        stored.lists.push(list);
-        stored.records.push(record);
-        stored.changes.push(change.into());
+        self.stored.entry(id).or_default().push(&self.memo, record, change.into());
+    }
+
+    /// Takes out changes that were dropped.
+    pub fn remove(&mut self, dropped: &BTreeSet<RecordId>) {
+        for (id, stored) in &mut self.stored {
+            if !stored.records.iter().any(|record| dropped.contains(record)) {
+                continue;
+            }
+            let Stored { changes, records, .. } = std::mem::take(stored);
+            let before = records.len();
+            for (record, change) in records.into_iter().zip(changes) {
+                if !dropped.contains(&record) {
+                    stored.push(&self.memo, record, change);
+                }
+            }
+            // The own copy goes on if it holds all that is gone.
+            match self.open.get_mut(id) {
+                Some(open) if open.changes == before => open.changes = stored.changes.len(),
+                _ => drop(self.open.remove(id)),
+            }
+        }
+        self.stored.retain(|_, stored| !stored.records.is_empty());
+    }
+
+    /// What may take the place of all changes of a document, after it was loaded again and compared;
+    /// `None` when it cannot.
+    ///
+    /// # Errors
+    /// When the document cannot be read.
+    pub fn snapshot(&mut self, id: DocumentId) -> Result<Option<Vec<u8>>, Violation> {
+        let Some(document) = self.take_out(id)? else { return Ok(None) };
+        let snapshot = document.save();
+        let again = Document::load([snapshot.as_slice()]);
+        let same = again.is_ok_and(|again| {
+            again.heads() == document.heads() && again.view(id).ok() == document.view(id).ok()
+        });
+        self.put_back(id, document);
+        Ok(same.then_some(snapshot))
+    }
+
+    /// The same by somebody who forgets the last change, and does not compare.
+    #[must_use]
+    pub fn lossy_snapshot(&self, id: DocumentId) -> Option<Vec<u8>> {
+        let changes = &self.stored.get(&id)?.changes;
+        let but_last = changes.iter().take(changes.len() - 1).map(|change| &**change);
+        Document::load(but_last).ok().map(|document| document.save())
     }
 
     /// Whether a change was taken in.
@@ -153,14 +205,15 @@ impl Documents {
         self.stored.get(&id).is_some_and(|stored| stored.records.contains(record))
     }
 
-    /// Takes a document out, to be written into. It is read again unless [`Documents::put_back`].
+    /// Takes a document out, to be written into, if it can be read yet. It is read again unless
+    /// [`Documents::put_back`].
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn take_out(&mut self, id: DocumentId) -> Result<Document, Violation> {
+    pub fn take_out(&mut self, id: DocumentId) -> Result<Option<Document>, Violation> {
         let stored = &self.stored[&id];
         match self.open.remove(&id) {
-            Some(open) => merged(open.document, &stored.changes[open.changes..]),
+            Some(open) => merged(open.document, &stored.changes[open.changes..]).map(Some),
             None => self.memo.read(stored),
         }
     }
@@ -195,13 +248,13 @@ impl Documents {
         self.stored.keys().filter_map(|id| Some((*id, self.kind(*id)?))).collect()
     }
 
-    /// What a document shows, if there is one.
+    /// What a document shows, if there is one that can be read yet.
     ///
     /// # Errors
     /// When it cannot be read.
     pub fn view(&mut self, id: DocumentId) -> Result<Option<Rc<ItemView>>, Violation> {
         let Some(stored) = self.stored.get(&id) else { return Ok(None) };
-        let Some(open) = self.open.get_mut(&id) else { return self.memo.view(id, stored).map(Some) };
+        let Some(open) = self.open.get_mut(&id) else { return self.memo.view(id, stored) };
         if open.changes < stored.changes.len() {
             open.document = merged(open.document.clone(), &stored.changes[open.changes..])?;
             open.changes = stored.changes.len();
@@ -209,7 +262,15 @@ impl Documents {
         Ok(Some(Rc::new(view(&open.document, id)?)))
     }
 
-    /// What all documents show.
+    /// Whether there is a document that cannot be read.
+    ///
+    /// # Errors
+    /// When one holds what cannot be merged.
+    pub fn has_unreadable(&mut self) -> Result<bool, Violation> {
+        Ok(self.views()?.len() < self.stored.len())
+    }
+
+    /// What all documents show that can be read.
     ///
     /// # Errors
     /// When one cannot be read.
@@ -225,7 +286,7 @@ impl Documents {
     /// # Errors
     /// When it cannot be read.
     pub fn view_from_records(&self, id: DocumentId) -> Result<Option<ItemView>, Violation> {
-        self.stored.get(&id).map(|stored| view(&stored.load()?, id)).transpose()
+        self.stored.get(&id).and_then(Stored::load).map(|document| view(&document, id)).transpose()
     }
 }
 

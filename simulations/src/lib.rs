@@ -5,13 +5,14 @@
 //! 2. In the first phase people write, at least two hundred times, while connections are lost,
 //!    double or fall silent on one side, the network parts, the power fails, disks fill up or
 //!    dawdle, clocks jump, strangers call, and the bad device does what it likes ([`adversary`]).
+//!    Devices fold documents, erase what was dropped and rewrite their journals meanwhile.
 //!    What must always hold is checked at each step.
 //! 3. In the second phase the bad device is gone, everything is healed and nobody writes. All
 //!    devices must then agree, within a bounded time, and a second sync must find nothing to do.
 //!
 //! What runs is the code that ships: replicas, journals, sessions and documents. What is made up is
-//! what the node's shell does around them: the group commit before a frame leaves, the dialling,
-//! the index that is behind the journal. [`options::Breakage`] breaks that shell on purpose, which
+//! what the node's shell does around them: the group commit before a frame leaves, the dialling, the
+//! tidying, the index that is behind the journal. [`options::Breakage`] breaks that shell on purpose, which
 //! shows that the checks can fail.
 //!
 //! What it does not reach yet: pairing (a new device is enrolled and handed its log and keys by

@@ -81,6 +81,12 @@ pub enum Breakage {
     GiveOlderSecrets,
     /// Leave what lies under older epochs as it is.
     SkipRenewal,
+    /// Leave drops out of what comes in.
+    IgnoreDrops,
+    /// Fold a document without its last change.
+    FoldLossily,
+    /// Confirm drops while their records are still in a file.
+    ConfirmEarly,
 }
 
 impl Breakage {
@@ -92,13 +98,23 @@ impl Breakage {
             Self::SendBeforeFsync => &[Check::Sending],
             Self::AcknowledgeBeforeFsync => &[Check::Durability],
             Self::LoseRecords | Self::IgnoreWhenBusy => &[Check::Convergence],
-            Self::SkipMerge => &[Check::Agreement, Check::Convergence],
+            Self::SkipMerge => &[Check::Agreement, Check::Convergence, Check::Folding],
             Self::CountUncommitted => &[Check::Agreement, Check::Convergence, Check::Authenticity],
-            Self::SkipMembership => &[Check::Agreement, Check::Convergence, Check::Authenticity],
+            // Folded into a snapshot, it takes the place of what was really written.
+            Self::SkipMembership => &[
+                Check::Agreement,
+                Check::Convergence,
+                Check::Authenticity,
+                Check::Durability,
+                Check::Folding,
+            ],
             Self::SendTwice => &[Check::Termination],
             Self::AnnounceNothing => &[Check::SecondSync, Check::Convergence],
             Self::KeepEpochOnRemoval | Self::GiveOlderSecrets => &[Check::Secrecy],
             Self::SkipRenewal => &[Check::Sharing],
+            Self::IgnoreDrops => &[Check::Convergence, Check::Quiet],
+            Self::FoldLossily => &[Check::Folding],
+            Self::ConfirmEarly => &[Check::Forgetting],
             Self::EnrolAnybody => &[Check::Intrusion, Check::Authenticity],
         }
     }

@@ -74,8 +74,8 @@ impl Pair {
         let mut dice = Dice::new(seed);
         let person = Person::new(&mut dice);
         let [mut listener, dialer] = [(); 2].map(|()| Device::new(&person, &mut dice));
-        listener.state(person.enrol(listener.log(), None, &listener.key));
-        listener.state(person.enrol(listener.log(), Some(&listener.key), &dialer.key));
+        listener.state(person.enrol(listener.log(), None, &listener.key, true));
+        listener.state(person.enrol(listener.log(), Some(&listener.key), &dialer.key, true));
         Self { dialer, listener, dice }
     }
 

@@ -25,6 +25,7 @@ pub struct Person {
     inception: Inception,
     id: PersonId,
     space: SpaceId,
+    keeper: SigningKey,
     epoch: Secret32,
     statement: Signed<EpochStatement>,
 }
@@ -43,13 +44,19 @@ impl Person {
         let earlier = Keyring::default();
         let statement = EpochStatement::begin(space, &keeper, &epoch, &recipients, &earlier, &dice.secret())
             .expect("a fresh key can be sealed to");
-        Self { recovery, inception: inception.body().clone(), id, space, epoch, statement }
+        Self { recovery, inception: inception.body().clone(), id, space, keeper, epoch, statement }
     }
 
     /// The space.
     #[must_use]
     pub const fn space(&self) -> &SpaceId {
         &self.space
+    }
+
+    /// The key that speaks for the space. Admin devices hold it.
+    #[must_use]
+    pub const fn keeper(&self) -> &SigningKey {
+        &self.keeper
     }
 
     /// The epoch's statement.
@@ -80,8 +87,9 @@ impl Person {
         log: &DeviceLog,
         sponsor: Option<&SigningKey>,
         key: &SigningKey,
+        admin: bool,
     ) -> Signed<Operation> {
-        let certificate = self.certificate(key);
+        let certificate = self.certificate(key, admin);
         let device_signature = certificate.countersign(key);
         let action = Action::Enrol { certificate, device_signature, verified: true };
         match sponsor {
@@ -90,9 +98,9 @@ impl Person {
         }
     }
 
-    fn certificate(&self, key: &SigningKey) -> Certificate {
+    fn certificate(&self, key: &SigningKey, admin: bool) -> Certificate {
         let device = device_id(key);
-        Certificate { person: self.id, device, kem: kem(device), name: device.short(), admin: true }
+        Certificate { person: self.id, device, kem: kem(device), name: device.short(), admin }
     }
 }
 

@@ -27,6 +27,10 @@ pub struct Plan {
     pub acts: u64,
     /// The longest pause of a person between two deeds.
     pub work_pause_ms: u64,
+    /// Documents with so many changes are folded.
+    pub fold_from: usize,
+    /// The longest pause of a device between two times that it tidies.
+    pub tidy_pause_ms: u64,
     /// The longest pause between two faults.
     pub fault_pause_ms: u64,
     /// The longest time from a write to its sync.
@@ -57,6 +61,8 @@ impl Plan {
             enrolled_at_ms: dice.between(1_000, 6_000),
             acts: dice.between(MIN_ACTS, MIN_ACTS + 20),
             work_pause_ms: dice.between(800, 2_400),
+            fold_from: 3 + dice.index(8),
+            tidy_pause_ms: dice.between(2_000, 12_000),
             fault_pause_ms: dice.between(300, 2_000),
             sync_delay_ms: dice.between(1, 300),
             segment_len: [6_000, 20_000, 60_000, 1 << 20][dice.index(4)],

@@ -68,6 +68,8 @@ impl From<JournalError<MemoryDiskError>> for Trouble {
 pub struct Index {
     /// Up to where the journal was read.
     pub position: Position,
+    /// How many of its segments were emptied by then.
+    pub emptied: u32,
     /// The commits that counted, in order.
     pub counted: Vec<Counted>,
     /// Records that no counted commit named.
@@ -84,6 +86,8 @@ pub struct Opened {
     pub effects: Effects,
     /// What the journal told.
     pub recovery: Recovery,
+    /// Whether the index was of no use, because records had moved since.
+    pub moved: bool,
 }
 
 /// A device's disk and index.
@@ -119,32 +123,59 @@ impl Storage {
         self.index.as_ref()
     }
 
+    /// Gives the index up: records are about to move.
+    pub fn forget_index(&mut self) {
+        self.index = None;
+    }
+
+    /// The files as a reader sees them. Their numbers have no gap.
+    #[must_use]
+    pub fn files(&self) -> Vec<Vec<u8>> {
+        let disk = self.disk.0.borrow();
+        let numbers = (1..).map_while(SegmentNumber::new);
+        numbers.map_while(|number| disk.bytes(number).map(<[u8]>::to_vec)).collect()
+    }
+
     /// Opens what is on the disk, from the index if there is one and it is to be used.
     ///
     /// # Errors
     /// When the journal refuses: whatever befell the disk, it only lost what was not synced.
-    pub fn open(&self, person: &Person, with_index: bool) -> Result<Opened, Trouble> {
-        let index = self.index.as_ref().filter(|_| with_index);
+    pub fn open(&mut self, person: &Person, with_index: bool) -> Result<Opened, Trouble> {
+        if let Some(opened) = self.open_from(person, self.index.as_ref().filter(|_| with_index))? {
+            return Ok(opened);
+        }
+        self.index = None;
+        let opened = self.open_from(person, None)?;
+        let opened = opened.ok_or_else(|| Violation::new(Check::Durability, "moved since nothing"))?;
+        Ok(Opened { moved: true, ..opened })
+    }
+
+    /// Opens from an index; `None` when records moved since it was kept.
+    fn open_from(&self, person: &Person, index: Option<&Index>) -> Result<Option<Opened>, Trouble> {
         let mut state = person.empty_state();
         let (kept, uncounted) =
             index.map_or((Vec::new(), Vec::new()), |index| (index.counted.clone(), index.uncounted.clone()));
         state.restore(&kept);
         let opening = Opening {
             from: index.map(|index| index.position),
+            emptied: index.map_or(0, |index| index.emptied),
             known_durable: self.durable,
             segment_len: self.segment_len,
             ..Opening::new(self.journal)
         };
         let (keyring, mut tail, mut unopened) = (person.keyring(), Vec::new(), None);
-        let (journal, recovery) =
-            Journal::open(self.disk.clone(), &opening, &mut |id, location, bytes| match open(
-                bytes,
-                person.space(),
-                &keyring,
-            ) {
-                Ok(payload) => tail.push((id, location, payload)),
-                Err(error) => unopened = Some(error),
-            })?;
+        let opened = Journal::open(self.disk.clone(), &opening, &mut |id, location, bytes| match open(
+            bytes,
+            person.space(),
+            &keyring,
+        ) {
+            Ok(payload) => tail.push((id, location, payload)),
+            Err(error) => unopened = Some(error),
+        });
+        let (journal, recovery) = match opened {
+            Err(JournalError::Moved { .. }) => return Ok(None),
+            opened => opened?,
+        };
         check_opened(unopened)?;
         let (mut replica, mut beyond) = (Replica::new(state, journal), Effects::default());
         // In the order of the journal, what the index kept before what lies beyond it: of two commits
@@ -158,7 +189,7 @@ impl Storage {
         for (record, location, payload) in tail {
             beyond.extend(replica.reinsert(record, location, payload));
         }
-        Ok(Opened { replica, kept, effects: beyond, recovery })
+        Ok(Some(Opened { replica, kept, effects: beyond, recovery, moved: false }))
     }
 
     /// Cuts the power: what was not synced may be gone, or torn.

@@ -57,6 +57,12 @@ names! {
         Kill => "process killed",
         /// A journal was opened again from an index that is behind it.
         StaleIndex => "stale index",
+        /// An index was of no use, because records had moved since it was kept.
+        MovedIndex => "index older than a rewriting",
+        /// A disk failed, or its power, while a segment was rewritten.
+        CutRewriting => "rewriting cut off",
+        /// A disk had no room for tidying.
+        TidyingRefused => "tidying refused, disk full",
         /// A disk had no room for a write of its person.
         WriteRefused => "write refused, disk full",
         /// A disk had no room for what a peer sent.
@@ -96,11 +102,28 @@ names! {
     }
 }
 
+names! {
+    /// What devices did when nobody waited for it.
+    Chore {
+        /// A document's changes were replaced by one.
+        Fold => "document folded",
+        /// A segment was rewritten that held what was dropped.
+        Erase => "segment rewritten to erase",
+        /// A segment was rewritten for no need.
+        Rewrite => "segment rewritten for space",
+        /// A device told which drops it has carried out.
+        Confirm => "drops confirmed",
+        /// Drops that all had confirmed became one.
+        Merge => "drops merged",
+    }
+}
+
 /// What happened in one run, or in many.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
     faults: BTreeMap<Fault, u64>,
     checks: BTreeMap<Check, u64>,
+    chores: BTreeMap<Chore, u64>,
     /// Frames sent between the person's devices.
     pub frames: u64,
     /// What people did: documents written, files attached.
@@ -124,6 +147,17 @@ impl Tally {
         *self.checks.entry(check).or_default() += 1;
     }
 
+    /// Counts a chore.
+    pub fn chore(&mut self, chore: Chore) {
+        *self.chores.entry(chore).or_default() += 1;
+    }
+
+    /// How often a chore was done.
+    #[must_use]
+    pub fn chores(&self, chore: Chore) -> u64 {
+        self.chores.get(&chore).copied().unwrap_or(0)
+    }
+
     /// How often a fault occurred.
     #[must_use]
     pub fn faults(&self, fault: Fault) -> u64 {
@@ -140,6 +174,7 @@ impl Tally {
     pub fn add(&mut self, other: &Self) {
         other.faults.iter().for_each(|(fault, count)| *self.faults.entry(*fault).or_default() += count);
         other.checks.iter().for_each(|(check, count)| *self.checks.entry(*check).or_default() += count);
+        other.chores.iter().for_each(|(chore, count)| *self.chores.entry(*chore).or_default() += count);
         self.frames += other.frames;
         self.acts += other.acts;
         self.commits += other.commits;
@@ -147,12 +182,13 @@ impl Tally {
         self.conflicts += other.conflicts;
     }
 
-    /// The names of the faults and checks that never occurred.
+    /// The names of the faults, checks and chores that never occurred.
     #[must_use]
     pub fn missing(&self) -> Vec<&'static str> {
         let faults = Fault::ALL.iter().filter(|fault| self.faults(**fault) == 0).map(|fault| fault.name());
         let checks = Check::ALL.iter().filter(|check| self.checks(**check) == 0).map(|check| check.name());
-        faults.chain(checks).collect()
+        let chores = Chore::ALL.iter().filter(|chore| self.chores(**chore) == 0).map(|chore| chore.name());
+        faults.chain(checks).chain(chores).collect()
     }
 
     /// The table that people read, one line each.
@@ -163,6 +199,8 @@ impl Tally {
         lines.extend(Fault::ALL.iter().map(|fault| row(fault.name(), self.faults(*fault))));
         lines.push("checks that held".to_owned());
         lines.extend(Check::ALL.iter().map(|check| row(check.name(), self.checks(*check))));
+        lines.push("chores".to_owned());
+        lines.extend(Chore::ALL.iter().map(|chore| row(chore.name(), self.chores(*chore))));
         lines.push("work".to_owned());
         lines.push(row("frames", self.frames));
         lines.push(row("operations of people", self.acts));

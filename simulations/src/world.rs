@@ -23,6 +23,7 @@ use crate::{
 mod faults;
 mod healing;
 mod life;
+mod tidying;
 mod traffic;
 mod work;
 
@@ -128,6 +129,9 @@ impl World {
         self.heal()?;
         self.run_until_quiet()?;
         if !self.parted {
+            self.tidy_until_nothing_is_left()?;
+        }
+        if !self.parted {
             self.check_periodically()?;
         }
         if self.parted {
@@ -155,6 +159,7 @@ impl World {
         }
         for device in 0..self.devices.len() {
             self.schedule_within(self.plan.work_pause_ms, Event::Work { device });
+            self.schedule_within(self.plan.tidy_pause_ms, Event::Tidy { device });
         }
         (0..self.network.links.len()).for_each(|link| self.schedule(0, Event::Dial { link }));
         self.schedule_within(self.plan.fault_pause_ms, Event::Strike);
@@ -190,6 +195,7 @@ impl World {
             _ if self.healing => Ok(()),
             Event::Enrol { device } => self.enrol(device),
             Event::Work { device } => self.work(device),
+            Event::Tidy { device } => self.tidy_now_and_then(device),
             Event::Strike => self.strike(),
             Event::Mend => {
                 self.mend();

@@ -2,6 +2,8 @@
 //!
 //! `cargo test --locked -p musette-simulations --test budgets -- --nocapture` prints the figures.
 
+#![expect(clippy::print_stdout, reason = "figures for whoever asks")]
+
 use musette_simulations::pair::{Pair, Traffic};
 
 const RECORDS: u32 = 100_000;

@@ -41,7 +41,7 @@ pub const fn rotation_due(now: Timestamp, first_seen: Timestamp, is_elected: boo
 pub const fn turn_has_come(now: Timestamp, since: Timestamp, before: usize, epochs: usize) -> bool {
     // A clock that was put back would otherwise wait until it is where it was.
     let waited = now.millis_since(since);
-    let turn = EPOCH_TURN_MS.saturating_mul(before as i64);
+    let turn = EPOCH_TURN_MS.saturating_mul(1 + before as i64);
     (waited < 0 || waited >= turn) && epochs < MAX_EPOCHS
 }
 
@@ -106,11 +106,13 @@ mod tests {
     #[test]
     fn each_admin_device_waits_for_those_before_it() {
         let later = |ms: i64| Timestamp::from_millis(at(100).as_millis() + ms);
-        assert!(turn_has_come(at(100), at(100), 0, 1));
-        assert!(!turn_has_come(later(2 * EPOCH_TURN_MS - 1), at(100), 2, 1));
-        assert!(turn_has_come(later(2 * EPOCH_TURN_MS), at(100), 2, 1));
+        for before in [0, 2] {
+            let turn = EPOCH_TURN_MS * (1 + before as i64);
+            assert!(!turn_has_come(later(turn - 1), at(100), before, 1));
+            assert!(turn_has_come(later(turn), at(100), before, 1));
+        }
         assert!(turn_has_come(at(99), at(100), 2, 1), "a clock that was put back");
-        assert!(!turn_has_come(at(100), at(100), 0, MAX_EPOCHS));
+        assert!(!turn_has_come(at(101), at(100), 0, MAX_EPOCHS));
     }
 
     #[test]

@@ -46,8 +46,8 @@ pub(super) struct Audience {
 impl<D: Disk> Replica<D> {
     /// Whether the epoch that is written under is not for just those who should read, or there are
     /// several: an owner's device that holds the keeper's seed then starts one, when its turn has come
-    /// ([`crate::epoch::rotation::turn_has_come`]). One whose statement did not come yet is left to those who
-    /// have it. `recovery` as in [`NewEpoch`].
+    /// ([`crate::epoch::rotation::turn_has_come`]). One whose statement did not come meanwhile may have been
+    /// lost with a power cut, though its secret was kept. `recovery` as in [`NewEpoch`].
     ///
     /// # Errors
     /// When the journal cannot be read.
@@ -61,8 +61,8 @@ impl<D: Disk> Replica<D> {
         {
             return Ok(!known.is_for);
         }
-        let Some(location) = self.state.statement(&StatementId::from(*head)) else { return Ok(false) };
-        let Ok(Payload::Epoch(statement)) = self.read_payload(location)? else { return Ok(false) };
+        let Some(location) = self.state.statement(&StatementId::from(*head)) else { return Ok(true) };
+        let Ok(Payload::Epoch(statement)) = self.read_payload(location)? else { return Ok(true) };
         let secret = self.state.keyring().secret(head);
         let is_for = secret.is_some_and(|secret| statement.is_for(secret, &recipients));
         self.audience = Some(Audience { epoch: *head, recipients, is_for });

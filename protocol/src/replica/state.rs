@@ -383,10 +383,9 @@ impl State {
 
     /// Commits that are held and lost against another one with their number, by segment.
     pub(super) fn rivals(&self) -> BTreeMap<SegmentNumber, BTreeSet<RecordId>> {
-        let pending: BTreeSet<Slot> = self.pending.values().map(|pending| pending.record).collect();
         let mut rivals: BTreeMap<SegmentNumber, BTreeSet<RecordId>> = BTreeMap::new();
-        for slot in self.uncounted.difference(&pending) {
-            if let Row::Held(location, Class::Commit) = self.records.row(*slot) {
+        for slot in self.apart.values() {
+            if let Some(location) = self.records.location(*slot) {
                 rivals.entry(location.segment).or_default().insert(self.records.id(*slot));
             }
         }
@@ -395,7 +394,10 @@ impl State {
 
     /// Lets go of a commit that lost against another one: its bytes are gone.
     pub(super) fn let_go(&mut self, record: &RecordId) {
-        if let Some((slot, Row::Held(_, Class::Commit))) = self.records.find(record) {
+        let rival = self.apart.iter().find(|(_, slot)| self.records.id(**slot) == *record);
+        if let Some((name, slot)) = rival.map(|(name, slot)| (*name, *slot)) {
+            self.apart.remove(&name);
+            self.records.remove_commit(&name);
             self.forget(slot);
         }
     }

@@ -44,7 +44,7 @@ pub fn call(device: &mut Device, person: &Person, dice: &mut Dice, ledger: &Ledg
     })?;
     let mark = theirs.mark(person.space()).unwrap_or_default();
     if device.is_broken(Breakage::EnrolAnybody) {
-        let operation = person.enrol(device.state().log(), Some(device.key()), &intruder.key);
+        let operation = person.enrol(device.state().log(), Some(device.key()), &intruder.key, false);
         device.write_statements(vec![Payload::Operation(operation)], dice, ledger)?;
     }
     for _ in 0..dice.between(1, 5) {
@@ -143,7 +143,7 @@ fn forged_enrolment(
     dice: &mut Dice,
 ) -> Signed<Operation> {
     let log: &DeviceLog = device.state().log();
-    let own = person.enrol(log, Some(thief), thief);
+    let own = person.enrol(log, Some(thief), thief, true);
     if dice.one_in(2) {
         return own;
     }

@@ -12,7 +12,7 @@ use musette_protocol::{
     replica::Counted,
 };
 
-use super::{Check, Violation, ensure};
+use super::{Check, Violation, ensure, forgetting::Graves};
 
 /// What the person's devices really wrote.
 #[derive(Debug, Default)]
@@ -21,6 +21,8 @@ pub struct Ledger {
     blobs: BTreeMap<BlobId, u32>,
     commits: BTreeMap<CommitId, BTreeSet<RecordId>>,
     markers: BTreeSet<String>,
+    /// What was to be dropped.
+    pub graves: Graves,
 }
 
 impl Ledger {

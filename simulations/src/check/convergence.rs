@@ -38,6 +38,8 @@ pub fn check_end(devices: &mut [Device], dice: &mut Dice) -> Result<Views, Viola
         ensure(own == frontier, Check::Convergence, || {
             format!("device {number} ends with {own:?}, device 0 with {frontier:?}")
         })?;
+        let unreadable = device.documents.has_unreadable()?;
+        ensure(!unreadable, Check::Convergence, || format!("device {number} cannot read a document"))?;
         ensure(device.documents.views()? == views, Check::Convergence, || {
             format!("device {number} shows other things than device 0")
         })?;

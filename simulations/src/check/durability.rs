@@ -39,12 +39,13 @@ impl Acknowledged {
         }
     }
 
-    /// Checks that it is held and counts.
+    /// Checks that it counts, and that it is held or was dropped: then a snapshot holds what it said,
+    /// which is checked of what is shown.
     ///
     /// # Errors
     /// When it was lost.
     pub fn check(&self, state: &State) -> Result<(), Violation> {
-        let held = self.records.iter().all(|record| state.holds(record));
+        let held = self.records.iter().all(|record| state.holds(record) || state.has_dropped(record));
         let counts = state.head(&self.device).0 >= self.number;
         ensure(held && counts, Check::Durability, || {
             format!("{:?}, acknowledged as number {}, is lost", self.commit, self.number)

@@ -70,7 +70,7 @@ impl Durable {
         self.frontier = Some(frontier);
     }
 
-    /// Checks a frame that is about to leave, and notes what it tells.
+    /// Checks a frame that is about to leave, and notes what a frontier tells.
     ///
     /// # Errors
     /// When it holds or claims something that a power cut could still take.
@@ -79,7 +79,6 @@ impl Durable {
             Frame::Records(records) => {
                 let early = records.iter().find(|record| !self.records.contains(*record));
                 ensure(early.is_none(), Check::Sending, || format!("{early:?} left before its fsync"))?;
-                records.iter().for_each(|record| told.note_record(*record));
             }
             Frame::Frontier(frontier) => {
                 let durable = self.frontier.as_ref() == Some(frontier);

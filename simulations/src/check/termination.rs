@@ -7,7 +7,11 @@
 
 use std::collections::BTreeSet;
 
-use musette_protocol::id::RecordId;
+use musette_protocol::{
+    codec::decode,
+    id::RecordId,
+    session::message::{Message, SpaceMessage},
+};
 
 use super::{Check, Violation, ensure, sending::Frame};
 
@@ -35,7 +39,8 @@ pub struct Exchange {
     occasions: u64,
     reconciliation: u64,
     fetching: u64,
-    was_asked: bool,
+    /// Whether the other side asked for records, by name or by their place.
+    asked: bool,
 }
 
 impl Exchange {
@@ -44,14 +49,22 @@ impl Exchange {
         self.occasions += 1;
     }
 
-    /// The other side asked for pieces of an attachment.
-    pub const fn note_question(&mut self) {
-        self.was_asked = true;
-    }
-
     /// The side is to compare everything again: it says its frontier, and perhaps its statements.
     pub const fn note_check(&mut self) {
         self.occasions += 3;
+    }
+
+    /// The side hears something. Who compares everything again may be sent once more what was on its
+    /// way; a bad device may ask for the same again and again.
+    pub fn note_heard(&mut self, frame: &[u8], from_villain: bool) {
+        let Ok(Message::Space { message, .. }) = decode(frame) else { return };
+        match message {
+            SpaceMessage::Frontier { check: true, .. } => self.records.clear(),
+            SpaceMessage::Frontier { .. } | SpaceMessage::Statements(_) => {}
+            // Who lacks a piece asks again, also for what is on its way.
+            SpaceMessage::Want { .. } => self.asked = true,
+            _ => self.asked |= from_villain,
+        }
     }
 
     /// Whether it sent records.
@@ -69,7 +82,7 @@ impl Exchange {
             ensure(!records.is_empty(), Check::Termination, || "a frame without a record".to_owned())?;
             let again = records.iter().find(|record| !self.records.insert(**record));
             // Who lacks a piece is asked again later, also for those that were still on their way.
-            let asked = self.reconciliation > 0 || self.was_asked;
+            let asked = self.asked || self.reconciliation > 0;
             return ensure(again.is_none() || asked, Check::Termination, || {
                 format!("{again:?} was sent twice")
             });

@@ -5,7 +5,7 @@ use musette_protocol::{
     replica::Ingested,
     session::{
         Event, Frontier, Session, SessionError,
-        message::{Message, SpaceMessage, frame_of_message},
+        message::{Message, SpaceMessage, frame_of_message, parse_frame},
     },
 };
 
@@ -15,6 +15,9 @@ use crate::{
     options::Breakage,
     storage::Trouble,
 };
+
+/// What the record of a drop begins with.
+const DROP_SUITE: u8 = 4;
 
 /// What a frame led to.
 pub enum Handled {
@@ -84,6 +87,9 @@ impl Device {
         if self.is_broken(Breakage::LoseRecords) {
             records.retain(|record| record.last().is_none_or(|byte| byte % 16 != 0));
         }
+        if self.is_broken(Breakage::IgnoreDrops) {
+            records.retain(|record| record.first() != Some(&DROP_SUITE));
+        }
         records
     }
 
@@ -120,6 +126,19 @@ impl Device {
         Ok(session.poll_frame(self.replica())?)
     }
 
+    /// Notes what a frame tells that must never be lost. Drops and receipts may go, since others take
+    /// their place, and so may a commit that lost against another one: those that count are told by
+    /// frontiers.
+    fn note_told(&mut self, frame: &[u8]) {
+        let records = parse_frame(frame).ok().flatten().map(|(_, records)| records).unwrap_or_default();
+        for record in records {
+            let opened = open(&record, self.state().space(), self.state().keyring());
+            if !matches!(opened, Ok(Payload::Drop(_) | Payload::Receipt(_) | Payload::Commit(_))) {
+                self.told.note_record(record_id(&record));
+            }
+        }
+    }
+
     /// The next frame for a session's peer, checked.
     ///
     /// # Errors
@@ -128,6 +147,7 @@ impl Device {
         let Some(bytes) = session.poll_frame(self.replica())? else { return Ok(None) };
         let frame = Frame::read(&bytes)?;
         self.durable.check(&frame, &mut self.told)?;
+        self.note_told(&bytes);
         if matches!(frame, Frame::Frontier(_)) && self.is_broken(Breakage::AnnounceNothing) {
             let nothing = Frontier { statements: [0; 32], records: [0; 32], chains: Vec::new() };
             let message = SpaceMessage::Frontier { frontier: nothing, check: true };

@@ -40,7 +40,8 @@ impl Device {
         Ok(())
     }
 
-    /// Does what its person does. Durable, and acknowledged, after [`Device::sync`].
+    /// Does what its person does; gives how many documents that were. Durable, and acknowledged, after
+    /// [`Device::sync`].
     ///
     /// # Errors
     /// When the disk refuses: then nothing was written.
@@ -50,12 +51,13 @@ impl Device {
         now: Timestamp,
         dice: &mut Dice,
         ledger: &mut Ledger,
-    ) -> Result<(), Trouble> {
+    ) -> Result<u64, Trouble> {
         deed.chunks.iter().for_each(|chunk| ledger.note_chunk(chunk));
         let mut writes: Vec<Write> = deed.chunks.into_iter().map(Write::BlobChunk).collect();
         let (mut at_hand, mut markers) = (BTreeMap::new(), Vec::new());
         for act in deed.acts {
-            let mut document = self.act(&act, now, dice)?;
+            // Nobody edits what is not shown yet.
+            let Some(mut document) = self.act(&act, now, dice)? else { continue };
             let bytes = document.take_changes();
             writes.push(Write::Change(Change { document: act.document, bytes }));
             ledger.note_marker(&act.marker);
@@ -76,29 +78,33 @@ impl Device {
         for newly in effects.counted {
             self.take_in(newly.counted, newly.changes.into_iter().collect())?;
         }
+        let written = at_hand.len() as u64;
         for (id, document) in at_hand {
             self.documents.put_back(id, document);
         }
-        Ok(())
+        Ok(written)
     }
 
-    fn act(&mut self, act: &Act, now: Timestamp, dice: &mut Dice) -> Result<Document, Violation> {
+    fn act(&mut self, act: &Act, now: Timestamp, dice: &mut Dice) -> Result<Option<Document>, Violation> {
         let (device, actor) = (self.id.short(), dice.bytes());
         let mut document = match act.create {
             Some(kind) => {
                 self.documents.note_kind(act.document, kind.name);
                 Document::create(kind, &[], now, &device, actor).map_err(|error| unreadable(&error))?
             }
-            None => self.documents.take_out(act.document)?,
+            None => match self.documents.take_out(act.document)? {
+                Some(document) => document,
+                None => return Ok(None),
+            },
         };
         document.edit(&act.edit, now, &device, actor).map_err(|error| unreadable(&error))?;
         if let Some(attachment) = &act.attach {
             document.attach(attachment, now, &device, actor).map_err(|error| unreadable(&error))?;
         }
-        Ok(document)
+        Ok(Some(document))
     }
 
-    fn check_not_refused(&self, effects: &Effects) -> Result<(), Violation> {
+    pub(super) fn check_not_refused(&self, effects: &Effects) -> Result<(), Violation> {
         match effects.refused.first() {
             Some(refusal) => Err(Violation::new(Check::Courtesy, format!("own record: {refusal}"))),
             None => Ok(()),

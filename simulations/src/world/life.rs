@@ -36,7 +36,7 @@ impl World {
         self.start(number)?;
         if number == 0 {
             let log = self.devices[0].state().log();
-            let first = self.person.enrol(log, None, self.devices[0].key());
+            let first = self.person.enrol(log, None, self.devices[0].key(), true);
             statements.push(Payload::Operation(first));
         }
         let device = &mut self.devices[number];
@@ -49,7 +49,11 @@ impl World {
     /// Lets a device enrol another; false when its disk refuses.
     pub(super) fn sponsor(&mut self, sponsor: usize, number: usize) -> Result<bool, Violation> {
         let log = self.devices[sponsor].state().log();
-        let operation = self.person.enrol(log, Some(self.devices[sponsor].key()), self.devices[number].key());
+        // Who is no admin device speaks for itself alone: a bad one that held the keeper's seed could
+        // have all data dropped, and nothing would hold.
+        let admin = Some(number) != self.plan.villain();
+        let [own, new] = [sponsor, number].map(|number| self.devices[number].key());
+        let operation = self.person.enrol(log, Some(own), new, admin);
         let device = &mut self.devices[sponsor];
         let statements = vec![Payload::Operation(operation)];
         let written = device.write_statements(statements, &mut self.dice, &self.ledger);

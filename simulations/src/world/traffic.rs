@@ -102,9 +102,6 @@ impl World {
         };
         let twice = device.is_broken(Breakage::SendTwice) && matches!(frame, Frame::Records(_));
         connection.exchanges[side].check(&frame)?;
-        if matches!(frame, Frame::Fetching) {
-            connection.exchanges[1 - side].note_question();
-        }
         if twice {
             connection.exchanges[side].check(&frame)?;
             self.put_on_the_way(number, side, bytes.clone());
@@ -119,8 +116,6 @@ impl World {
     /// A bad device sends what it likes in the place of what its machine would.
     fn send_tampered(&mut self, number: u64, side: usize) -> Result<bool, Violation> {
         let Some(connection) = self.network.get(number) else { return Ok(false) };
-        // Whatever it sends may ask for something, also again.
-        connection.exchanges[1 - side].note_question();
         let sender = connection.ends[side];
         let device = &mut self.devices[sender];
         let bytes = match device.poll_unchecked(&mut connection.sessions[side]) {
@@ -196,6 +191,7 @@ impl World {
         let Some(bytes) = connection.arrive(side) else { return Ok(()) };
         let [receiver, sender] = [connection.ends[side], connection.ends[1 - side]];
         let device = &mut self.devices[receiver];
+        connection.exchanges[side].note_heard(&bytes, Some(sender) == villain);
         let was_dirty = device.dirty;
         let handled = match device.handle(&mut connection.sessions[side], &bytes, &self.ledger) {
             Ok(handled) => handled,

@@ -22,13 +22,12 @@ impl World {
         }
         let known = self.devices[number].documents.known();
         let deed = workload::draw(&mut self.dice, &known, &mut self.markers);
-        let acts = deed.len();
         self.tell(|_| format!("device {number} writes {deed}"));
         let now = self.wall_clock(number);
         let device = &mut self.devices[number];
         match device.write(deed, now, &mut self.dice, &mut self.ledger) {
-            Ok(()) => {
-                self.tally.acts += acts;
+            Ok(written) => {
+                self.tally.acts += written;
                 self.expect_sync(number);
             }
             Err(Trouble::Full) => {
