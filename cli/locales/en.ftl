@@ -67,6 +67,10 @@ status-attachments = { $count ->
     [one] One attachment is not all here, { $size } of it missing.
    *[other] { $count } attachments are not all here, { $size } missing.
 }
+status-attachments-only-here = { $count ->
+    [one] One attachment ({ $size }) is only on this device. To have it on another one, there: musette fetch
+   *[other] { $count } attachments ({ $size }) are only on this device. To have them on another one, there: musette fetch
+}
 status-coming = {"  "}{ $name }: { $done } of { $size }, from "{ $device }"
 status-coming-later = {"  "}{ $name }: { $done } of { $size }; { $waiting }
 status-vault-passphrase = Locked with a passphrase.
@@ -103,6 +107,7 @@ waiting-peer-budget-used = "{ $device }" has used up its bytes for today
 waiting-refused = "{ $device }" and this device cannot talk
 waiting-to-arrive = changes from "{ $device }" are still to arrive
 waiting-attachment = part of an attachment is still to arrive
+waiting-attachment-there = part of an attachment is still to arrive on "{ $device }"
 waiting-under-way = changes are on their way to "{ $device }"
 waiting-out-of-reach = "{ $device }" is out of reach, last seen { $since }
 waiting-with-reason = { $waiting }: { $reason }
@@ -110,6 +115,10 @@ waiting-with-reason = { $waiting }: { $reason }
 device-line = { $name }: { $state }
 device-this = this device
 device-agrees = has everything
+device-agrees-but = { $count ->
+    [one] has everything but one attachment ({ $size })
+   *[other] has everything but { $count } attachments ({ $size })
+}
 device-behind = { $missing ->
     [one] one change is still to be sent
    *[other] { $missing } changes are still to be sent
@@ -178,6 +187,7 @@ provenance-imported-from = Imported from { $source } on { $on } ({ $file }, line
 show-attachment =
     {"  "}Attached: { $name } ({ $size })
     {"    "}musette extract { $id } { $quoted } --to { $quoted }
+show-attachment-here = {"    "}Here: { $done } of { $size }. For the rest: musette fetch { $id } { $quoted }
 show-conflict = Your devices say different things for "{ $field }":
 show-resolve = To choose:
 history-by = { $at }, on "{ $device }"

@@ -68,8 +68,12 @@ status-attachments = { $count ->
     [one] { $count } pièce jointe n’est pas entière ici, il en manque { $size }.
    *[other] { $count } pièces jointes ne sont pas entières ici, il en manque { $size }.
 }
-status-coming = {"  "}{ $name } : { $done } sur { $size }, de « { $device } »
-status-coming-later = {"  "}{ $name } : { $done } sur { $size } ; { $waiting }
+status-attachments-only-here = { $count ->
+    [one] { $count } pièce jointe ({ $size }) n’est que sur cet appareil. Pour l’avoir sur un autre, là-bas : musette fetch
+   *[other] { $count } pièces jointes ({ $size }) ne sont que sur cet appareil. Pour les avoir sur un autre, là-bas : musette fetch
+}
+status-coming = {"  "}{ $name } : { $done } sur { $size }, de « { $device } »
+status-coming-later = {"  "}{ $name } : { $done } sur { $size } ; { $waiting }
 status-vault-passphrase = Verrouillée par une phrase de passe.
 status-vault-key-file = Ouverte par un fichier-clé : qui peut lire vos fichiers peut lire votre Musette.
 status-running = Le nœud fonctionne.
@@ -104,6 +108,7 @@ waiting-peer-budget-used = « { $device } » a épuisé son volume du jour
 waiting-refused = « { $device } » et cet appareil ne peuvent pas se parler
 waiting-to-arrive = des changements de « { $device } » doivent encore arriver
 waiting-attachment = une partie d’une pièce jointe doit encore arriver
+waiting-attachment-there = une partie d’une pièce jointe doit encore arriver sur « { $device } »
 waiting-under-way = des changements sont en route vers « { $device } »
 waiting-out-of-reach = « { $device } » est hors de portée, vu pour la dernière fois : { $since }
 waiting-with-reason = { $waiting } : { $reason }
@@ -111,6 +116,10 @@ waiting-with-reason = { $waiting } : { $reason }
 device-line = { $name } : { $state }
 device-this = cet appareil
 device-agrees = a tout reçu
+device-agrees-but = { $count ->
+    [one] a tout reçu sauf { $count } pièce jointe ({ $size })
+   *[other] a tout reçu sauf { $count } pièces jointes ({ $size })
+}
 device-behind = { $missing ->
     [one] { $missing } changement reste à envoyer
    *[other] { $missing } changements restent à envoyer
@@ -179,6 +188,7 @@ provenance-imported-from = Importé de { $source } le { $on } ({ $file }, ligne 
 show-attachment =
     {"  "}Pièce jointe : { $name } ({ $size })
     {"    "}musette extract { $id } { $quoted } --to { $quoted }
+show-attachment-here = {"    "}Ici : { $done } sur { $size }. Pour le reste : musette fetch { $id } { $quoted }
 show-conflict = Vos appareils ne disent pas la même chose pour « { $field } » :
 show-resolve = Pour choisir :
 history-by = { $at }, sur « { $device } »
@@ -189,8 +199,8 @@ history-set = {"  "}{ $field } : { $to }
 history-changed = {"  "}{ $field } : { $from } → { $to }
 extract-done = { $file } est écrit ({ $size }).
 fetch-done = { $name } est arrivé ({ $size }).
-fetch-waits = La suite viendra ; { $waiting }.
-progress-bytes = { $name } : { $done } sur { $size }
+fetch-waits = La suite viendra ; { $waiting }.
+progress-bytes = { $name } : { $done } sur { $size }
 kinds-next = Pour les champs de l’une d’elles : musette kinds SORTE
 shape-text = texte
 shape-long-text = texte long

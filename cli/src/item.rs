@@ -2,7 +2,7 @@
 
 use crate::commands::status;
 use crate::text::{self, count_of, list_of, text_of};
-use crate::{dates, locale, t};
+use crate::{dates, locale, quantities, t};
 use musette_node::schema::{self, Field, Shape, When};
 use serde_json::Value;
 
@@ -135,6 +135,7 @@ pub(crate) fn describe(item: &Value) -> Vec<String> {
             id = text::short_id(id).to_owned(),
             quoted = text::quote(text_of(attachment, "name")),
         ));
+        lines.extend(whereabouts(id, attachment));
     }
     lines.push(String::new());
     lines.push(provenance(item));
@@ -144,6 +145,22 @@ pub(crate) fn describe(item: &Value) -> Vec<String> {
     }
     lines.extend(conflict_lines(item, kind));
     lines
+}
+
+/// On which devices an attachment is, or how much of it is here.
+fn whereabouts(id: &str, attachment: &Value) -> Option<String> {
+    let (done, size) = (attachment["done"].as_u64()?, count_of(attachment, "size"));
+    if done < size {
+        return Some(t!(
+            "show-attachment-here",
+            done = quantities::size_in_words(done),
+            size = quantities::size_in_words(size),
+            id = text::short_id(id).to_owned(),
+            quoted = text::quote(text_of(attachment, "name")),
+        ));
+    }
+    let sync = sync_in_words(&attachment["sync"]);
+    (!sync.is_empty()).then(|| format!("    {sync}"))
 }
 
 fn field_lines(item: &Value, kind: &str) -> Vec<String> {

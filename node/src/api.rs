@@ -196,6 +196,7 @@ async fn show_item(State(context): State<Context>, Path(id): Path<String>) -> An
         let id = store.find(&id)?;
         let mut item = store.item(id)?;
         item["sync"] = store.sync_json(Some(id), stop);
+        store.tell_whereabouts(id, &mut item);
         Ok(item)
     };
     context.driver.run(work).await.map(AxumJson)

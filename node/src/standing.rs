@@ -20,6 +20,17 @@ impl Standing {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::OnlyHere, Self::Partly, Self::Everywhere, Self::Waiting, Self::Refused];
 
+    /// On so many devices, this one among them, of so many.
+    #[must_use]
+    pub const fn of(have: usize, of: usize) -> Self {
+        match have {
+            _ if of < 2 => Self::OnlyHere,
+            have if have >= of => Self::Everywhere,
+            0 | 1 => Self::OnlyHere,
+            _ => Self::Partly,
+        }
+    }
+
     /// As the API carries it.
     #[must_use]
     pub const fn code(self) -> &'static str {
@@ -62,6 +73,8 @@ pub enum Waiting {
     ToArrive,
     /// A part of an attachment is not here yet.
     Attachment,
+    /// The other device lacks a part of an attachment that it fetches by itself.
+    AttachmentThere,
     /// The two are connected, and changes are on their way.
     UnderWay,
     /// The other device cannot be reached.
@@ -70,7 +83,7 @@ pub enum Waiting {
 
 impl Waiting {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Paused,
         Self::BudgetUsed,
         Self::BudgetLow,
@@ -84,6 +97,7 @@ impl Waiting {
         Self::Refused,
         Self::ToArrive,
         Self::Attachment,
+        Self::AttachmentThere,
         Self::UnderWay,
         Self::OutOfReach,
     ];
@@ -105,6 +119,7 @@ impl Waiting {
             Self::Refused => "refused",
             Self::ToArrive => "to-arrive",
             Self::Attachment => "attachment",
+            Self::AttachmentThere => "attachment-there",
             Self::UnderWay => "under-way",
             Self::OutOfReach => "out-of-reach",
         }
@@ -115,8 +130,10 @@ impl Waiting {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Goal {
     /// Everything here was acknowledged by every device, and nothing is known to be missing here.
+    /// Attachments count as far as they come by themselves, here and there, and here also those that
+    /// were asked for.
     Synced,
-    /// Nothing is known to be missing here.
+    /// Nothing is known to be missing here. Attachments count as above.
     Here,
 }
 

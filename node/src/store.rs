@@ -428,8 +428,8 @@ impl Store {
             self.note_lacking(peer, *blob, *withheld);
         }
         if let (Some(peer), Some(frontier)) = (session.peer(), session.acknowledged(self.state().space())) {
-            if matches!(event, Some(SessionEvent::Acknowledged { .. })) {
-                let before = self.peers.frontier_of(peer);
+            if let Some(SessionEvent::Acknowledged { check, .. }) = event {
+                let before = self.peers.frontier_of(peer).filter(|_| !check);
                 self.fetching.note_frontier(peer, before, frontier, self.replica.state());
             }
             self.note_frontier(peer, frontier.clone())?;
@@ -464,6 +464,7 @@ impl Store {
         for arrived in &effects.arrived {
             self.dirty.grown.insert((arrived.device, arrived.number));
             self.dirty.any = true;
+            self.note_commit(&arrived.item, arrived.device, arrived.number);
         }
         self.note_pieces(&blobs_of(&effects));
         self.dirty.any |= !effects.dropped.is_empty();
@@ -500,10 +501,13 @@ impl Store {
     }
 
     fn note_commits(&mut self, counted: &Counted) {
-        for item in &counted.items {
-            if let Subject::Document(document) = item.subject {
-                self.peers.note_commit(document, counted.device, counted.number);
-            }
+        counted.items.iter().for_each(|item| self.note_commit(item, counted.device, counted.number));
+    }
+
+    fn note_commit(&mut self, item: &Item, device: DeviceId, number: u64) {
+        match item.subject {
+            Subject::Document(document) => self.peers.note_commit(document, device, number),
+            Subject::Blob(blob, _) => self.note_written(blob, device, number),
         }
     }
 

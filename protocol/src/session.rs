@@ -66,6 +66,8 @@ pub enum Event {
     Acknowledged {
         /// The space.
         space: SpaceId,
+        /// Whether everything is to be compared again, attachments that it lacked among it.
+        check: bool,
     },
     /// The other side gives no more of an attachment that was asked for.
     Lacking {

@@ -71,15 +71,17 @@ fn describe(status: &Value) -> Vec<String> {
     lines
 }
 
-/// What of attachments is not here, and how far those are that are to come.
+/// What of attachments is only here, or is not here, and how far those are that are to come.
 fn attachments(told: &Value) -> Vec<String> {
-    let (count, missing) = (count_of(told, "missing"), count_of(told, "missing_bytes"));
-    if count == 0 {
-        return Vec::new();
+    let size = |part: &Value, field| quantities::size_in_words(count_of(part, field));
+    let mut lines = Vec::new();
+    if let (only_here, count @ 1..) = (&told["only_here"], count_of(&told["only_here"], "count")) {
+        lines.push(t!("status-attachments-only-here", count = count, size = size(only_here, "bytes")));
     }
-    let size = quantities::size_in_words(missing);
-    let mut lines = vec![t!("status-attachments", count = count, size = size)];
-    lines.extend(list_of(told, "coming").iter().map(coming));
+    if let count @ 1.. = count_of(told, "missing") {
+        lines.push(t!("status-attachments", count = count, size = size(told, "missing_bytes")));
+        lines.extend(list_of(told, "coming").iter().map(coming));
+    }
     lines
 }
 

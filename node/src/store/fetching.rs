@@ -18,6 +18,7 @@ use musette_protocol::{
     session::{Frontier, Session},
 };
 
+use self::whereabouts::Written;
 use super::{Store, keys::Keys};
 use crate::{error::Result, home::Home};
 
@@ -25,6 +26,7 @@ mod asked;
 mod progress;
 #[cfg(test)]
 mod tests;
+mod whereabouts;
 
 /// Attachments up to this size are fetched without being asked for: a photograph, a certificate. A
 /// recording is not.
@@ -36,8 +38,11 @@ const FETCHES_AT_ONCE: usize = 4;
 /// What is to be fetched, and from whom.
 #[derive(Debug, Default)]
 pub(crate) struct Fetching {
-    /// Attachments of which pieces are missing here.
-    missing: BTreeMap<BlobId, Missing>,
+    /// The attachments of all items.
+    known: BTreeMap<BlobId, Known>,
+    /// Those of which pieces are missing here.
+    missing: BTreeSet<BlobId>,
+    written: Written,
     /// Those that the person asked for, and perhaps some that came since.
     asked: BTreeSet<BlobId>,
     /// The device that each is being fetched from.
@@ -52,9 +57,9 @@ pub(crate) struct Fetching {
     planned: BTreeMap<DeviceId, u64>,
 }
 
-/// An attachment of which pieces are missing.
+/// An attachment, and how much of it is here.
 #[derive(Debug)]
-struct Missing {
+struct Known {
     item: DocumentId,
     size: u64,
     chunk_len: u32,
@@ -62,7 +67,11 @@ struct Missing {
     held: u32,
 }
 
-impl Missing {
+impl Known {
+    const fn is_whole(&self) -> bool {
+        self.held >= self.chunks
+    }
+
     /// Bytes that are here, not counting that the last piece is shorter.
     fn done(&self) -> u64 {
         self.size.min(u64::from(self.held) * u64::from(self.chunk_len))
@@ -85,7 +94,8 @@ impl Fetching {
         self.from.len() < before
     }
 
-    /// A device told what it holds: `before` is what it had told.
+    /// A device told what it holds. Attachments that it lacked are asked for again if it holds more than
+    /// it told `before`, or if that is not to matter.
     pub(super) fn note_frontier(
         &mut self,
         device: DeviceId,
@@ -93,8 +103,7 @@ impl Fetching {
         now: &Frontier,
         state: &State,
     ) {
-        // One that it told before comes at the periodic check, and when it gives attachments again.
-        if before.is_none_or(|before| before == now || now.has_more_pieces_than(before, state)) {
+        if before.is_none_or(|before| now.has_more_pieces_than(before, state)) {
             let lacked = self.lacking.len();
             self.lacking.retain(|(_, lacking), _| *lacking != device);
             self.generation += u64::from(self.lacking.len() < lacked);
@@ -116,9 +125,9 @@ impl Fetching {
         (self.asked.contains(blob) || size <= SMALL_ATTACHMENT_BYTES) && self.is_allowed(blob)
     }
 
-    fn is_due(&self, blob: &BlobId, missing: &Missing, device: DeviceId) -> bool {
+    fn is_due(&self, blob: &BlobId, known: &Known, device: DeviceId) -> bool {
         let is_free = !self.from.contains_key(blob) && !self.lacking.contains_key(&(*blob, device));
-        is_free && self.is_wanted(blob, missing.size)
+        is_free && self.is_wanted(blob, known.size)
     }
 
     /// What a session is to ask its device for. True if something waits for another device now.
@@ -127,7 +136,7 @@ impl Fetching {
         let own = |(_, from): &(&BlobId, &DeviceId)| **from == device;
         let coming: Vec<BlobId> = self.from.iter().filter(own).map(|(blob, _)| *blob).collect();
         for blob in coming {
-            let chunks = self.missing.get(&blob).map_or(0, |missing| missing.chunks);
+            let chunks = self.known.get(&blob).map_or(0, |known| known.chunks);
             if !self.is_allowed(&blob) {
                 session.stop_fetching(space, &blob);
                 self.from.remove(&blob);
@@ -152,10 +161,11 @@ impl Fetching {
 
     /// The next attachments to ask a device for: those that somebody waits for come first.
     fn due(&self, device: DeviceId, count: usize) -> Vec<(BlobId, u32)> {
-        let asked = self.asked.iter().filter_map(|blob| self.missing.get_key_value(blob));
-        let others = self.missing.iter().filter(|(blob, _)| !self.asked.contains(blob));
-        let due = asked.chain(others).filter(|(blob, missing)| self.is_due(blob, missing, device));
-        due.take(count).map(|(blob, missing)| (*blob, missing.chunks)).collect()
+        let asked = self.asked.intersection(&self.missing);
+        let all = asked.chain(self.missing.difference(&self.asked));
+        let due = all.filter_map(|blob| self.known.get_key_value(blob));
+        let due = due.filter(|(blob, known)| self.is_due(blob, known, device));
+        due.take(count).map(|(blob, known)| (*blob, known.chunks)).collect()
     }
 }
 
@@ -168,13 +178,14 @@ impl Store {
     /// Notes what a shown item is missing of its attachments.
     pub(super) fn note_attachments(&mut self, view: &ItemView) {
         for attachment in &view.attachments {
-            let (chunks, held) = (attachment.chunks(), held_of(self.state(), &attachment.id));
-            if held < chunks {
-                let Attachment { size, chunk_len, .. } = *attachment;
-                let missing = Missing { item: view.id, size, chunk_len, chunks, held };
-                self.fetching.missing.insert(attachment.id, missing);
+            let Attachment { id, size, chunk_len, .. } = *attachment;
+            let (chunks, held) = (attachment.chunks(), held_of(self.state(), &id));
+            let known = Known { item: view.id, size, chunk_len, chunks, held };
+            if !known.is_whole() {
+                self.fetching.missing.insert(id);
                 self.fetching.generation += 1;
             }
+            self.fetching.known.insert(id, known);
         }
     }
 
@@ -182,9 +193,9 @@ impl Store {
     pub(super) fn note_pieces(&mut self, blobs: &BTreeSet<BlobId>) {
         let state = self.replica.state();
         for blob in blobs {
-            let Some(missing) = self.fetching.missing.get_mut(blob) else { continue };
-            missing.held = held_of(state, blob);
-            if missing.held >= missing.chunks {
+            let Some(known) = self.fetching.known.get_mut(blob) else { continue };
+            known.held = held_of(state, blob);
+            if known.is_whole() {
                 self.fetching.missing.remove(blob);
                 self.fetching.from.remove(blob);
                 self.fetching.generation += 1;
@@ -200,8 +211,9 @@ impl Store {
 
     /// Whether some attachment, or one of this item, is to come and has not come whole.
     pub(super) fn awaits_attachment(&self, item: Option<DocumentId>) -> bool {
-        self.fetching.missing.iter().any(|(blob, missing)| {
-            item.is_none_or(|item| missing.item == item) && self.fetching.is_wanted(blob, missing.size)
+        let missing = self.fetching.missing.iter().filter_map(|blob| self.fetching.known.get_key_value(blob));
+        missing.into_iter().any(|(blob, known)| {
+            item.is_none_or(|item| known.item == item) && self.fetching.is_wanted(blob, known.size)
         })
     }
 
@@ -226,9 +238,9 @@ impl Store {
     /// When the item has no such attachment, or the disk refuses to remember it.
     pub(crate) fn ask_for(&mut self, id: DocumentId, name: &str) -> Result<Attachment> {
         let attachment = self.find_attachment(id, name)?;
-        if self.fetching.missing.contains_key(&attachment.id) {
+        if self.fetching.missing.contains(&attachment.id) {
             let Fetching { asked, missing, lacking, generation, .. } = &mut self.fetching;
-            asked.retain(|blob| missing.contains_key(blob));
+            asked.retain(|blob| missing.contains(blob));
             if asked.insert(attachment.id) {
                 asked::save(&self.home, &self.keys, asked)?;
             }

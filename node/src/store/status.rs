@@ -237,6 +237,7 @@ impl Store {
                     "since": peer.and_then(|peer| peer.since).and_then(rfc3339),
                     "state": state,
                     "missing": missing,
+                    "attachments_lacking": self.attachments_lacking_on(id, false).to_json(),
                     "to_arrive": self.to_arrive_from(id),
                     "last_seen": peer.and_then(|peer| peer.last_seen).and_then(rfc3339),
                     "reason": reason,
@@ -275,7 +276,8 @@ impl Store {
         })
     }
 
-    /// Whether a device acknowledged everything, or one item.
+    /// Whether a device acknowledged everything, or one item with those attachments that come by
+    /// themselves.
     fn is_on(&self, device: DeviceId, item: Option<DocumentId>) -> bool {
         if device == self.device() {
             return true;
@@ -284,6 +286,7 @@ impl Store {
             Some(item) => self.peers.by_device.get(&device).is_some_and(|peer| {
                 let frontier = peer.frontier.as_ref();
                 frontier.is_some_and(|frontier| self.peers.commits_of(item).all(|(d, n)| frontier.has(d, n)))
+                    && self.has_small_attachments(device, item)
             }),
             None => self.missing_on(device) == Some(0),
         }
@@ -298,16 +301,22 @@ impl Store {
             }
             let missing = self.missing_on(device);
             let to_arrive = self.to_arrive_from(device);
-            let is_reached = to_arrive == 0 && (goal == Goal::Here || missing == Some(0));
-            if is_reached {
+            let lacking = self.attachments_lacking_on(device, true).count;
+            let is_there = missing == Some(0) && lacking == 0;
+            if to_arrive == 0 && (goal == Goal::Here || is_there) {
                 continue;
             }
+            let why = match self.why(device, stop) {
+                Waiting::UnderWay if missing == Some(0) => Waiting::AttachmentThere,
+                why => why,
+            };
             let peer = self.peers.by_device.get(&device);
             waiting.push(json!({
                 "id": device.to_string(),
                 "device": known.certificate.name,
-                "why": self.why(device, stop).code(),
+                "why": why.code(),
                 "missing": missing,
+                "attachments_lacking": lacking,
                 "to_arrive": to_arrive,
                 "connected": peer.is_some_and(Peer::is_connected),
                 "last_seen": peer.and_then(|peer| peer.last_seen).and_then(rfc3339),

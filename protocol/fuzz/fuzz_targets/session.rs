@@ -177,7 +177,7 @@ impl Side {
                 self.replica.sync().expect("memory does not fail");
                 self.session.ingested(&space, &ingested)
             }
-            Event::Acknowledged { space } => {
+            Event::Acknowledged { space, .. } => {
                 let told = self.session.acknowledged(&space).expect("just told");
                 assert!(told.chains.len() <= MAX_FRONTIER_ENTRIES);
                 Ok(())

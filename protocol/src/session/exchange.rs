@@ -207,7 +207,7 @@ impl Exchange {
         }
         self.acknowledged = Some(frontier);
         self.fetches.note_frontier();
-        Ok(Some(Event::Acknowledged { space: self.space }))
+        Ok(Some(Event::Acknowledged { space: self.space, check }))
     }
 
     fn compare_statements(&mut self, frontier: &Frontier, state: &State) {

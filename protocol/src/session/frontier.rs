@@ -185,3 +185,51 @@ pub(super) fn digest_of_statements(state: &State) -> [u8; 32] {
     });
     *hasher.finalize().as_bytes()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PEER: DeviceId = DeviceId::from_bytes([1; 32]);
+    const OTHER: DeviceId = DeviceId::from_bytes([2; 32]);
+
+    fn head(device: DeviceId, number: u64) -> Head {
+        Head { device, number, commit: CommitId::from_bytes([7; 32]) }
+    }
+
+    const fn span(first: u64, last: u64) -> Span {
+        Span { first, last }
+    }
+
+    fn empty() -> Frontier {
+        Frontier { statements: [0; 32], records: [0; 32], chains: Vec::new() }
+    }
+
+    #[test]
+    fn who_wrote_a_commit_holds_its_pieces_and_who_passed_it_on_may_not() {
+        let mut frontier = empty();
+        for number in [1, 2, 5] {
+            frontier.advance(head(PEER, number), &PEER);
+            frontier.advance(head(OTHER, number), &PEER);
+        }
+        assert!(frontier.has_whole(&PEER, span(1, 5)) && !frontier.has_whole(&PEER, span(5, 6)));
+        assert!(frontier.has(&OTHER, 5) && !frontier.has_whole(&OTHER, span(1, 1)));
+        assert_eq!(frontier.chain(&OTHER).unwrap().lacking, [span(1, 5)]);
+        assert!(frontier.is_within_bounds());
+    }
+
+    #[test]
+    fn more_spans_than_fit_are_covered_by_the_last() {
+        let mut chain = Chain { head: head(PEER, 200), lacking: Vec::new() };
+        (1..=50).for_each(|n| chain.lack(span(3 * n, 3 * n + 1)));
+        assert_eq!(chain.lacking.len(), MAX_LACKING_SPANS);
+        assert_eq!(chain.lacking.last(), Some(&span(96, 151)));
+        let frontier = Frontier { chains: vec![chain], ..empty() };
+        assert!(frontier.is_within_bounds());
+        assert!(frontier.has_whole(&PEER, span(95, 95)), "between two of them");
+        assert!(frontier.has_whole(&PEER, span(152, 200)));
+        for lacks in [span(94, 95), span(95, 96), span(1, 200)] {
+            assert!(!frontier.has_whole(&PEER, lacks), "{lacks:?}");
+        }
+    }
+}

@@ -345,7 +345,7 @@ fn frontiers_that_differ_each_time_end_the_session() {
         let frame = frame_of_message(&Message::Space { mark, message });
         sessions[0].handle_frame(&frame, &laptop.replica, &laptop.key)
     };
-    assert_eq!(told(0), Ok(Some(Event::Acknowledged { space: laptop.space() })));
+    assert_eq!(told(0), Ok(Some(Event::Acknowledged { space: laptop.space(), check: false })));
     let refused = (1..=255).map(&mut told).find(Result::is_err);
     assert_eq!(refused, Some(Err(SessionError::Malformed)));
 }

@@ -7,6 +7,7 @@ mod list;
 
 use crate::context::Context;
 use crate::error::{Exit, Failure};
+use crate::quantities::size_in_words;
 use crate::text::{count_of, text_of};
 use crate::{dates, locale, t};
 use serde_json::Value;
@@ -41,7 +42,7 @@ impl Device {
 pub(super) fn describe(device: &Value) -> String {
     let state = match text_of(device, "state") {
         "this" => t!("device-this"),
-        "agrees" => t!("device-agrees"),
+        "agrees" => agreement(&device["attachments_lacking"]),
         "behind" => t!("device-behind", missing = count_of(device, "missing")),
         "unreachable" => t!("device-unreachable", since = last_seen(device)),
         _ => t!("device-never-met"),
@@ -53,6 +54,14 @@ pub(super) fn describe(device: &Value) -> String {
     match locale::find_told("error", &serde_json::json!({ "code": device["reason"] })) {
         Some(reason) => t!("device-reason", device = line, reason = reason),
         None => line,
+    }
+}
+
+/// Large attachments are on another device only if somebody asked for them there.
+fn agreement(lacking: &Value) -> String {
+    match count_of(lacking, "count") {
+        0 => t!("device-agrees"),
+        count => t!("device-agrees-but", count = count, size = size_in_words(count_of(lacking, "bytes"))),
     }
 }
 

@@ -7,7 +7,7 @@ use musette_protocol::{
 };
 use serde_json::{Value as Json, json};
 
-use super::{Missing, Store};
+use super::{Known, Store};
 use crate::{
     error::{Error, Result},
     standing::Waiting,
@@ -22,7 +22,8 @@ impl Store {
     /// # Errors
     /// `attachment-elsewhere` when more is missing and no connected device has it.
     pub(crate) fn fetched(&self, attachment: &Attachment) -> Result<Json> {
-        let Some(missing) = self.fetching.missing.get(&attachment.id) else {
+        let known = self.fetching.known.get(&attachment.id);
+        let Some(missing) = known.filter(|known| !known.is_whole()) else {
             let size = attachment.size;
             return Ok(json!({ "name": attachment.name, "done": size, "total": size, "whole": true }));
         };
@@ -71,32 +72,34 @@ impl Store {
     /// Attachments that are not all here: how many, how many bytes, and which of them are on their way.
     pub(crate) fn attachments_json(&self) -> Json {
         let fetching = &self.fetching;
-        let left = |missing: &Missing| missing.size - missing.done();
-        let coming = fetching.missing.iter().filter(|(blob, _)| fetching.from.contains_key(blob));
-        let is_to_come = |(blob, missing): &(&BlobId, &Missing)| {
-            fetching.asked.contains(blob) || fetching.is_wanted(blob, missing.size)
+        let left = |known: &Known| known.size - known.done();
+        let missing = || fetching.missing.iter().filter_map(|blob| fetching.known.get_key_value(blob));
+        let coming = missing().filter(|(blob, _)| fetching.from.contains_key(blob));
+        let is_to_come = |(blob, known): &(&BlobId, &Known)| {
+            fetching.asked.contains(blob) || fetching.is_wanted(blob, known.size)
         };
-        let mut to_come: Vec<_> = fetching.missing.iter().filter(is_to_come).collect();
+        let mut to_come: Vec<_> = missing().filter(is_to_come).collect();
         to_come.sort_by_key(|(blob, _)| !fetching.from.contains_key(blob));
-        let told = to_come.iter().take(MAX_TOLD).map(|(blob, missing)| self.coming_json(blob, missing));
+        let told = to_come.iter().take(MAX_TOLD).map(|(blob, known)| self.coming_json(blob, known));
         json!({
             "missing": fetching.missing.len(),
-            "missing_bytes": fetching.missing.values().map(left).sum::<u64>(),
-            "coming_bytes": coming.map(|(_, missing)| left(missing)).sum::<u64>(),
+            "missing_bytes": missing().map(|(_, known)| left(known)).sum::<u64>(),
+            "coming_bytes": coming.map(|(_, known)| left(known)).sum::<u64>(),
             "to_come": to_come.len(),
-            "to_come_bytes": to_come.iter().map(|(_, missing)| left(missing)).sum::<u64>(),
+            "to_come_bytes": to_come.iter().map(|(_, known)| left(known)).sum::<u64>(),
+            "only_here": self.attachments_only_here().to_json(),
             "coming": told.collect::<Vec<_>>(),
         })
     }
 
-    fn coming_json(&self, blob: &BlobId, missing: &Missing) -> Json {
-        let attachments = self.view(missing.item).map(|view| view.attachments).unwrap_or_default();
+    fn coming_json(&self, blob: &BlobId, known: &Known) -> Json {
+        let attachments = self.view(known.item).map(|view| view.attachments).unwrap_or_default();
         let name = attachments.into_iter().find(|one| one.id == *blob).map(|one| one.name);
         json!({
-            "item": missing.item.to_string(),
+            "item": known.item.to_string(),
             "name": name,
-            "done": missing.done(),
-            "total": missing.size,
+            "done": known.done(),
+            "total": known.size,
             "asked": self.fetching.asked.contains(blob),
             "from": self.source_of(blob),
             "why": self.why_not_coming(blob).map(Waiting::code),

@@ -13,7 +13,7 @@ use musette_protocol::{
     schedule::{NotNow, StopReason},
     session::Role,
 };
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
 use super::*;
@@ -21,6 +21,7 @@ use crate::{
     entropy,
     home::VaultChoice,
     lifecycle::create,
+    standing::Goal,
     store::{Repair, vault::Vault},
 };
 
@@ -318,4 +319,60 @@ fn why_an_attachment_does_not_come_is_said() {
     assert_eq!(told["coming"][0]["name"], *film.name);
     devices.talk();
     assert_eq!(devices.stores[1].attachments_json()["missing"], 0);
+}
+
+fn waits(devices: &Devices, device: usize) -> Vec<(String, u64)> {
+    let waiting = devices.stores[device].waiting_json(Goal::Synced, None);
+    let told = |one: &Json| {
+        (one["why"].as_str().unwrap().to_owned(), one["attachments_lacking"].as_u64().unwrap_or(0))
+    };
+    waiting.iter().map(told).collect()
+}
+
+#[test]
+fn synced_means_small_attachments_too_whatever_large_ones_are_elsewhere() {
+    let mut devices = Devices::new(2);
+    devices.connect([0, 1]);
+    devices.talk();
+    assert_eq!(waits(&devices, 0), []);
+    // One that nobody fetches does not hide what comes after it.
+    let (film_item, film) = devices.attach(0, PIECES);
+    let (photo_item, photo) = devices.attach(0, 2);
+    devices.talk_until(|devices| devices.stores[1].fetched(&photo).is_ok_and(|told| told["whole"] == false));
+    assert_eq!(devices.stores[0].sync_json(Some(photo_item), None)["have"], 1);
+    assert!(waits(&devices, 0).iter().all(|(_, lacking)| *lacking == 1), "{:?}", waits(&devices, 0));
+    assert_eq!(waits(&devices, 1), [("attachment".to_owned(), 0)]);
+    devices.talk();
+    assert_eq!([waits(&devices, 0), waits(&devices, 1)], [vec![], vec![]]);
+
+    let store = &devices.stores[0];
+    assert_eq!(store.sync_json(Some(photo_item), None)["state"], "everywhere");
+    assert_eq!(store.sync_json(Some(film_item), None)["state"], "everywhere");
+    let told = |store: &Store, item: DocumentId| {
+        let mut json = store.item(item).unwrap();
+        store.tell_whereabouts(item, &mut json);
+        json["attachments"][0].clone()
+    };
+    assert_eq!(told(store, photo_item)["sync"]["state"], "everywhere");
+    assert_eq!(told(store, film_item)["sync"]["state"], "only-here");
+    let phone = store.devices_json().into_iter().find(|device| device["this"] == false).unwrap();
+    assert_eq!(
+        (&phone["state"], &phone["attachments_lacking"]["bytes"]),
+        (&"agrees".into(), &film.size.into())
+    );
+    assert_eq!(store.attachments_json()["only_here"]["count"], 1);
+    let elsewhere = told(&devices.stores[1], film_item);
+    assert_eq!((&elsewhere["done"], &elsewhere["sync"]), (&0.into(), &Json::Null));
+
+    devices.stores[1].ask_for(film_item, &film.name).unwrap();
+    assert_eq!(waits(&devices, 1), [("attachment".to_owned(), 0)], "it was asked for");
+    devices.talk();
+    assert_eq!(devices.stores[0].attachments_json()["only_here"]["count"], 0);
+    for store in &devices.stores {
+        assert_eq!(told(store, film_item)["sync"]["have"], 2);
+        assert_eq!(
+            store.devices_json().iter().filter(|one| one["attachments_lacking"]["count"] == 0).count(),
+            2
+        );
+    }
 }
