@@ -72,7 +72,7 @@ status-attachments-only-here = { $count ->
     [one] { $count } pièce jointe ({ $size }) n’est que sur cet appareil. Pour l’avoir sur un autre, là-bas : musette fetch
    *[other] { $count } pièces jointes ({ $size }) ne sont que sur cet appareil. Pour les avoir sur un autre, là-bas : musette fetch
 }
-status-coming = {"  "}{ $name } : { $done } sur { $size }, de « { $device } »
+status-coming = {"  "}{ $name } : { $done } sur { $size }, de « { $device } »
 status-coming-later = {"  "}{ $name } : { $done } sur { $size } ; { $waiting }
 status-vault-passphrase = Verrouillée par une phrase de passe.
 status-vault-key-file = Ouverte par un fichier-clé : qui peut lire vos fichiers peut lire votre Musette.
@@ -108,7 +108,7 @@ waiting-peer-budget-used = « { $device } » a épuisé son volume du jour
 waiting-refused = « { $device } » et cet appareil ne peuvent pas se parler
 waiting-to-arrive = des changements de « { $device } » doivent encore arriver
 waiting-attachment = une partie d’une pièce jointe doit encore arriver
-waiting-attachment-there = une partie d’une pièce jointe doit encore arriver sur « { $device } »
+waiting-attachment-there = une partie d’une pièce jointe doit encore arriver sur « { $device } »
 waiting-under-way = des changements sont en route vers « { $device } »
 waiting-out-of-reach = « { $device } » est hors de portée, vu pour la dernière fois : { $since }
 waiting-with-reason = { $waiting } : { $reason }
