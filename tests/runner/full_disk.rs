@@ -78,7 +78,8 @@ fn a_full_disk_loses_nothing_and_works_again_with_room() {
     assert!(shows(&laptop, &id));
     let large = world.file("large.bin", vec![7; 8 << 20]);
     laptop.refuses(&["attach", &id, large.to_str().unwrap()], 1, "disk-full");
-    assert!(laptop.json(&["show", &id]).get("attachments").is_none());
+    let shown = laptop.json(&["show", &id]);
+    assert!(shown.get("attachments").is_none(), "{shown}");
 
     // Through a node, which must go on: what it refused was not written.
     disk.grow("7m");

@@ -104,9 +104,8 @@ impl Store {
     /// Adds to an item's attachments how much of each is here, and on how many devices it is whole.
     pub(crate) fn tell_whereabouts(&self, item: DocumentId, json: &mut Json) {
         let attachments = self.view(item).map(|view| view.attachments).unwrap_or_default();
-        for (attachment, told) in
-            attachments.iter().zip(json["attachments"].as_array_mut().into_iter().flatten())
-        {
+        let listed = json.get_mut("attachments").and_then(Json::as_array_mut);
+        for (attachment, told) in attachments.iter().zip(listed.into_iter().flatten()) {
             let known = self.fetching.known.get(&attachment.id);
             told["done"] = known.map_or(0, super::Known::done).into();
             told["sync"] = self.whereabouts_json(attachment);
