@@ -15,9 +15,11 @@
 //! tidying, the index that is behind the journal. [`options::Breakage`] breaks that shell on purpose, which
 //! shows that the checks can fail.
 //!
+//! After it the same seed tells a second story, of spaces that others read ([`sharing`]).
+//!
 //! What it does not reach yet: pairing (a new device is enrolled and handed its log and keys by
-//! hand), more than one epoch, revocation, mirrors, and other people. Honest devices to which a bad
-//! one showed two histories refuse each other from then on: of those it checks only that each keeps
+//! hand), more than one epoch of the person's own space, the schedule, revocation and mirrors. Honest
+//! devices to which a bad one showed two histories refuse each other from then on: of those it checks only that each keeps
 //! what it acknowledged. There is no clock and no randomness but the seed: a seed is one story, for
 //! ever.
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::{
-    epoch::{EpochStatement, Keyring, person_key},
+    epoch::{EpochStatement, Keyring, epoch_id, person_key},
     identity::{
         log::{DeviceLog, Operation, PersonKey},
         person::Inception,
@@ -75,8 +75,7 @@ fn log(person: u8, byte: u8, epoch: u8) -> DeviceLog {
     let inception = inception(person);
     let mut log = DeviceLog::new(inception.person().unwrap(), inception.body());
     log.apply(enrol(&log, person, byte)).unwrap();
-    let announced =
-        PersonKey { epoch: crate::epoch::epoch_id(&secret(epoch)), kem: person_key(&secret(epoch)).public() };
+    let announced = PersonKey { epoch: epoch_id(&secret(epoch)), kem: person_key(&secret(epoch)).public() };
     log.apply(log.sign(Author::Device(id(byte)), Action::PersonKey(announced), &key(byte))).unwrap();
     log
 }
@@ -205,6 +204,42 @@ fn one_session_serves_all_spaces_that_both_hold() {
         assert_eq!(left.chains.len(), 1);
     }
     assert_eq!(talk([&mut laptop, &mut phone], [1, 2]), Ok(0), "the second time nothing is left to send");
+}
+
+/// Found by the simulator: each side took an epoch that the other did not know to be shared.
+#[test]
+fn an_epoch_that_is_learnt_between_the_marks_is_not_shared_in_this_session() {
+    let (mut laptop, mut phone) = (begun(SHARED, 1), begun(SHARED, 2));
+    let first = epoch_id(&secret(SHARED));
+    let drawn = (50..).find(|byte| epoch_id(&secret(*byte)) < first).unwrap();
+    let (keeper, secret) = (key(SHARED), secret(drawn));
+    let new = NewEpoch { keeper: &keeper, recovery: None, secret, entropy: Secret32::from_bytes([8; 32]) };
+    laptop.begin_epoch(&new).unwrap();
+    let epochs = laptop.invitation().unwrap();
+    let mut sessions =
+        [Session::new(Role::Dialer, [1; 32], [5; 32]), Session::new(Role::Listener, [1; 32], [6; 32])];
+    let hellos = [
+        sessions[0].poll_frame(&mut laptop).unwrap().unwrap(),
+        sessions[1].poll_frame(&mut phone).unwrap().unwrap(),
+    ];
+    sessions[0].handle_frame(&hellos[1], &laptop, &key(1)).unwrap();
+    sessions[1].handle_frame(&hellos[0], &phone, &key(2)).unwrap();
+    let marks = sessions[0].poll_frame(&mut laptop).unwrap().unwrap();
+    // The phone has shown its marks when another epoch comes to it, which the laptop shows to it too.
+    for statement in epochs {
+        phone.write_statement(Payload::Epoch(statement), &mut nonces(3)).unwrap();
+    }
+    assert!(phone.state().keyring().secret(&epoch_id(&new.secret)).is_some());
+    sessions[1].handle_frame(&marks, &phone, &key(2)).unwrap();
+    for _ in 0..3 {
+        while let Some(frame) = sessions[1].poll_frame(&mut phone).unwrap() {
+            sessions[0].handle_frame(&frame, &laptop, &key(1)).unwrap();
+        }
+        while let Some(frame) = sessions[0].poll_frame(&mut laptop).unwrap() {
+            sessions[1].handle_frame(&frame, &phone, &key(2)).unwrap();
+        }
+    }
+    assert_eq!([sessions[0].peer(), sessions[1].peer()], [Some(id(2)), Some(id(1))]);
 }
 
 fn shared(spaces: &mut Spaces) -> &mut Replica<MemoryDisk> {
