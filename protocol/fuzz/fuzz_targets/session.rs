@@ -14,7 +14,7 @@ use musette_protocol::{
     replica::{Replica, Write},
     session::{
         Event, Frontier, Role, Session, SessionError,
-        frontier::{Chain, Head},
+        frontier::{Chain, Head, Span},
         message::{Mark, Message, Reason, SpaceMessage, frame_of_records, parse_frame},
     },
 };
@@ -136,9 +136,9 @@ fn message(input: &mut Input<'_>, replica: &Replica<MemoryDisk>, names: &[[u8; 3
         }
         2 => {
             let chunks = (0..input.below(24)).map(|_| u32::from(input.byte())).collect();
-            SpaceMessage::Want { blob: BlobId::from_bytes([1; 16]), chunks }
+            SpaceMessage::Want { blob: BlobId::from_bytes([1; 16]), chunks, asked: input.one_in(2) }
         }
-        3 => SpaceMessage::Lacks { blob: BlobId::from_bytes(input.array()) },
+        3 => SpaceMessage::Lacks { blob: BlobId::from_bytes(input.array()), withheld: input.one_in(2) },
         4 => SpaceMessage::Reconcile(input.bytes().to_vec()),
         5 => SpaceMessage::Reconciling(input.bytes().to_vec()),
         _ => {

@@ -50,11 +50,11 @@ impl<'a> Input<'a> {
     }
 
     /// Some of a list, each at most once, in its order; the choice is a mask over its last eight.
-    pub fn some_of<T: Copy>(&mut self, list: &[T]) -> Vec<T> {
+    pub fn some_of<T: Clone>(&mut self, list: &[T]) -> Vec<T> {
         let mask = self.byte();
         let last = list.iter().rev().take(8).enumerate();
         let mut chosen: Vec<T> =
-            last.filter(|(bit, _)| mask & (1 << bit) != 0).map(|(_, one)| *one).collect();
+            last.filter(|(bit, _)| mask & (1 << bit) != 0).map(|(_, one)| one.clone()).collect();
         chosen.reverse();
         chosen
     }
