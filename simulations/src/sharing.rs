@@ -7,7 +7,7 @@
 //! 2. In the second phase nobody changes anything. All devices connect until nothing is left to say.
 //!
 //! Throughout, nobody may hold the secret of an epoch that was not made for them, or show a word that
-//! was written by somebody who knew that they are out ([`ledger`]). In the end all who are in hold and
+//! was written by somebody who knew that they are out (`ledger`). In the end all who are in hold and
 //! show the same, and everything that was acknowledged.
 //!
 //! Documents are sets of words here: what is tried is who reads, and not how Automerge merges, which
@@ -298,7 +298,7 @@ impl<'a> World<'a> {
         let own = self.members[number].id;
         let Some(replica) = self.members[number].replica(id) else { return Ok(()) };
         let is_elected = elected(&replica.state().log().devices()) == Some(own);
-        if own_party(&self.members[number]) != 0 || !is_elected && (elected_only || !self.dice.one_in(4)) {
+        if self.members[number].party != 0 || !is_elected && (elected_only || !self.dice.one_in(4)) {
             return Ok(());
         }
         let Some(replica) = self.members[number].replica(id) else { return Ok(()) };
@@ -411,10 +411,6 @@ impl<'a> World<'a> {
     fn sync(&mut self, number: usize) -> Result<(), Trouble> {
         self.members[number].sync()
     }
-}
-
-const fn own_party(member: &Member) -> usize {
-    member.party
 }
 
 /// Disks do not fill up or fail here, they only lose their power.
