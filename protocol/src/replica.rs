@@ -306,8 +306,7 @@ impl<D: Disk> Replica<D> {
         let space = *self.state.space();
         let statement = DropStatement { space, keeper: keeper.verifying_key(), after, ids, replaces };
         let signed = Signed::new(statement, keeper);
-        let record = drop_record(&signed);
-        ((record_id(&record), record), Payload::Drop(signed))
+        (named(drop_record(&signed)), Payload::Drop(signed))
     }
 
     /// Closes the journal's segment, so that it may be rewritten.
@@ -423,14 +422,8 @@ impl<D: Disk> Replica<D> {
         nonce: &mut dyn FnMut() -> [u8; NONCE_LEN],
     ) -> Result<Effects, WriteError<D::Error>> {
         let sealed = match &payload {
-            Payload::Epoch(statement) => {
-                let record = epoch_record(statement);
-                (record_id(&record), record)
-            }
-            Payload::Drop(statement) => {
-                let record = drop_record(statement);
-                (record_id(&record), record)
-            }
+            Payload::Epoch(statement) => named(epoch_record(statement)),
+            Payload::Drop(statement) => named(drop_record(statement)),
             _ => self.seal(&payload, nonce)?,
         };
         self.append(vec![(sealed, payload)])
@@ -564,7 +557,7 @@ impl<D: Disk> Replica<D> {
         if record.len() > MAX_RECORD_LEN {
             return Err(WriteError::TooLarge { len: record.len() });
         }
-        Ok((record_id(&record), record))
+        Ok(named(record))
     }
 
     fn append(&mut self, prepared: Vec<Prepared>) -> Result<Effects, WriteError<D::Error>> {
@@ -577,6 +570,11 @@ impl<D: Disk> Replica<D> {
         }
         Ok(effects)
     }
+}
+
+/// A record with its name.
+fn named(record: Vec<u8>) -> (RecordId, Vec<u8>) {
+    (record_id(&record), record)
 }
 
 /// The name of a payload that counts by its own signature.

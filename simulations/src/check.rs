@@ -1,5 +1,7 @@
 //! What must hold. One file for each invariant; DESIGN section 15 numbers them.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use crate::tally::names;
 
 pub mod authenticity;
@@ -65,6 +67,15 @@ impl Violation {
     pub fn new(check: Check, what: impl Into<String>) -> Self {
         Self { check, what: what.into() }
     }
+}
+
+/// Runs a story. A panic of the code under test is a finding like another, of which the seed is told.
+///
+/// # Errors
+/// What did not hold.
+pub fn calmly(run: impl FnOnce() -> Result<(), Violation>) -> Result<(), Violation> {
+    let ran = catch_unwind(AssertUnwindSafe(run));
+    ran.unwrap_or_else(|_| Err(Violation::new(Check::Calm, "it panicked; see above")))
 }
 
 /// Fails with a finding unless something holds.

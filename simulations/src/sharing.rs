@@ -18,8 +18,10 @@ use std::collections::BTreeSet;
 use musette_protocol::{
     crypto::sign::SigningKey,
     epoch::{epoch_id, rotation::elected, space_id},
-    id::{PersonId, SpaceId},
+    id::{EpochId, PersonId, SpaceId},
+    journal::memory::MemoryDiskError,
     membership::{MembershipAction, Role},
+    record::Payload,
     replica::{
         rotating::{EpochStartError, NewEpoch},
         sharing::{Change, ChangeError},
@@ -28,7 +30,7 @@ use musette_protocol::{
 };
 
 use crate::{
-    check::{Check, Violation, ensure},
+    check::{Check, Violation, calmly, ensure},
     dice::Dice,
     options::Breakage,
     storage::Trouble,
@@ -85,7 +87,7 @@ pub fn simulate(
     tell: bool,
 ) -> (Result<(), Violation>, Vec<String>) {
     let mut world = World::new(Dice::new(!seed), breakage, tally, tell);
-    let ended = world.run();
+    let ended = calmly(|| world.run());
     (ended, world.story.unwrap_or_default())
 }
 
@@ -196,8 +198,8 @@ impl<'a> World<'a> {
         let Shared { id, keeper } = &self.spaces[space];
         let about = 1 + self.dice.index(self.parties.len() - 1);
         let party = &self.parties[about];
-        let Some(replica) = self.members[number].replica(id) else { return Ok(()) };
-        let is_in = replica.state().roster().members().contains_key(&party.id);
+        let Some(state) = self.members[number].state(id) else { return Ok(()) };
+        let is_in = state.roster().members().contains_key(&party.id);
         let action = if is_in && !self.dice.one_in(4) {
             MembershipAction::Remove { person: party.id }
         } else {
@@ -220,9 +222,7 @@ impl<'a> World<'a> {
         let Some(replica) = self.members[number].replica(id) else { return Ok(()) };
         match replica.change_members(change, nonce) {
             Ok(effects) => ensure(effects.refused.is_empty(), Check::Courtesy, || format!("{effects:?}"))?,
-            Err(ChangeError::Epoch(EpochStartError::Write(error))) => {
-                return Err(member::write_trouble(error));
-            }
+            Err(ChangeError::Epoch(error)) => return Err(epoch_trouble(error)),
             Err(error) => return Err(Violation::new(Check::Courtesy, error.to_string()).into()),
         }
         self.members[number].dirty = true;
@@ -242,7 +242,7 @@ impl<'a> World<'a> {
     }
 
     /// For whom an epoch is: for those who are in, as the device sees it that started it.
-    fn note_epoch(&mut self, number: usize, space: &SpaceId, epoch: musette_protocol::id::EpochId) {
+    fn note_epoch(&mut self, number: usize, space: &SpaceId, epoch: EpochId) {
         let owner = self.parties[0].id;
         if let Some(state) = self.members[number].state(space) {
             let persons: BTreeSet<PersonId> =
@@ -272,7 +272,7 @@ impl<'a> World<'a> {
             // What a session serves is settled when it begins.
             self.connections.retain(|connection| !connection.ends.contains(&other));
         }
-        let payloads = epochs.into_iter().map(musette_protocol::record::Payload::Epoch).collect();
+        let payloads = epochs.into_iter().map(Payload::Epoch).collect();
         self.members[other].write_statements(space, payloads, &mut self.dice)?;
         self.members[other].sync()
     }
@@ -296,8 +296,8 @@ impl<'a> World<'a> {
     fn tidy(&mut self, number: usize, space: usize, elected_only: bool) -> Result<(), Trouble> {
         let Shared { id, keeper } = &self.spaces[space];
         let own = self.members[number].id;
-        let Some(replica) = self.members[number].replica(id) else { return Ok(()) };
-        let is_elected = elected(&replica.state().log().devices()) == Some(own);
+        let Some(state) = self.members[number].state(id) else { return Ok(()) };
+        let is_elected = elected(&state.log().devices()) == Some(own);
         if self.members[number].party != 0 || !is_elected && (elected_only || !self.dice.one_in(4)) {
             return Ok(());
         }
@@ -306,11 +306,7 @@ impl<'a> World<'a> {
             let (secret, entropy) = (self.dice.secret(), self.dice.secret());
             let epoch = epoch_id(&secret);
             let new = NewEpoch { keeper, recovery: None, secret, entropy };
-            match replica.begin_epoch(&new) {
-                Ok(_) => {}
-                Err(EpochStartError::Write(error)) => return Err(member::write_trouble(error)),
-                Err(error) => return Err(Violation::new(Check::Courtesy, error.to_string()).into()),
-            }
+            replica.begin_epoch(&new).map_err(epoch_trouble)?;
             self.members[number].dirty = true;
             let id = *id;
             self.tell(|| format!("device {number} starts an epoch of space {space}"));
@@ -410,6 +406,13 @@ impl<'a> World<'a> {
 
     fn sync(&mut self, number: usize) -> Result<(), Trouble> {
         self.members[number].sync()
+    }
+}
+
+fn epoch_trouble(error: EpochStartError<MemoryDiskError>) -> Trouble {
+    match error {
+        EpochStartError::Write(error) => member::write_trouble(error),
+        error @ EpochStartError::Unsealable => Violation::new(Check::Courtesy, error.to_string()).into(),
     }
 }
 

@@ -1,12 +1,10 @@
 //! One run: the events of a seed, in the order of virtual time.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use musette_protocol::{crypto::sign::SigningKey, journal::JournalId};
 
 use crate::{
     adversary::{Vice, Villain},
-    check::{Check, Violation, authenticity::Ledger},
+    check::{Check, Violation, authenticity::Ledger, calmly},
     clock::{Clock, Event},
     device::Device,
     dice::Dice,
@@ -68,7 +66,10 @@ struct World {
 #[must_use]
 pub fn simulate(seed: u64, breakage: Option<Breakage>, tell: bool) -> Outcome {
     let mut world = World::new(seed, breakage, tell);
-    let mut ended = world.run_calmly();
+    let mut ended = calmly(|| world.run());
+    if ended.is_ok() {
+        world.tally.check(Check::Calm);
+    }
     world.tally.commits = world.ledger.commits();
     let mut story = world.story.take().unwrap_or_default();
     if ended.is_ok() {
@@ -110,14 +111,6 @@ impl World {
             parted: false,
             story: tell.then(Vec::new),
         }
-    }
-
-    /// A panic of the code under test is a finding like another, of which the seed is told.
-    fn run_calmly(&mut self) -> Result<(), Violation> {
-        let ran = catch_unwind(AssertUnwindSafe(|| self.run()));
-        ran.map_err(|_| Violation::new(Check::Calm, "it panicked; see above"))??;
-        self.tally.check(Check::Calm);
-        Ok(())
     }
 
     fn run(&mut self) -> Result<(), Violation> {

@@ -1,13 +1,13 @@
 //! Starting epochs.
 
-use super::{Effects, Replica, WriteError};
+use super::{Effects, Replica, WriteError, named};
 use crate::{
     crypto::{kem::KemPublic, secret::Secret32, sign::SigningKey},
     epoch::EpochStatement,
     id::{EpochId, StatementId},
     journal::{Disk, JournalError},
     membership::Roster,
-    record::{Payload, epoch_record, record_id},
+    record::{Payload, epoch_record},
     signed::Signed,
 };
 
@@ -76,9 +76,8 @@ impl<D: Disk> Replica<D> {
     /// When somebody has a key that nothing can be sealed to, or the storage fails.
     pub fn begin_epoch(&mut self, new: &NewEpoch<'_>) -> Result<Effects, EpochStartError<D::Error>> {
         let statement = self.draft_epoch(new, self.state.roster()).ok_or(EpochStartError::Unsealable)?;
-        let record = epoch_record(&statement);
-        let prepared = vec![((record_id(&record), record), Payload::Epoch(statement))];
-        Ok(self.append(prepared)?)
+        let prepared = (named(epoch_record(&statement)), Payload::Epoch(statement));
+        Ok(self.append(vec![prepared])?)
     }
 
     /// `None` when one of the recipients' keys is no usable key.

@@ -12,7 +12,7 @@
 //! documents are not what is shared.
 
 use super::{
-    Effects, Replica, WriteError,
+    Effects, Replica, WriteError, named,
     rotating::{EpochStartError, NewEpoch},
 };
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
     identity::log::Operation,
     journal::{Disk, JournalError},
     membership::{MembershipAction, Refused, Roster},
-    record::{Payload, epoch_record, is_written_under, record_id},
+    record::{Payload, epoch_record, is_written_under},
     signed::Signed,
 };
 
@@ -78,8 +78,7 @@ impl<D: Disk> Replica<D> {
         let statement = self.draft_epoch(&change.epoch, &roster).ok_or(EpochStartError::Unsealable)?;
         // Sealed under it already: what is done about somebody is not for them to read.
         let keyring = self.state().keyring().replaced_by(change.epoch.secret.duplicate());
-        let record = epoch_record(&statement);
-        let mut prepared = vec![((record_id(&record), record), Payload::Epoch(statement))];
+        let mut prepared = vec![(named(epoch_record(&statement)), Payload::Epoch(statement))];
         for payload in payloads {
             prepared.push((self.seal_under(&keyring, &payload, nonce)?, payload));
         }
