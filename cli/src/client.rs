@@ -9,6 +9,7 @@ use musette_node::home::Home;
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::io;
+use std::ops::ControlFlow;
 use zeroize::Zeroizing;
 
 /// The code of an answer that ended because the node did.
@@ -41,6 +42,15 @@ impl Connection {
 
     pub(crate) async fn get(&self, path: &str) -> Result<Value, Failure> {
         Ok(self.client.call("GET", path, None).await?)
+    }
+
+    /// Hands each item of a list to `on_item` as it comes, until that breaks off.
+    pub(crate) async fn items(
+        &self,
+        path: &str,
+        on_item: &mut (dyn FnMut(Value) -> ControlFlow<()> + Send),
+    ) -> Result<(), Failure> {
+        Ok(self.client.items(path, on_item).await?)
     }
 
     pub(crate) async fn post(&self, path: &str, body: Value) -> Result<Value, Failure> {

@@ -56,19 +56,34 @@ pub(crate) fn short_ids<'a>(ids: &[&'a str]) -> Vec<&'a str> {
 
 /// Lays rows out in columns. The widest column gives way when `width` is not enough.
 pub(crate) fn table(rows: &[Vec<String>], width: usize) -> Vec<String> {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let mut widths: Vec<usize> = (0..columns)
-        .map(|column| {
-            let cells = rows.iter().filter_map(|row| row.get(column));
-            cells.map(|cell| measure_text_width(cell)).max().unwrap_or(0)
-        })
-        .collect();
-    let total = widths.iter().sum::<usize>() + GAP * columns.saturating_sub(1);
-    if let Some(widest) = widths.iter_mut().max() {
-        let excess = total.saturating_sub(width);
-        *widest = widest.saturating_sub(excess).max(GAP);
+    Columns::of(rows, width).lines(rows)
+}
+
+/// How wide the columns of a table are.
+pub(crate) struct Columns(Vec<usize>);
+
+impl Columns {
+    /// As wide as these rows need. The widest gives way when `width` is not enough.
+    pub(crate) fn of(rows: &[Vec<String>], width: usize) -> Self {
+        let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+        let mut widths: Vec<usize> = (0..columns)
+            .map(|column| {
+                let cells = rows.iter().filter_map(|row| row.get(column));
+                cells.map(|cell| measure_text_width(cell)).max().unwrap_or(0)
+            })
+            .collect();
+        let total = widths.iter().sum::<usize>() + GAP * columns.saturating_sub(1);
+        if let Some(widest) = widths.iter_mut().max() {
+            let excess = total.saturating_sub(width);
+            *widest = widest.saturating_sub(excess).max(GAP);
+        }
+        Self(widths)
     }
-    rows.iter().map(|row| lay_out(row, &widths)).collect()
+
+    /// Lays rows out in these columns; what is wider is cut.
+    pub(crate) fn lines(&self, rows: &[Vec<String>]) -> Vec<String> {
+        rows.iter().map(|row| lay_out(row, &self.0)).collect()
+    }
 }
 
 fn lay_out(row: &[String], widths: &[usize]) -> String {

@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsString,
+    ops::ControlFlow,
     os::unix::ffi::OsStringExt as _,
     path::PathBuf,
     time::{Duration, Instant},
@@ -15,6 +16,9 @@ use tokio::net::UnixStream;
 use tower::ServiceExt as _;
 use zeroize::Zeroizing;
 
+mod list;
+
+use self::list::ListReader;
 use crate::{
     api::{Context, router},
     driver::Driver,
@@ -147,6 +151,32 @@ impl Client {
         }
         let json: Json = serde_json::from_slice(&buffer).unwrap_or(Json::Null);
         Err(error_in(&json).unwrap_or_else(gone))
+    }
+
+    /// One request whose answer is a list: hands each item to `on_item` as it comes, until that
+    /// breaks off.
+    ///
+    /// # Errors
+    /// As [`Client::call`]; an answer that ends early is an error too.
+    pub async fn items(
+        &self,
+        path: &str,
+        on_item: &mut (dyn FnMut(Json) -> ControlFlow<()> + Send),
+    ) -> Result<()> {
+        let response = self.send("GET", path, None).await?;
+        if !response.status().is_success() {
+            let bytes = response.into_body().collect().await.map_err(|_| gone())?.to_bytes();
+            let json: Json = serde_json::from_slice(&bytes).map_err(|_| gone())?;
+            return Err(error_in(&json).unwrap_or_else(gone));
+        }
+        let (mut body, mut items) = (response.into_body(), ListReader::default());
+        while let Some(frame) = body.frame().await {
+            let Ok(bytes) = frame.map_err(|_| gone())?.into_data() else { continue };
+            if items.read(&bytes, on_item)?.is_break() {
+                return Ok(());
+            }
+        }
+        if items.has_ended() { Ok(()) } else { Err(gone()) }
     }
 
     /// One request whose answer is bytes, handed on as they come; gives how many.

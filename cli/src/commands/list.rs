@@ -1,11 +1,19 @@
 //! `musette list [KIND] [--all]`: what is in the bag.
+//!
+//! Lines are shown as items come, some at a time: of a long list the first are read long before the
+//! last are there. The first ones say how wide the columns are.
 
 use crate::client::with_query;
 use crate::context::Context;
 use crate::error::{Exit, Failure};
-use crate::text::{self, list_of, text_of};
+use crate::output::Output;
+use crate::text::{self, Columns, text_of};
 use crate::{item, t};
 use serde_json::Value;
+use std::ops::ControlFlow;
+
+/// Lines that are laid out and shown together.
+const PAGE: usize = 1_000;
 
 /// Lists items.
 #[derive(clap::Args, Debug)]
@@ -23,19 +31,61 @@ impl List {
         let asked = [("kind", self.kind.as_deref()), ("all", flag(self.all)), ("brief", flag(brief))];
         let path = with_query("/v1/items", &asked);
         let connection = context.connect().await?;
-        let result = connection.get(&path).await;
-        connection.close().await?;
-        let answer = result?;
         if context.output.is_json() {
-            context.output.json(&answer)?;
+            let result = connection.get(&path).await;
+            connection.close().await?;
+            context.output.json(&result?)?;
             return Ok(Exit::Done);
         }
-        let items = list_of(&answer, "items");
-        for line in text::table(&rows(items), context.output.width()) {
-            context.output.answer(&line)?;
-        }
-        context.output.say(&t!("list-count", count = items.len()));
+        let mut lines = Lines::new(&context.output);
+        let result = connection.items(&path, &mut |item| lines.push(item)).await;
+        connection.close().await?;
+        result?;
+        let count = lines.finish()?;
+        context.output.say(&t!("list-count", count = count));
         Ok(Exit::Done)
+    }
+}
+
+/// Items on their way to the terminal.
+struct Lines<'a> {
+    output: &'a Output,
+    waiting: Vec<Value>,
+    columns: Option<Columns>,
+    count: usize,
+    shown: Result<(), Failure>,
+}
+
+impl<'a> Lines<'a> {
+    fn new(output: &'a Output) -> Self {
+        Self { output, waiting: Vec::new(), columns: None, count: 0, shown: Ok(()) }
+    }
+
+    fn push(&mut self, item: Value) -> ControlFlow<()> {
+        self.waiting.push(item);
+        if self.waiting.len() == PAGE {
+            self.shown = self.show();
+        }
+        if self.shown.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    }
+
+    /// Shows what is left, and gives how many there were.
+    fn finish(mut self) -> Result<usize, Failure> {
+        self.shown?;
+        if !self.waiting.is_empty() {
+            self.shown = Ok(());
+            self.show()?;
+        }
+        Ok(self.count)
+    }
+
+    fn show(&mut self) -> Result<(), Failure> {
+        let rows = rows(&self.waiting);
+        let columns = self.columns.get_or_insert_with(|| Columns::of(&rows, self.output.width()));
+        let lines = columns.lines(&rows);
+        self.count += lines.len();
+        self.waiting.clear();
+        self.output.answer(&lines.join("\n"))
     }
 }
 
