@@ -31,9 +31,13 @@ use musette_protocol::{
 use serde::{Deserialize, Serialize};
 
 use self::{
+    fetching::Written,
     files::FileDisk,
     imports::Batches,
-    index::{Index, rows::PackedViews},
+    index::{
+        Index,
+        rows::{Kept, PackedViews},
+    },
     keys::Keys,
     vault::Vault,
 };
@@ -112,8 +116,8 @@ struct Beyond {
 #[derive(Default)]
 struct Dirty {
     counted: Vec<Counted>,
-    /// Commits that were written before and of which more is held since.
-    grown: BTreeSet<(DeviceId, u64)>,
+    /// Pieces of attachments that came after their commits.
+    arrived: Vec<Item>,
     /// Whether records moved, so that everything is written anew.
     moved: bool,
     views: BTreeSet<DocumentId>,
@@ -202,26 +206,24 @@ impl Store {
                 damaged = true;
             }
         }
-        let (mut index, mut kept) = open_index(&home, &keys, &mut notices)?;
         let inception = inception_of(&keys)?;
         let person = inception.person().map_err(|_| Error::new("vault-damaged"))?;
-        let (state, journal, beyond) = loop {
-            let mut state = empty_state(&keys, person, inception.body());
-            if let Some(kept) = &kept {
-                state.restore(&kept.counted);
-            }
+        let empty = || empty_state(&keys, person, inception.body());
+        let (mut index, mut kept, mut state, mut written) = open_index(&home, &keys, empty, &mut notices)?;
+        let (journal, beyond) = loop {
             match open_journal(&home, &keys, &mut state, kept.as_ref(), &mut notices) {
-                Ok((journal, beyond)) => break (state, journal, beyond),
+                Ok(opened) => break opened,
                 // Records moved since the index was written: a start was cut off at a bad moment.
                 Err(error) if error.code() == INDEX_STALE && kept.is_some() => {
                     drop((index.take(), kept.take()));
                     Index::remove(&home.index_dir()).map_err(|error| replace::io_error(&error))?;
                     index = Index::open(&home.index_dir(), &keys.index).ok();
+                    (state, written) = (empty(), Written::default());
                 }
                 Err(error) => return Err(error),
             }
         };
-        let fetching = fetching::Fetching::open(&home, &keys);
+        let fetching = fetching::Fetching::open(&home, &keys, written);
         let mut store = Self {
             person,
             device: keys.device_id(),
@@ -257,9 +259,13 @@ impl Store {
     /// Takes what the index kept, then what the journal held beyond it.
     fn take_back(&mut self, kept: Option<index::Loaded>, beyond: Beyond) -> Result<()> {
         let Some(mut kept) = kept else {
-            return self.apply(beyond.effects, Vec::new());
+            self.apply(beyond.effects, Vec::new())?;
+            self.replica.state().counted().for_each(|counted| self.fetching.written.note_all(&counted));
+            self.rebuild_views();
+            self.dirty.moved = true;
+            self.dirty.any = true;
+            return Ok(());
         };
-        kept.counted.iter().for_each(|counted| self.note_commits(counted));
         let local = local_of(&kept);
         self.views = kept.views;
         self.peers.take_back(&local.peers);
@@ -461,10 +467,10 @@ impl Store {
             self.dirty.any = true;
             self.keep_epochs()?;
         }
+        self.dirty.any |= !effects.arrived.is_empty();
         for arrived in &effects.arrived {
-            self.dirty.grown.insert((arrived.device, arrived.number));
-            self.dirty.any = true;
-            self.note_commit(&arrived.item, arrived.device, arrived.number);
+            self.dirty.arrived.push(arrived.item);
+            self.fetching.written.note(&arrived.item, arrived.device, arrived.number);
         }
         self.note_pieces(&blobs_of(&effects));
         self.dirty.any |= !effects.dropped.is_empty();
@@ -480,7 +486,7 @@ impl Store {
                     changes.entry(document).or_default().extend(bytes);
                 }
             }
-            self.note_commits(&newly.counted);
+            self.fetching.written.note_all(&newly.counted);
             self.dirty.counted.push(newly.counted);
         }
         self.dirty.any = true;
@@ -500,34 +506,23 @@ impl Store {
         self.change_keys(|keys| keys.epochs = epochs)
     }
 
-    fn note_commits(&mut self, counted: &Counted) {
-        counted.items.iter().for_each(|item| self.note_commit(item, counted.device, counted.number));
-    }
-
-    fn note_commit(&mut self, item: &Item, device: DeviceId, number: u64) {
-        match item.subject {
-            Subject::Document(document) => self.peers.note_commit(document, device, number),
-            Subject::Blob(blob, _) => self.note_written(blob, device, number),
-        }
-    }
-
     /// Writes the index when enough has changed, or when asked to.
     pub(crate) fn checkpoint(&mut self, at_once: bool) {
         let grown = self.replica.journal().bytes().saturating_sub(self.checkpointed_bytes);
-        let changed = self.dirty.counted.len() + self.dirty.grown.len() + self.dirty.views.len();
+        let changed = self.dirty.counted.len() + self.dirty.arrived.len() + self.dirty.views.len();
         let enough = changed >= CHECKPOINT_EVERY || grown >= CHECKPOINT_BYTES;
         if self.unsynced || !self.dirty.any || !(enough || at_once) {
             return;
         }
         let Some(index) = &mut self.index else { return };
-        let Dirty { counted, grown, moved, views, .. } = std::mem::take(&mut self.dirty);
+        let Dirty { counted, mut arrived, moved, views, .. } = std::mem::take(&mut self.dirty);
         let state = self.replica.state();
         let uncounted: Vec<(RecordId, Location)> = state.uncounted().collect();
-        let counted = if moved {
-            state.counted(None)
+        let counted: &mut dyn Iterator<Item = Counted> = if moved {
+            arrived.clear();
+            &mut state.counted()
         } else {
-            let grown = if grown.is_empty() { Vec::new() } else { state.counted(Some(&grown)) };
-            counted.into_iter().chain(grown).collect()
+            &mut counted.into_iter()
         };
         let local = Local {
             peers: self.peers.to_bytes(),
@@ -536,15 +531,16 @@ impl Store {
         };
         let local = postcard::to_allocvec(&local).expect("postcard writes every type of this file");
         let changed = index::Changed {
-            counted: &counted,
+            counted,
             is_all_counted: moved,
+            arrived: &arrived,
             uncounted: &uncounted,
             views: views.iter().filter_map(|id| Some((*id, self.views.get(id)?.as_ref()))).collect(),
             documents: self.views.len(),
             peers: &local,
         };
         self.checkpointed_bytes = self.replica.journal().bytes();
-        if let Err(error) = index.save(self.replica.journal().position(), &changed) {
+        if let Err(error) = index.save(self.replica.journal().position(), changed) {
             // The journal has it all. Without an index the next start takes longer.
             tracing::warn!(%error, "the index is given up until the next start");
             self.index = None;
@@ -586,26 +582,39 @@ fn known_position(home: &Home, keys: &Keys) -> Option<Position> {
     if !dir.exists() {
         return None;
     }
-    let kept = Index::open(&dir, &keys.index).and_then(|mut index| index.load()).ok()?;
-    kept.map(|kept| kept.position)
+    Index::open(&dir, &keys.index).and_then(|mut index| index.position()).ok()?
 }
 
-/// Opens the index; one that cannot be used is set aside, and the person is told.
+/// Opens the index, and gives what it kept and the state that counts by it; one that cannot be used
+/// is set aside, and the person is told.
 fn open_index(
     home: &Home,
     keys: &Keys,
+    empty: impl Fn() -> State,
     notices: &mut Vec<Notice>,
-) -> Result<(Option<Index>, Option<index::Loaded>)> {
-    let dir = home.index_dir();
-    let opened = Index::open(&dir, &keys.index).and_then(|mut index| Ok((index.load()?, index)));
+) -> Result<(Option<Index>, Option<index::Loaded>, State, Written)> {
+    let (dir, mut state, mut written) = (home.index_dir(), empty(), Written::default());
+    let mut take_back = |kept: Kept| match kept {
+        Kept::Counted(counted) => {
+            written.note_all(&counted);
+            state.restore(&counted);
+        }
+        Kept::Arrived(item) => {
+            if let Some((device, number)) = state.restore_arrived(&item) {
+                written.note(&item, device, number);
+            }
+        }
+    };
+    let opened =
+        Index::open(&dir, &keys.index).and_then(|mut index| Ok((index.load(&mut take_back)?, index)));
     match opened {
-        Ok((kept, index)) => Ok((Some(index), kept)),
+        Ok((kept, index)) => Ok((Some(index), kept, state, written)),
         Err(error) => {
             tracing::warn!(%error, "the index is rebuilt");
             Index::set_aside(&dir).map_err(|error| replace::io_error(&error))?;
             notices.push(Notice { code: "index-rebuilt", args: BTreeMap::new() });
             let index = Index::open(&dir, &keys.index).ok();
-            Ok((index, None))
+            Ok((index, None, empty(), Written::default()))
         }
     }
 }
@@ -636,6 +645,7 @@ fn open_journal(
     // Records that the index keeps uncounted came before: in another order, another of two
     // histories could count.
     let waits = kept.is_some_and(|kept| !kept.uncounted.is_empty());
+    let rebuilds = kept.is_none();
     let space = *state.space();
     let (journal, recovery) = Journal::open(disk, &opening, &mut |record, location, bytes| match open(
         bytes,
@@ -643,7 +653,10 @@ fn open_journal(
         state.keyring(),
     ) {
         Ok(payload) if waits => beyond.waiting.push((record, location, without_bytes(payload))),
-        Ok(payload) => beyond.effects.extend(state.replay(record, location, payload)),
+        Ok(payload) => {
+            let effects = state.replay(record, location, payload);
+            beyond.effects.extend(if rebuilds { without_records(effects) } else { effects });
+        }
         Err(error) => tracing::warn!(%error, record = record.short(), "a record no longer opens"),
     })
     .map_err(journal_error)?;
@@ -665,6 +678,13 @@ fn without_bytes(payload: Payload) -> Payload {
         Payload::BlobChunk(chunk) => Payload::BlobChunk(BlobChunk { bytes: Vec::new(), ..chunk }),
         other => other,
     }
+}
+
+/// What is left to do when all documents are read anew after the whole journal: kept until then,
+/// their changes would be in memory all at once, and those that are dropped later, too.
+fn without_records(effects: Effects) -> Effects {
+    let Effects { membership_changed, refused, .. } = effects;
+    Effects { membership_changed, refused, ..Effects::default() }
 }
 
 /// An error of the journal in a person's terms.

@@ -28,11 +28,13 @@ use crate::{
 pub(crate) mod chains;
 mod drops;
 mod erasing;
+mod names;
 #[cfg(test)]
 mod order;
 pub(crate) mod records;
 pub mod rotating;
 pub mod sharing;
+mod slots;
 pub mod state;
 mod wanted;
 

@@ -239,7 +239,7 @@ impl Device {
         if self.dirty {
             return;
         }
-        let (position, counted) = (self.replica().journal().position(), self.state().counted(None));
+        let (position, counted) = (self.replica().journal().position(), self.state().counted().collect());
         let mut uncounted: Vec<_> = self.state().uncounted().collect();
         uncounted.sort_unstable_by_key(|(_, location)| *location);
         let emptied = self.replica().journal().emptied();

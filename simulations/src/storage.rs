@@ -155,7 +155,7 @@ impl Storage {
         let mut state = person.empty_state();
         let (kept, uncounted) =
             index.map_or((Vec::new(), Vec::new()), |index| (index.counted.clone(), index.uncounted.clone()));
-        state.restore(&kept);
+        kept.iter().for_each(|counted| state.restore(counted));
         let opening = Opening {
             from: index.map(|index| index.position),
             emptied: index.map_or(0, |index| index.emptied),

@@ -14,11 +14,18 @@ use crate::error::{Error, Result};
 
 /// Documents in a batch from which a second core is worth its start.
 const PARALLEL_FROM: usize = 128;
+/// Documents that are read at once when all are, and the bytes of their changes after which a batch
+/// is long enough.
+const BATCH_DOCUMENTS: usize = 2_048;
+const BATCH_BYTES: usize = 16 * 1024 * 1024;
+
+/// Documents with the payloads of their changes.
+pub(super) type Batch = Vec<(DocumentId, Vec<Vec<u8>>)>;
 
 impl Store {
     /// What is shown of a document.
     pub(super) fn view(&self, id: DocumentId) -> Option<ItemView> {
-        self.views.get(&id).map(|bytes| unpack(bytes))
+        self.views.get(&id).map(|packed| unpack(id, packed))
     }
 
     /// Takes a document out of the cache, or reads it from its records.
@@ -38,6 +45,42 @@ impl Store {
             }
         }
         Document::load(payloads.iter().map(Vec::as_slice)).map_err(|_| Error::new("not-found").with("id", id))
+    }
+
+    /// All documents, in the order in which the journal has their first changes.
+    pub(super) fn documents_as_they_lie(&self) -> Vec<DocumentId> {
+        let state = self.state();
+        let mut ids: Vec<DocumentId> = state.documents().copied().collect();
+        ids.sort_by_cached_key(|id| state.document(id).map(|(_, location)| location).next());
+        ids
+    }
+
+    /// Reads some of these documents' changes, as far as they can be read.
+    pub(super) fn next_batch(&mut self, ids: &mut impl Iterator<Item = DocumentId>) -> Batch {
+        let (mut batch, mut bytes) = (Batch::new(), 0);
+        while batch.len() < BATCH_DOCUMENTS
+            && bytes < BATCH_BYTES
+            && let Some(id) = ids.next()
+        {
+            let locations: Vec<Location> = self.state().document(&id).map(|(_, location)| location).collect();
+            let payloads: Vec<Vec<u8>> =
+                locations.into_iter().filter_map(|location| self.read_change(location)).collect();
+            bytes += payloads.iter().map(Vec::len).sum::<usize>();
+            batch.push((id, payloads));
+        }
+        batch
+    }
+
+    /// Makes the views of all documents, after the whole journal was read.
+    pub(super) fn rebuild_views(&mut self) {
+        let mut ids = self.documents_as_they_lie().into_iter();
+        loop {
+            let batch = self.next_batch(&mut ids);
+            if batch.is_empty() {
+                break;
+            }
+            self.update_documents(batch.into_iter().collect(), Vec::new());
+        }
     }
 
     pub(super) fn read_change(&mut self, location: Location) -> Option<Vec<u8>> {
@@ -116,15 +159,11 @@ impl Store {
 
     /// Reads settings and import batches again, after the views came from the index.
     pub(super) fn read_internal_documents(&mut self) {
-        let with_attachments: Vec<ItemView> = self
-            .views
-            .values()
-            .filter(|packed| has_flag(packed, ATTACHMENTS))
-            .map(|one| unpack(one))
-            .collect();
+        let with_flag = |flag: u8| self.views.iter().filter(move |(_, packed)| has_flag(packed, flag));
+        let with_attachments: Vec<ItemView> =
+            with_flag(ATTACHMENTS).map(|(id, packed)| unpack(*id, packed)).collect();
+        let internal: Vec<DocumentId> = with_flag(INTERNAL).map(|(id, _)| *id).collect();
         with_attachments.iter().for_each(|view| self.note_attachments(view));
-        let internal: Vec<DocumentId> =
-            self.views.iter().filter(|(_, packed)| has_flag(packed, INTERNAL)).map(|(id, _)| *id).collect();
         for id in internal {
             if let Ok(document) = self.take_document(id) {
                 self.note_internal(id, &document);
@@ -140,11 +179,12 @@ impl Store {
     /// Those with a greater id.
     pub(super) fn items_after(&self, id: Option<DocumentId>) -> impl Iterator<Item = ItemView> {
         let after = self.views.range((id.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded));
-        after.map(|(_, packed)| packed).filter(|packed| is_item(packed)).map(|packed| unpack(packed))
+        after.filter(|(_, packed)| is_item(packed)).map(|(id, packed)| unpack(*id, packed))
     }
 }
 
-fn views_of(documents: &[(DocumentId, Vec<Vec<u8>>)]) -> Vec<(DocumentId, ItemView)> {
+/// The views of documents, made on all cores; of what cannot be read there is none.
+pub(super) fn views_of(documents: &[(DocumentId, Vec<Vec<u8>>)]) -> Vec<(DocumentId, ItemView)> {
     let build = |(id, payloads): &(DocumentId, Vec<Vec<u8>>)| {
         let document = Document::load(payloads.iter().map(Vec::as_slice));
         match document.and_then(|document| document.view(*id)) {
@@ -187,8 +227,9 @@ fn pack(view: &ItemView) -> Box<[u8]> {
     postcard::to_extend(view, head).expect("postcard writes every view").into_boxed_slice()
 }
 
-fn unpack(packed: &[u8]) -> ItemView {
-    postcard::from_bytes(&packed[1..]).expect("written by this version, sealed with a checksum")
+fn unpack(id: DocumentId, packed: &[u8]) -> ItemView {
+    let view = postcard::from_bytes(&packed[1..]);
+    ItemView { id, ..view.expect("written by this version, sealed with a checksum") }
 }
 
 fn has_flag(packed: &[u8], flag: u8) -> bool {

@@ -18,7 +18,7 @@ use musette_protocol::{
     session::{Frontier, Session},
 };
 
-use self::whereabouts::Written;
+pub(super) use self::whereabouts::Written;
 use super::{Store, keys::Keys};
 use crate::{error::Result, home::Home};
 
@@ -42,7 +42,7 @@ pub(crate) struct Fetching {
     known: BTreeMap<BlobId, Known>,
     /// Those of which pieces are missing here.
     missing: BTreeSet<BlobId>,
-    written: Written,
+    pub(super) written: Written,
     /// Those that the person asked for, and perhaps some that came since.
     asked: BTreeSet<BlobId>,
     /// The device that each is being fetched from.
@@ -79,9 +79,9 @@ impl Known {
 }
 
 impl Fetching {
-    /// With what the person asked for before this start.
-    pub(super) fn open(home: &Home, keys: &Keys) -> Self {
-        Self { asked: asked::load(home, keys), ..Self::default() }
+    /// With what the person asked for before this start, and the pieces that the index knows of.
+    pub(super) fn open(home: &Home, keys: &Keys, written: Written) -> Self {
+        Self { asked: asked::load(home, keys), written, ..Self::default() }
     }
 
     /// A session with a device began or ended; what was asked of it in another one may not come.

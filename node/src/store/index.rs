@@ -7,7 +7,7 @@
 //! | key | value |
 //! |---|---|
 //! | `m` | the journal position up to which the rest holds, and which blocks hold |
-//! | `b` block, part | counted commits and views, in the order in which they came |
+//! | `b` block, part | what counts and views, in the order in which they came |
 //! | `u` part | records that no commit names yet |
 //! | `p` part | what other devices acknowledged |
 //!
@@ -16,7 +16,9 @@
 //!
 //! Blocks are a log: a view that changed is written again, and the later one holds. With a value
 //! for each commit and view sled took more disk than the journal, and a second to read. When the
-//! log has grown by half with what no longer holds, it is written anew, into other files.
+//! log has grown by half with what no longer holds, it is written anew, into other files. What
+//! counts is handed on row by row, and written row by row: as a list it would take more memory for
+//! a moment than all that is made of it.
 //!
 //! sled keeps in memory what it reads, whatever bound it is given. So it is closed when everything
 //! was read, and opened again for the first write.
@@ -25,8 +27,11 @@ use std::{
     collections::HashMap,
     fs, io,
     path::{Path, PathBuf},
+    sync::mpsc,
+    thread,
 };
 
+use musette_crdt::view::names_digest;
 use musette_protocol::{
     crypto::{
         aead::{self, NONCE_LEN},
@@ -35,12 +40,12 @@ use musette_protocol::{
     },
     id::{DocumentId, RecordId},
     journal::{Location, Position},
-    replica::Counted,
+    replica::{Counted, Item},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use self::{
-    rows::{PackedViews, Packer, Row, Rows, each},
+    rows::{OnKept, PackedViews, Packer, Reader, Row, each},
     table::{Table, join, open_db, quietly},
 };
 
@@ -55,6 +60,8 @@ const FORMAT: u16 = 3;
 const SPARE_VIEWS: u64 = 4_096;
 /// Blocks that wait in memory while a log is written anew.
 const WAITING_BLOCKS: usize = 1_024;
+/// Opened blocks that wait to be taken in.
+const READ_AHEAD: usize = 64;
 
 /// Something in the index is not as it was written, or sled failed. The remedy is always the same.
 #[derive(Debug, thiserror::Error)]
@@ -90,12 +97,10 @@ struct Log {
     views: u64,
 }
 
-/// All that an index holds.
+/// All that an index holds, beside what counts.
 pub(super) struct Loaded {
     /// The journal position that it reflects.
     pub position: Position,
-    /// Counted commits, in the order in which they counted.
-    pub counted: Vec<Counted>,
     /// Records that no commit names.
     pub uncounted: Vec<(RecordId, Location)>,
     /// What is shown of each document.
@@ -106,10 +111,12 @@ pub(super) struct Loaded {
 
 /// What changed since the index was last written.
 pub(super) struct Changed<'a> {
-    /// Commits that count since, or of which more is held.
-    pub counted: &'a [Counted],
+    /// Commits that count since.
+    pub counted: &'a mut dyn Iterator<Item = Counted>,
     /// Whether these are all that count: records lie elsewhere now, and what was kept is wrong.
     pub is_all_counted: bool,
+    /// Pieces of attachments that came since, after their commits.
+    pub arrived: &'a [Item],
     /// All records that no commit names.
     pub uncounted: &'a [(RecordId, Location)],
     /// Views that differ.
@@ -152,52 +159,58 @@ impl Index {
         remove(dir)
     }
 
-    /// Reads everything; `None` when it is empty. Call it once, before anything is saved.
+    /// Reads everything, and hands on what counts; `None` when it is empty. Call it once, before
+    /// anything is saved. After an error what was handed on is not to be relied on.
     ///
     /// # Errors
     /// When a value does not open or does not make sense.
-    pub(super) fn load(&mut self) -> Result<Option<Loaded>, IndexError> {
-        quietly(|| self.load_all())?
+    pub(super) fn load<'a>(&mut self, on_kept: &'a mut OnKept<'a>) -> Result<Option<Loaded>, IndexError> {
+        quietly(|| self.load_all(on_kept))?
     }
 
-    fn load_all(&mut self) -> Result<Option<Loaded>, IndexError> {
+    fn load_all<'a>(&mut self, on_kept: &'a mut OnKept<'a>) -> Result<Option<Loaded>, IndexError> {
         let Some((position, log)) = self.mark()? else { return Ok(None) };
         let table = self.table()?;
         let uncounted = table.get(b"u")?.map_or_else(|| Ok(Vec::new()), |bytes| parse(&bytes))?;
         let peers = table.get(b"p")?.unwrap_or_default();
-        let sealed = table.sealed_blocks(log.blocks)?;
-        // What it read is freed now, as far as it is not in `sealed`, and views take its place.
+        let (view_rows, views) = read_rows(&table, log.blocks, on_kept)?;
         self.db = None;
-        let mut rows = Rows::default();
-        join(&self.key, sealed, &mut |block| rows.read(&block))?;
-        let (view_rows, counted, views) = rows.finish();
         if view_rows != log.views {
             return Err(nonsense());
         }
         self.log = log;
-        Ok(Some(Loaded { position, counted, uncounted, views, peers }))
+        Ok(Some(Loaded { position, uncounted, views, peers }))
+    }
+
+    /// The journal position that it reflects, if it holds anything.
+    ///
+    /// # Errors
+    /// When the value does not open.
+    pub(super) fn position(&mut self) -> Result<Option<Position>, IndexError> {
+        quietly(|| Ok(self.mark()?.map(|(position, _)| position)))?
     }
 
     /// Writes what changed, and the journal position that the index then reflects.
     ///
     /// # Errors
     /// When sled fails; the index then reflects an earlier position.
-    pub(super) fn save(&mut self, position: Position, changed: &Changed<'_>) -> Result<(), IndexError> {
+    pub(super) fn save(&mut self, position: Position, changed: Changed<'_>) -> Result<(), IndexError> {
         quietly(|| self.save_all(position, changed))?
     }
 
-    fn save_all(&mut self, position: Position, changed: &Changed<'_>) -> Result<(), IndexError> {
+    fn save_all(&mut self, position: Position, changed: Changed<'_>) -> Result<(), IndexError> {
         let (views, held) = (self.log.views + changed.views.len() as u64, changed.documents as u64);
         if changed.is_all_counted || views > held + held / 2 + SPARE_VIEWS {
             return self.save_anew(position, changed);
         }
         let log = self.log;
-        self.log = append(&self.table()?, log, position, changed)?;
+        let table = self.table()?;
+        self.log = append(Writer::new(&table, log), position, changed)?;
         Ok(())
     }
 
     /// Writes what still holds and what changed into other files.
-    fn save_anew(&mut self, position: Position, changed: &Changed<'_>) -> Result<(), IndexError> {
+    fn save_anew(&mut self, position: Position, changed: Changed<'_>) -> Result<(), IndexError> {
         let end = self.log.blocks;
         let sealed = self.table()?.sealed_blocks(end)?;
         self.db = None;
@@ -205,8 +218,10 @@ impl Index {
         remove(&new)?;
         let db = open_db(&new)?;
         let table = Table { db: &db, key: &self.key };
-        let log = copy_current(&self.key, &sealed, !changed.is_all_counted, &table)?;
-        let log = append(&table, log, position, changed)?;
+        let mut writer = Writer::new(&table, Log::default());
+        copy_current(&self.key, &sealed, !changed.is_all_counted, &mut writer)?;
+        drop(sealed);
+        let log = append(writer, position, changed)?;
         db.flush()?;
         drop(db);
         fs::rename(&self.dir, self.dir.with_extension("old"))?;
@@ -218,8 +233,8 @@ impl Index {
     /// The position that the index reflects and its log, if it holds anything.
     fn mark(&mut self) -> Result<Option<(Position, Log)>, IndexError> {
         let Some(bytes) = self.table()?.get(b"m")? else { return Ok(None) };
-        let (format, rest) = postcard::take_from_bytes::<u16>(&bytes).map_err(|_| nonsense())?;
-        if format != FORMAT {
+        let (found, rest) = postcard::take_from_bytes::<Format>(&bytes).map_err(|_| nonsense())?;
+        if found != format() {
             return Err(IndexError("written by another version".to_owned()));
         }
         parse(rest).map(Some)
@@ -242,64 +257,103 @@ impl Index {
     }
 }
 
-/// Adds what changed to a log, and gives the log with it.
-fn append(
+/// Reads a log: one thread opens its blocks, while this one takes in their rows. All that goes again
+/// is then the other's, and does not lie scattered among what stays: memory that is free in between
+/// the system never gets back.
+fn read_rows(
     table: &Table<'_>,
-    from: Log,
-    position: Position,
-    changed: &Changed<'_>,
-) -> Result<Log, IndexError> {
-    let mut packer = Packer::default();
-    changed.counted.iter().for_each(|commit| packer.push(&Row::Counted(commit.into())));
-    changed.views.iter().for_each(|(document, view)| packer.push(&Row::View(*document, view)));
-    let blocks = packer.take_all();
-    table.write_blocks(from.blocks, &blocks)?;
-    let log =
-        Log { blocks: from.blocks + blocks.len() as u64, views: from.views + changed.views.len() as u64 };
+    end: u64,
+    on_kept: &mut OnKept<'_>,
+) -> Result<(u64, PackedViews), IndexError> {
+    let (sender, blocks) = mpsc::sync_channel(READ_AHEAD);
+    thread::scope(|scope| {
+        let opening = scope.spawn(move || {
+            // Nobody takes them any more after one that makes no sense.
+            table.open_blocks(end, &mut |block| sender.send(block).map_err(|_| nonsense()))
+        });
+        let mut reader = Reader::new(on_kept);
+        let read = blocks.into_iter().try_for_each(|block| reader.read(&block));
+        let opened = opening.join().map_err(|_| IndexError("sled panicked".to_owned()))?;
+        read.and(opened)?;
+        Ok(reader.finish())
+    })
+}
+
+/// Adds rows to a log, and writes its blocks as they fill up.
+struct Writer<'a> {
+    table: &'a Table<'a>,
+    packer: Packer,
+    log: Log,
+}
+
+impl<'a> Writer<'a> {
+    fn new(table: &'a Table<'a>, log: Log) -> Self {
+        Self { table, packer: Packer::default(), log }
+    }
+
+    fn push(&mut self, row: &Row<'_>) -> Result<(), IndexError> {
+        self.push_bytes(row, &bytes_of(row))
+    }
+
+    fn push_bytes(&mut self, row: &Row<'_>, bytes: &[u8]) -> Result<(), IndexError> {
+        self.log.views += u64::from(matches!(row, Row::View(..)));
+        self.packer.push(bytes);
+        if self.packer.waiting() < WAITING_BLOCKS { Ok(()) } else { self.write(Packer::take_full) }
+    }
+
+    fn write(&mut self, take: impl FnOnce(&mut Packer) -> Vec<Vec<u8>>) -> Result<(), IndexError> {
+        self.log.blocks += self.table.write_blocks(self.log.blocks, &take(&mut self.packer))?;
+        Ok(())
+    }
+}
+
+/// Adds what changed to a log, and gives the log with it.
+fn append(mut writer: Writer<'_>, position: Position, changed: Changed<'_>) -> Result<Log, IndexError> {
+    for commit in changed.counted {
+        writer.push(&Row::Counted((&commit).into()))?;
+    }
+    changed.arrived.iter().try_for_each(|item| writer.push(&Row::Arrived(item.into())))?;
+    changed.views.iter().try_for_each(|(document, view)| writer.push(&Row::View(*document, view)))?;
+    writer.write(Packer::take_all)?;
     // Last, and at once: until then the index reflects what it did before.
+    let (table, log) = (writer.table, writer.log);
     let mut batch = sled::Batch::default();
     table.put(&mut batch, b"u", &bytes_of(&changed.uncounted))?;
     table.put(&mut batch, b"p", changed.peers)?;
-    table.put(&mut batch, b"m", &bytes_of(&(FORMAT, position, log)))?;
+    table.put(&mut batch, b"m", &bytes_of(&(format(), position, log)))?;
     table.db.apply_batch(batch)?;
     Ok(log)
 }
 
-/// Copies a log without the rows that were written again later, and without commits if they all
-/// come anew.
+/// Copies a log without the views that were written again later, and without what counts if all of
+/// that comes anew.
 fn copy_current(
     key: &Secret32,
     sealed: &[(sled::IVec, sled::IVec)],
     with_counted: bool,
-    table: &Table<'_>,
-) -> Result<Log, IndexError> {
+    writer: &mut Writer<'_>,
+) -> Result<(), IndexError> {
     let (mut last, mut number) = (HashMap::new(), 0_u64);
     join(key, sealed.iter().cloned(), &mut |block| {
         each(&block, &mut |row, _| {
             number += 1;
-            last.insert(row.name(), number);
+            if let Row::View(document, _) = row {
+                last.insert(document, number);
+            }
             Ok(())
         })
     })?;
-    let (mut packer, mut log) = (Packer::default(), Log::default());
     number = 0;
     join(key, sealed.iter().cloned(), &mut |block| {
         each(&block, &mut |row, bytes| {
             number += 1;
-            let is_view = matches!(row, Row::View(..));
-            if last.get(&row.name()) == Some(&number) && (with_counted || is_view) {
-                packer.push_bytes(bytes);
-                log.views += u64::from(is_view);
-            }
-            Ok(())
-        })?;
-        if packer.waiting() >= WAITING_BLOCKS {
-            log.blocks += table.write_blocks(log.blocks, &packer.take_full())?;
-        }
-        Ok(())
-    })?;
-    log.blocks += table.write_blocks(log.blocks, &packer.take_all())?;
-    Ok(log)
+            let holds = match &row {
+                Row::View(document, _) => last.get(document) == Some(&number),
+                Row::Counted(_) | Row::Arrived(_) => with_counted,
+            };
+            if holds { writer.push_bytes(&row, bytes) } else { Ok(()) }
+        })
+    })
 }
 
 /// Puts a log that was written anew in its place. Without a log in place, the new one was complete.
@@ -317,6 +371,13 @@ fn remove(dir: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
+}
+
+/// The form of what is kept, and of the views in it.
+type Format = (u16, [u8; 32]);
+
+fn format() -> Format {
+    (FORMAT, names_digest())
 }
 
 fn nonsense() -> IndexError {

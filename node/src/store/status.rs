@@ -12,7 +12,7 @@ use musette_protocol::{
 };
 use serde_json::{Value as Json, json};
 
-use super::{Notice, Store, StoreEvent};
+use super::{Notice, Store, StoreEvent, documents::views_of};
 use crate::{
     clock,
     error::Result,
@@ -47,10 +47,6 @@ impl Peer {
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
     by_device: BTreeMap<DeviceId, Peer>,
-    /// The last commit of each device that an item needs; the device by its place in `writers`.
-    /// There is one for each item or more: kept as small as can be.
-    last_commits: BTreeMap<(DocumentId, u16), u64>,
-    writers: Vec<DeviceId>,
 }
 
 /// What of a [`Peer`] outlives a restart.
@@ -83,24 +79,6 @@ impl Peers {
     /// What a device last said that it holds.
     pub(super) fn frontier_of(&self, device: DeviceId) -> Option<&Frontier> {
         self.by_device.get(&device)?.frontier.as_ref()
-    }
-
-    pub(super) fn note_commit(&mut self, item: DocumentId, device: DeviceId, number: u64) {
-        let known = self.writers.iter().position(|writer| *writer == device);
-        let place = known.unwrap_or_else(|| {
-            self.writers.push(device);
-            self.writers.len() - 1
-        });
-        // A log has far fewer devices; one more would only lose its say about items.
-        let Ok(place) = u16::try_from(place) else { return };
-        let newest = self.last_commits.entry((item, place)).or_default();
-        *newest = number.max(*newest);
-    }
-
-    /// The last commits that an item needs, by device; none for what is no item.
-    fn commits_of(&self, item: DocumentId) -> impl Iterator<Item = (&DeviceId, u64)> {
-        let own = self.last_commits.range((item, 0)..=(item, u16::MAX));
-        own.filter_map(|((_, place), number)| Some((self.writers.get(usize::from(*place))?, *number)))
     }
 }
 
@@ -249,8 +227,9 @@ impl Store {
     /// Where everything is, or one item. `stop` is why nothing flows now.
     pub(crate) fn sync_json(&self, item: Option<DocumentId>, stop: Option<StopReason>) -> Json {
         let devices = self.state().log().devices();
+        let needed = item.map_or_else(Vec::new, |item| self.state().last_commits_of(&item));
         let (have, lacking): (Vec<DeviceId>, Vec<DeviceId>) =
-            devices.keys().copied().partition(|device| self.is_on(*device, item));
+            devices.keys().copied().partition(|device| self.is_on(*device, item, &needed));
         let refusing = lacking.iter().find(|device| self.peers.refuses(**device));
         let sender = devices.keys().find(|device| self.to_arrive_from(**device) > 0);
         let (standing, waiting, device) = match item {
@@ -276,20 +255,18 @@ impl Store {
         })
     }
 
-    /// Whether a device acknowledged everything, or one item with those attachments that come by
-    /// themselves.
-    fn is_on(&self, device: DeviceId, item: Option<DocumentId>) -> bool {
+    /// Whether a device acknowledged an item's commits, and has those of its attachments that come by
+    /// themselves; without commits, everything.
+    fn is_on(&self, device: DeviceId, item: Option<DocumentId>, needed: &[(DeviceId, u64)]) -> bool {
         if device == self.device() {
             return true;
         }
-        match item.filter(|item| self.peers.commits_of(*item).next().is_some()) {
-            Some(item) => self.peers.by_device.get(&device).is_some_and(|peer| {
-                let frontier = peer.frontier.as_ref();
-                frontier.is_some_and(|frontier| self.peers.commits_of(item).all(|(d, n)| frontier.has(d, n)))
-                    && self.has_small_attachments(device, item)
-            }),
-            None => self.missing_on(device) == Some(0),
+        if needed.is_empty() {
+            return self.missing_on(device) == Some(0);
         }
+        let frontier = self.peers.frontier_of(device);
+        frontier.is_some_and(|frontier| needed.iter().all(|(writer, number)| frontier.has(writer, *number)))
+            && item.is_none_or(|item| self.has_small_attachments(device, item))
     }
 
     /// What a goal waits for, by device; nothing when it is reached.
@@ -372,6 +349,7 @@ impl Store {
             "notices": self.notices_json(),
             "journal": {
                 "bytes": self.replica.journal().bytes(),
+                "live": self.state().held_bytes(),
                 "segments": self.replica.journal().segments(),
             },
         })
@@ -421,18 +399,17 @@ impl Store {
         check("journal-readable", bad == 0, json!({ "records": records, "bad": bad }));
         let orphans = self.state().orphans().len();
         check("records-counted", orphans == 0, json!({ "orphans": orphans }));
-        let mut unreadable = 0_u64;
-        let ids: Vec<DocumentId> = self.state().documents().copied().collect();
-        let documents = ids.len();
-        for id in ids {
-            match self.take_document(id) {
-                Ok(document) => {
-                    let same = document.view(id).ok() == self.view(id);
-                    unreadable += u64::from(!same);
-                }
-                Err(_) => unreadable += 1,
+        let mut ids = self.documents_as_they_lie().into_iter();
+        let (documents, mut current) = (ids.len(), 0);
+        loop {
+            let batch = self.next_batch(&mut ids);
+            if batch.is_empty() {
+                break;
             }
+            let views = views_of(&batch);
+            current += views.into_iter().filter(|(id, view)| self.view(*id).as_ref() == Some(view)).count();
         }
+        let unreadable = documents - current;
         check("views-current", unreadable == 0, json!({ "documents": documents, "bad": unreadable }));
         let wanted: Vec<_> = self.items().flat_map(|view| view.attachments).collect();
         let held = |id| self.state().chunks_held(id);

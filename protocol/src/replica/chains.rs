@@ -1,8 +1,14 @@
 //! The chains of commits that count, one for each device.
+//!
+//! A device that edits a little every day has a hundred thousand commits, most of one change. So a
+//! chain is a few long lists, and what one commit names is a part of each.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{collections::BTreeMap, ops::Range};
 
-use super::records::{Class, Slot};
+use super::{
+    names::ByName,
+    records::{Class, Slot},
+};
 use crate::id::{CommitId, DeviceId};
 
 /// The place of a counted commit: the number of its chain and its own, from 1.
@@ -12,54 +18,142 @@ pub(crate) struct Place {
     number: u32,
 }
 
-/// What one entry of a chain needs in memory.
+/// A commit that is to count.
 #[derive(Debug)]
-pub(crate) struct Entry {
-    pub(crate) commit: CommitId,
-    pub(crate) record: Slot,
-    pub(crate) seen: Box<[Place]>,
-    /// The changes that it made count.
-    pub(crate) records: Vec<Slot>,
-    /// The pieces of attachments that it made count, held or not.
-    pub(crate) chunks: Vec<Slot>,
+pub(crate) struct NewEntry {
+    commit: CommitId,
+    record: Slot,
+    records: Vec<Slot>,
+    chunks: Vec<Slot>,
 }
 
-impl Entry {
-    pub(crate) fn new(commit: CommitId, record: Slot) -> Self {
-        Self { commit, record, seen: Box::default(), records: Vec::new(), chunks: Vec::new() }
+impl NewEntry {
+    pub(crate) const fn new(commit: CommitId, record: Slot) -> Self {
+        Self { commit, record, records: Vec::new(), chunks: Vec::new() }
     }
 
+    /// Adds a record that it makes count.
     pub(crate) fn add(&mut self, slot: Slot, class: Class) {
         if class == Class::Chunk { self.chunks.push(slot) } else { self.records.push(slot) }
     }
 }
 
+/// One commit of a chain.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry<'a> {
+    pub(crate) commit: CommitId,
+    pub(crate) record: Slot,
+    pub(crate) seen: &'a [Place],
+    /// The changes that it made count.
+    pub(crate) records: &'a [Slot],
+    /// The pieces of attachments that it made count, held or not.
+    pub(crate) chunks: &'a [Slot],
+}
+
+/// The commits of one device.
+#[derive(Debug, Default)]
+pub(crate) struct Chain {
+    commits: Vec<Commit>,
+    seen: Vec<Place>,
+    records: Vec<Slot>,
+    chunks: Vec<Slot>,
+}
+
+/// What a chain keeps of a commit; the ends of its parts of the chain's lists.
+#[derive(Debug, Clone, Copy)]
+struct Commit {
+    name: CommitId,
+    record: Slot,
+    seen_end: u32,
+    records_end: u32,
+    chunks_end: u32,
+}
+
+const EMPTY: &Chain =
+    &Chain { commits: Vec::new(), seen: Vec::new(), records: Vec::new(), chunks: Vec::new() };
+
+impl Chain {
+    pub(crate) const fn len(&self) -> usize {
+        self.commits.len()
+    }
+
+    /// The commit at a place, from 0.
+    pub(crate) fn get(&self, index: usize) -> Option<Entry<'_>> {
+        let commit = self.commits.get(index)?;
+        let end_before =
+            |end: fn(&Commit) -> u32| index.checked_sub(1).map_or(0, |at| end(&self.commits[at]));
+        let part =
+            |end: fn(&Commit) -> u32| -> Range<usize> { end_before(end) as usize..end(commit) as usize };
+        Some(Entry {
+            commit: commit.name,
+            record: commit.record,
+            seen: &self.seen[part(|commit| commit.seen_end)],
+            records: &self.records[part(|commit| commit.records_end)],
+            chunks: &self.chunks[part(|commit| commit.chunks_end)],
+        })
+    }
+
+    /// The names of its commits, and where each lies.
+    pub(crate) fn commits(&self) -> impl Iterator<Item = (&CommitId, Slot)> {
+        self.commits.iter().map(|commit| (&commit.name, commit.record))
+    }
+
+    pub(crate) fn last(&self) -> Option<Entry<'_>> {
+        self.get(self.len().checked_sub(1)?)
+    }
+
+    /// The number of the last commit that made one of these changes count.
+    pub(crate) fn last_naming(&self, changes: &[Slot]) -> Option<u64> {
+        let at = self.records.iter().rposition(|slot| changes.contains(slot))?;
+        let before = self.commits.partition_point(|commit| commit.records_end as usize <= at);
+        Some(before as u64 + 1)
+    }
+
+    fn push(&mut self, entry: &NewEntry, seen: impl Iterator<Item = Place>) {
+        self.seen.extend(seen);
+        self.records.extend(&entry.records);
+        self.chunks.extend(&entry.chunks);
+        self.commits.push(Commit {
+            name: entry.commit,
+            record: entry.record,
+            seen_end: end_of(&self.seen),
+            records_end: end_of(&self.records),
+            chunks_end: end_of(&self.chunks),
+        });
+    }
+}
+
+fn end_of<T>(list: &[T]) -> u32 {
+    u32::try_from(list.len()).expect("a device makes fewer than four billion records count")
+}
+
 /// All chains.
 #[derive(Debug, Default)]
 pub(crate) struct Chains {
-    chains: Vec<Vec<Entry>>,
+    chains: Vec<Chain>,
     numbers: BTreeMap<DeviceId, u16>,
     devices: Vec<DeviceId>,
-    places: HashMap<CommitId, Place>,
+    places: ByName<Place>,
 }
 
 impl Chains {
     /// The chain of a device, from its first commit.
-    pub(crate) fn of(&self, device: &DeviceId) -> &[Entry] {
-        self.numbers.get(device).map_or(&[], |chain| &self.chains[usize::from(*chain)])
+    pub(crate) fn of(&self, device: &DeviceId) -> &Chain {
+        self.numbers.get(device).map_or(EMPTY, |chain| &self.chains[usize::from(*chain)])
     }
 
     /// All chains that are not empty, by device.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&DeviceId, &[Entry])> {
-        self.numbers.iter().map(|(device, chain)| (device, self.chains[usize::from(*chain)].as_slice()))
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&DeviceId, &Chain)> {
+        self.numbers.iter().map(|(device, chain)| (device, &self.chains[usize::from(*chain)]))
     }
 
     pub(crate) fn place(&self, commit: &CommitId) -> Option<Place> {
-        self.places.get(commit).copied()
+        self.places.find(commit.as_bytes(), |place| name_at(&self.chains, place))
     }
 
-    pub(crate) fn at(&self, place: Place) -> &Entry {
-        &self.chains[usize::from(place.chain)][place.number as usize - 1]
+    pub(crate) fn at(&self, place: Place) -> Entry<'_> {
+        let entry = self.chains[usize::from(place.chain)].get(place.number as usize - 1);
+        entry.expect("a place is that of a commit")
     }
 
     /// Whose commit is at a place, and its number.
@@ -67,27 +161,53 @@ impl Chains {
         (self.devices[usize::from(place.chain)], u64::from(place.number))
     }
 
-    /// Adds the next commit of a chain.
-    pub(crate) fn push(&mut self, device: DeviceId, number: u64, mut entry: Entry) {
+    /// All commits, each after those it had seen.
+    pub(crate) fn in_order(&self) -> Vec<Place> {
+        let mut order = Vec::with_capacity(self.places.len());
+        // How many commits of each chain are in it.
+        let mut done = vec![0; self.chains.len()];
+        for (chain, last) in (0..).zip(self.chains.iter().map(Chain::len)) {
+            let mut wanted = vec![Place { chain, number: end_of_chain(last) }];
+            while let Some(Place { chain, number }) = wanted.last().copied() {
+                let done_here = done[usize::from(chain)];
+                if done_here >= number {
+                    wanted.pop();
+                    continue;
+                }
+                let next = Place { chain, number: done_here + 1 };
+                let missing =
+                    self.at(next).seen.iter().find(|seen| done[usize::from(seen.chain)] < seen.number);
+                if let Some(missing) = missing {
+                    wanted.push(*missing);
+                } else {
+                    order.push(next);
+                    done[usize::from(chain)] += 1;
+                }
+            }
+        }
+        order
+    }
+
+    /// Adds the next commit of a chain; all that it had seen counts.
+    pub(crate) fn push(&mut self, device: DeviceId, number: u64, entry: &NewEntry, seen: &[CommitId]) {
         let chain = *self.numbers.entry(device).or_insert_with(|| {
-            self.chains.push(Vec::new());
+            self.chains.push(Chain::default());
             self.devices.push(device);
             u16::try_from(self.chains.len() - 1).expect("a space has at most 256 devices")
         });
-        let entries = &mut self.chains[usize::from(chain)];
-        assert_eq!(entries.len() as u64 + 1, number, "commits of a chain count in order");
-        entry.records.shrink_to_fit();
-        entry.chunks.shrink_to_fit();
-        let number = u32::try_from(number).expect("a device makes fewer than four billion commits");
-        self.places.insert(entry.commit, Place { chain, number });
-        entries.push(entry);
+        let seen: Vec<Place> = seen.iter().filter_map(|commit| self.place(commit)).collect();
+        let commits = &mut self.chains[usize::from(chain)];
+        assert_eq!(commits.len() as u64 + 1, number, "commits of a chain count in order");
+        commits.push(entry, seen.into_iter());
+        let place = Place { chain, number: end_of_chain(commits.len()) };
+        self.places.insert(entry.commit.as_bytes(), place, |place| name_at(&self.chains, place));
     }
+}
 
-    /// Notes what a commit had seen, all of which counts.
-    pub(crate) fn note_seen(&mut self, commit: &CommitId, seen: &[CommitId]) {
-        let places = seen.iter().filter_map(|commit| self.places.get(commit).copied()).collect();
-        if let Some(place) = self.places.get(commit) {
-            self.chains[usize::from(place.chain)][place.number as usize - 1].seen = places;
-        }
-    }
+fn name_at(chains: &[Chain], place: Place) -> &[u8; 32] {
+    chains[usize::from(place.chain)].commits[place.number as usize - 1].name.as_bytes()
+}
+
+fn end_of_chain(len: usize) -> u32 {
+    u32::try_from(len).expect("a device makes fewer than four billion commits")
 }

@@ -1,13 +1,13 @@
 //! The table of records: one row for each that is held, was dropped, or is waited for.
 //!
-//! A hundred thousand records are a normal Musette, so everything else names a record by its row, a
-//! [`Slot`] of four bytes, and finds name and place here. Rows are never removed: a dropped
-//! record's row is what keeps it from coming back.
+//! Hundreds of thousands of records are a normal Musette, so everything else names a record by its
+//! row, a [`Slot`] of four bytes, and finds name and place here. Rows are never removed: a dropped
+//! record's row is what keeps it from coming back. So a row is kept as small as can be: 32 bytes of
+//! name, twelve of what is known, and five to ten in the table that finds it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use indexmap::IndexMap;
-
+use super::names::ByName;
 use crate::{
     id::{CommitId, RecordId},
     journal::{FRAME_HEAD_LEN, Location, SegmentNumber},
@@ -16,6 +16,12 @@ use crate::{
 /// A row of the table.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Slot(u32);
+
+impl Slot {
+    const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
 
 /// What a held record is, as far as syncing must know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,14 +49,65 @@ pub(crate) enum Row {
     Absent,
 }
 
-/// The table.
+/// A [`Row`] in twelve bytes.
+#[derive(Debug, Clone, Copy)]
+struct Packed {
+    /// 0 when the record is not held.
+    segment: u32,
+    offset: u32,
+    /// The record's length, and in the last three bits which row it is.
+    len_and_tag: u32,
+}
+
+/// The table. Each slot is a place in `ids` and in `rows`.
 #[derive(Debug, Default)]
 pub(crate) struct Records {
-    rows: IndexMap<RecordId, Row>,
+    ids: Vec<RecordId>,
+    rows: Vec<Packed>,
+    slots: ByName<Slot>,
     live: BTreeMap<SegmentNumber, u64>,
     /// Segments in which records lay that were dropped since this was last taken.
     graves: BTreeSet<SegmentNumber>,
     digest: Digest,
+}
+
+impl From<Row> for Packed {
+    fn from(row: Row) -> Self {
+        let without_place = |tag| Self { segment: 0, offset: 0, len_and_tag: tag };
+        match row {
+            Row::Wanted => without_place(0),
+            Row::Dropped => without_place(1),
+            Row::Absent => without_place(2),
+            Row::Held(location, class) => {
+                let tag = match class {
+                    Class::Change => 3,
+                    Class::Chunk => 4,
+                    Class::Commit => 5,
+                    Class::Statement => 6,
+                };
+                assert!(location.len >> 29 == 0, "a record has at most MAX_RECORD_LEN bytes");
+                let offset = u32::try_from(location.offset).expect("a segment is far shorter than 4 GiB");
+                Self { segment: location.segment.get(), offset, len_and_tag: location.len << 3 | tag }
+            }
+        }
+    }
+}
+
+impl From<Packed> for Row {
+    fn from(packed: Packed) -> Self {
+        let class = match packed.len_and_tag & 0b111 {
+            0 => return Self::Wanted,
+            1 => return Self::Dropped,
+            2 => return Self::Absent,
+            3 => Class::Change,
+            4 => Class::Chunk,
+            5 => Class::Commit,
+            _ => Class::Statement,
+        };
+        let segment = SegmentNumber::new(packed.segment).expect("what is held lies in a segment");
+        let (offset, len) = (u64::from(packed.offset), packed.len_and_tag >> 3);
+        Self::Held(Location { segment, offset, len }, class)
+    }
 }
 
 /// A sum over the names of a set of records, modulo 2^256: the same whatever their order, and kept up
@@ -99,16 +156,29 @@ fn carrying(limb: u64, word: u64, carry: bool, step: impl Fn(u64, u64) -> (u64, 
 impl Records {
     /// The row of a record.
     pub(crate) fn find(&self, id: &RecordId) -> Option<(Slot, Row)> {
-        let (index, _, row) = self.rows.get_full(id)?;
-        Some((slot(index), *row))
+        let slot = self.slots.find(id.as_bytes(), |slot| self.ids[slot.index()].as_bytes())?;
+        Some((slot, self.row(slot)))
     }
 
     pub(crate) fn id(&self, slot: Slot) -> RecordId {
-        *self.entry(slot).0
+        self.ids[slot.index()]
     }
 
     pub(crate) fn row(&self, slot: Slot) -> Row {
-        *self.entry(slot).1
+        self.rows[slot.index()].into()
+    }
+
+    /// Puts a row in the place of the one before, and gives that one.
+    fn set(&mut self, id: RecordId, row: Row) -> (Slot, Option<Row>) {
+        if let Some((slot, before)) = self.find(&id) {
+            self.rows[slot.index()] = row.into();
+            return (slot, Some(before));
+        }
+        let slot = slot(self.ids.len());
+        self.ids.push(id);
+        self.rows.push(row.into());
+        self.slots.insert(id.as_bytes(), slot, |slot| self.ids[slot.index()].as_bytes());
+        (slot, None)
     }
 
     /// Where a record lies, if it is held.
@@ -123,31 +193,24 @@ impl Records {
         matches!(self.row(slot), Row::Held(..))
     }
 
-    fn entry(&self, slot: Slot) -> (&RecordId, &Row) {
-        self.rows.get_index(slot.0 as usize).expect("rows are never removed")
-    }
-
     /// Notes that a record is held, or lies elsewhere now.
     pub(crate) fn hold(&mut self, id: RecordId, location: Location, class: Class) -> Slot {
-        let (index, before) = self.rows.insert_full(id, Row::Held(location, class));
+        let (slot, before) = self.set(id, Row::Held(location, class));
         if let Some(Row::Held(before, _)) = before {
             self.forget_bytes(before);
         } else if class == Class::Change {
             self.digest.add(id.as_bytes());
         }
         *self.live.entry(location.segment).or_default() += frame_len(location);
-        slot(index)
+        slot
     }
 
     /// Notes that an attachment's piece is waited for, unless more is known of it.
     pub(crate) fn want(&mut self, id: RecordId) -> Slot {
-        let entry = self.rows.entry(id);
-        let index = entry.index();
-        let row = entry.or_insert(Row::Wanted);
-        if *row == Row::Absent {
-            *row = Row::Wanted;
+        match self.find(&id) {
+            None | Some((_, Row::Absent)) => self.set(id, Row::Wanted).0,
+            Some((slot, _)) => slot,
         }
-        slot(index)
     }
 
     /// Notes that a record was dropped, held or not.
@@ -164,14 +227,14 @@ impl Records {
     }
 
     fn take_out(&mut self, id: RecordId, row: Row) -> Slot {
-        let (index, before) = self.rows.insert_full(id, row);
+        let (slot, before) = self.set(id, row);
         if let Some(Row::Held(location, class)) = before {
             self.forget_bytes(location);
             if class == Class::Change {
                 self.digest.remove(id.as_bytes());
             }
         }
-        slot(index)
+        slot
     }
 
     /// Notes that a record will be dropped: one that is not held is refused from now on.
@@ -198,10 +261,15 @@ impl Records {
         self.live.get(&segment).copied().unwrap_or(0)
     }
 
+    /// Bytes of all records that are held.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        self.held().map(|(_, _, location, _)| u64::from(location.len)).sum()
+    }
+
     /// All records that are held.
     pub(crate) fn held(&self) -> impl Iterator<Item = (Slot, &RecordId, Location, Class)> {
-        self.rows.iter().enumerate().filter_map(|(index, (id, row))| match row {
-            Row::Held(location, class) => Some((slot(index), id, *location, *class)),
+        self.ids.iter().zip(&self.rows).enumerate().filter_map(|(index, (id, row))| match Row::from(*row) {
+            Row::Held(location, class) => Some((slot(index), id, location, class)),
             Row::Wanted | Row::Dropped | Row::Absent => None,
         })
     }
@@ -263,6 +331,20 @@ mod tests {
         assert_ne!(left.digest(), right.digest());
         left.remove_commit(&CommitId::from_bytes([7; 32]));
         assert_eq!(left.digest(), right.digest());
+    }
+
+    #[test]
+    fn a_packed_row_is_the_row_that_it_was() {
+        let place =
+            Location { segment: SegmentNumber::new(u32::MAX).unwrap(), offset: 0xffff_ffff, len: 1 << 20 };
+        let mut rows = vec![Row::Wanted, Row::Dropped, Row::Absent];
+        for class in [Class::Change, Class::Chunk, Class::Commit, Class::Statement] {
+            rows.extend([Row::Held(place, class), Row::Held(location(1, 0), class)]);
+        }
+        for row in rows {
+            assert_eq!(Row::from(Packed::from(row)), row);
+        }
+        assert_eq!(size_of::<Packed>(), 12);
     }
 
     #[test]

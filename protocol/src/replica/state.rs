@@ -14,8 +14,9 @@ use std::{
 };
 
 use super::{
-    chains::{Chains, Entry},
+    chains::{Chains, Entry, NewEntry},
     records::{Class, Records, Row, Slot},
+    slots::Slots,
     wanted::Wanted,
 };
 use crate::{
@@ -185,7 +186,7 @@ pub struct State {
     subjects: HashMap<Slot, Subject>,
     uncounted: BTreeSet<Slot>,
     /// Counted changes, by document.
-    documents: HashMap<DocumentId, Vec<Slot>>,
+    documents: HashMap<DocumentId, Slots>,
     /// Counted chunks that are held, by attachment. A writer who named two for one place is
     /// understood the same way everywhere: the first by name is taken.
     blobs: HashMap<BlobId, BTreeMap<(u32, RecordId), Slot>>,
@@ -337,8 +338,8 @@ impl State {
     /// between members.
     pub(crate) fn compared(&self) -> impl Iterator<Item = ([u8; 32], Slot)> {
         let changes = self.records.changes().map(|(slot, id)| (*id.as_bytes(), slot));
-        let counted = self.chains.iter().flat_map(|(_, chain)| chain);
-        let counted = counted.map(|entry| (*entry.commit.as_bytes(), entry.record));
+        let counted = self.chains.iter().flat_map(|(_, chain)| chain.commits());
+        let counted = counted.map(|(name, slot)| (*name.as_bytes(), slot));
         let pending = self.pending.iter().map(|(name, pending)| (*name.as_bytes(), pending.record));
         let apart = self.apart.iter().map(|(name, slot)| (*name.as_bytes(), *slot));
         changes.chain(counted).chain(pending).chain(apart)
@@ -373,6 +374,12 @@ impl State {
         let mut locations: Vec<Location> = self.records.held().map(|(_, _, location, _)| location).collect();
         locations.sort_unstable();
         locations
+    }
+
+    /// Bytes of all records that are held.
+    #[must_use]
+    pub fn held_bytes(&self) -> u64 {
+        self.records.held_bytes()
     }
 
     /// Bytes of a segment's frames whose records are held: the rest is worth nothing.
@@ -411,8 +418,17 @@ impl State {
 
     /// The changes of a document that count and are held, in the order in which they came to count.
     pub fn document(&self, id: &DocumentId) -> impl Iterator<Item = (RecordId, Location)> {
-        let slots = self.documents.get(id).map_or(&[][..], Vec::as_slice);
+        let slots = self.documents.get(id).map_or(&[][..], Slots::as_slice);
         slots.iter().filter_map(|slot| Some((self.records.id(*slot), self.records.location(*slot)?)))
+    }
+
+    /// The last commit of each device that made a change of a document count, of those that are held.
+    /// It is looked for in all chains: for one document, not for a list.
+    #[must_use]
+    pub fn last_commits_of(&self, id: &DocumentId) -> Vec<(DeviceId, u64)> {
+        let slots = self.documents.get(id).map_or(&[][..], Slots::as_slice);
+        let last = self.chains.iter().map(|(device, chain)| Some((*device, chain.last_naming(slots)?)));
+        last.flatten().collect()
     }
 
     /// All documents that have changes here, in no order.
@@ -422,7 +438,7 @@ impl State {
 
     /// Documents with at least so many changes here, in no order.
     pub fn documents_with(&self, changes: usize) -> impl Iterator<Item = DocumentId> {
-        self.documents.iter().filter(move |(_, slots)| slots.len() >= changes).map(|(id, _)| *id)
+        self.documents.iter().filter(move |(_, slots)| slots.as_slice().len() >= changes).map(|(id, _)| *id)
     }
 
     /// Where a chunk of an attachment lies, if it counts and is held.
@@ -462,55 +478,57 @@ impl State {
         orphans
     }
 
-    /// Takes back the commits that an index kept, those of one device in order.
+    /// Takes back a commit that an index kept; each comes after those it had seen.
     ///
     /// # Panics
-    /// When they are not: the index is ours.
-    pub fn restore(&mut self, kept: &[Counted]) {
-        for counted in kept {
-            let record = self.records.hold(counted.record, counted.location, Class::Commit);
-            let mut entry = Entry::new(counted.commit, record);
-            for item in &counted.items {
-                let class = class_of(item.subject);
-                let slot = self.records.hold(item.record, item.location, class);
-                entry.add(slot, class);
-                self.note_counted(slot, item.subject);
-            }
-            for record in &counted.wanted {
-                let slot = self.records.want(*record);
-                entry.add(slot, Class::Chunk);
-                self.wanted.insert(slot, counted.device, counted.number);
-            }
-            self.chains.push(counted.device, counted.number, entry);
-            self.records.add_commit(&counted.commit);
+    /// When it is not the next one of its device: the index is ours.
+    pub fn restore(&mut self, counted: &Counted) {
+        let record = self.records.hold(counted.record, counted.location, Class::Commit);
+        let mut entry = NewEntry::new(counted.commit, record);
+        for item in &counted.items {
+            let class = class_of(item.subject);
+            let slot = self.records.hold(item.record, item.location, class);
+            entry.add(slot, class);
+            self.note_counted(slot, item.subject);
         }
-        for counted in kept {
-            self.chains.note_seen(&counted.commit, &counted.seen);
+        for record in &counted.wanted {
+            let slot = self.records.want(*record);
+            entry.add(slot, Class::Chunk);
+            self.wanted.insert(slot, counted.device, counted.number);
         }
+        self.chains.push(counted.device, counted.number, &entry, &counted.seen);
+        self.records.add_commit(&counted.commit);
     }
 
-    /// Commits as an index keeps them: all, or those named.
-    #[must_use]
-    pub fn counted(&self, only: Option<&BTreeSet<(DeviceId, u64)>>) -> Vec<Counted> {
+    /// Takes back a piece of an attachment that came after its commit, and gives whose commit that is
+    /// and its number.
+    pub fn restore_arrived(&mut self, item: &Item) -> Option<(DeviceId, u64)> {
+        let (slot, Row::Wanted) = self.records.find(&item.record)? else { return None };
+        self.records.hold(item.record, item.location, class_of(item.subject));
+        self.note_counted(slot, item.subject);
+        self.wanted.remove(slot)
+    }
+
+    /// Commits as an index keeps them, each after those it had seen.
+    pub fn counted(&self) -> impl Iterator<Item = Counted> {
         let mut subjects = HashMap::new();
         for (document, slots) in &self.documents {
-            subjects.extend(slots.iter().map(|slot| (*slot, Subject::Document(*document))));
+            subjects.extend(slots.as_slice().iter().map(|slot| (*slot, Subject::Document(*document))));
         }
         for (blob, chunks) in &self.blobs {
             subjects.extend(chunks.iter().map(|((index, _), slot)| (*slot, Subject::Blob(*blob, *index))));
         }
-        let all =
-            self.chains.iter().flat_map(|(device, chain)| (1..).zip(chain).map(move |one| (*device, one)));
-        all.filter(|(device, (number, _))| only.is_none_or(|only| only.contains(&(*device, *number))))
-            .filter_map(|(device, (number, entry))| self.counted_of(device, number, entry, &subjects))
-            .collect()
+        self.chains.in_order().into_iter().filter_map(move |place| {
+            let (device, number) = self.chains.owner(place);
+            self.counted_of(device, number, &self.chains.at(place), &subjects)
+        })
     }
 
     fn counted_of(
         &self,
         device: DeviceId,
         number: u64,
-        entry: &Entry,
+        entry: &Entry<'_>,
         subjects: &HashMap<Slot, Subject>,
     ) -> Option<Counted> {
         let item = |slot: &Slot| {
@@ -525,7 +543,7 @@ impl State {
             record: self.records.id(entry.record),
             location: self.records.location(entry.record)?,
             seen: entry.seen.iter().map(|place| self.chains.at(*place).commit).collect(),
-            items: entry.records.iter().chain(&entry.chunks).filter_map(item).collect(),
+            items: entry.records.iter().chain(entry.chunks).filter_map(item).collect(),
             wanted: entry.chunks.iter().filter(wanted).map(|slot| self.records.id(*slot)).collect(),
         })
     }
@@ -642,8 +660,8 @@ impl State {
     pub(super) fn forget_subjects(&mut self) {
         let records = &self.records;
         self.documents.retain(|_, slots| {
-            slots.retain(|slot| records.is_held(*slot));
-            !slots.is_empty()
+            slots.retain(|slot| records.is_held(slot));
+            !slots.as_slice().is_empty()
         });
         self.blobs.retain(|_, chunks| {
             chunks.retain(|_, slot| records.is_held(*slot));
@@ -840,7 +858,7 @@ impl State {
             items: Vec::with_capacity(commit.records.len() + commit.chunks.len()),
             wanted: Vec::new(),
         };
-        let mut entry = Entry::new(name, pending.record);
+        let mut entry = NewEntry::new(name, pending.record);
         for record in &commit.records {
             if let Some((slot, Row::Held(_, Class::Change))) = self.records.find(record)
                 && let Some(item) = self.count_item(slot)
@@ -872,8 +890,7 @@ impl State {
             }
         }
         self.uncounted.remove(&pending.record);
-        self.chains.push(commit.device, commit.number, entry);
-        self.chains.note_seen(&name, &commit.seen);
+        self.chains.push(commit.device, commit.number, &entry, &commit.seen);
         NewlyCounted { counted, changes }
     }
 

@@ -401,7 +401,7 @@ impl Exchange {
             entry.seen.iter().all(is_due).then_some((*device, entry))
         });
         if let Some((device, entry)) = next {
-            self.queue.extend(&entry.records);
+            self.queue.extend(entry.records);
             self.queue.push_back(entry.record);
             *self.given.chains.entry(device).or_default() += 1;
         }

@@ -73,7 +73,7 @@ impl Frontier {
     /// The frontier of what is held here.
     #[must_use]
     pub fn of(state: &State) -> Self {
-        let chain = |(device, chain): (&DeviceId, &[crate::replica::chains::Entry])| {
+        let chain = |(device, chain): (&DeviceId, &crate::replica::chains::Chain)| {
             let head = Head { device: *device, number: chain.len() as u64, commit: chain.last()?.commit };
             let mut chain = Chain { head, lacking: Vec::new() };
             state.lacking(device).into_iter().for_each(|span| chain.lack(span));

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use musette_crdt::view::Attachment;
 use musette_protocol::{
     id::{BlobId, DeviceId, DocumentId},
+    replica::{Counted, Item, Subject},
     session::frontier::Span,
 };
 use serde_json::{Value as Json, json};
@@ -18,10 +19,12 @@ use crate::standing::Standing;
 
 /// The commits by which each attachment's pieces were written: the first and the last of each device.
 #[derive(Debug, Default)]
-pub(super) struct Written(BTreeMap<BlobId, Vec<(DeviceId, Span)>>);
+pub(in crate::store) struct Written(BTreeMap<BlobId, Vec<(DeviceId, Span)>>);
 
 impl Written {
-    pub(super) fn note(&mut self, blob: BlobId, writer: DeviceId, number: u64) {
+    /// Notes by which commit a record was written, if it is a piece.
+    pub(in crate::store) fn note(&mut self, item: &Item, writer: DeviceId, number: u64) {
+        let Subject::Blob(blob, _) = item.subject else { return };
         let commits = self.0.entry(blob).or_default();
         match commits.iter_mut().find(|(known, _)| *known == writer) {
             Some((_, span)) => {
@@ -30,6 +33,11 @@ impl Written {
             }
             None => commits.push((writer, Span { first: number, last: number })),
         }
+    }
+
+    /// Notes all pieces that a commit names.
+    pub(in crate::store) fn note_all(&mut self, counted: &Counted) {
+        counted.items.iter().for_each(|item| self.note(item, counted.device, counted.number));
     }
 
     fn of(&self, blob: &BlobId) -> &[(DeviceId, Span)] {
@@ -55,11 +63,6 @@ impl Sum {
 }
 
 impl Store {
-    /// Notes by which commit a piece was written.
-    pub(in crate::store) fn note_written(&mut self, blob: BlobId, writer: DeviceId, number: u64) {
-        self.fetching.written.note(blob, writer, number);
-    }
-
     /// Whether all of an attachment that is whole here is durable on a device too.
     fn is_whole_on(&self, device: DeviceId, blob: &BlobId) -> bool {
         let frontier = self.peers.frontier_of(device);

@@ -11,28 +11,20 @@ use serde::{Deserialize, Serialize};
 
 use super::{IndexError, PART_LEN, nonsense};
 
-/// Something that was added to the index. Of two views of one document the later one holds, and of
-/// two rows of one commit: more of its attachments was there by then.
+/// Something that was added to the index. Of two views of one document the later one holds.
 #[derive(Serialize, Deserialize)]
 pub(super) enum Row<'a> {
     Counted(CountedRow),
     View(DocumentId, &'a [u8]),
+    Arrived(ItemRow),
 }
 
-/// What a row is about: a later row about the same takes its place.
-#[derive(PartialEq, Eq, Hash)]
-pub(super) enum RowName {
-    Counted(DeviceId, u64),
-    View(DocumentId),
-}
-
-impl Row<'_> {
-    pub(super) const fn name(&self) -> RowName {
-        match self {
-            Self::Counted(row) => RowName::Counted(row.device, row.number),
-            Self::View(document, _) => RowName::View(*document),
-        }
-    }
+/// What counts, as a log gives it back: each after what it builds on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::store) enum Kept {
+    Counted(Counted),
+    /// A piece of an attachment that came after its commit.
+    Arrived(Item),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -43,9 +35,12 @@ pub(super) struct CountedRow {
     record: RecordId,
     location: Location,
     seen: Vec<CommitId>,
-    items: Vec<(RecordId, Location, SubjectRow)>,
+    items: Vec<ItemRow>,
     wanted: Vec<RecordId>,
 }
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct ItemRow(RecordId, Location, SubjectRow);
 
 #[derive(Serialize, Deserialize)]
 enum SubjectRow {
@@ -56,47 +51,47 @@ enum SubjectRow {
 /// Views by document, as they are kept in memory.
 pub(in crate::store) type PackedViews = BTreeMap<DocumentId, Box<[u8]>>;
 
-/// All that the rows of a log say.
-#[derive(Default)]
-pub(super) struct Rows {
-    counted: Vec<Counted>,
-    /// The place of each commit of a chain in `counted`.
-    chains: BTreeMap<DeviceId, Vec<u32>>,
+/// What is done with something that counts.
+pub(in crate::store) type OnKept<'a> = dyn FnMut(Kept) + 'a;
+
+/// Takes in the rows of a log.
+pub(super) struct Reader<'a> {
+    on_kept: &'a mut OnKept<'a>,
+    /// The last commit of each chain.
+    last: BTreeMap<DeviceId, u64>,
     views: Vec<(DocumentId, Box<[u8]>)>,
 }
 
-impl Rows {
-    /// Adds what a block says; blocks come in order.
+impl<'a> Reader<'a> {
+    pub(super) fn new(on_kept: &'a mut OnKept<'a>) -> Self {
+        Self { on_kept, last: BTreeMap::new(), views: Vec::new() }
+    }
+
+    /// Takes in what a block says; blocks come in order.
     pub(super) fn read(&mut self, block: &[u8]) -> Result<(), IndexError> {
         each(block, &mut |row, _| {
             match row {
-                Row::Counted(row) => self.add_counted(row.into())?,
+                Row::Counted(row) => {
+                    let last = self.last.entry(row.device).or_default();
+                    if row.number != *last + 1 {
+                        return Err(nonsense());
+                    }
+                    *last = row.number;
+                    (self.on_kept)(Kept::Counted(row.into()));
+                }
+                Row::Arrived(row) => (self.on_kept)(Kept::Arrived(row.into())),
                 Row::View(id, view) => self.views.push((id, view.into())),
             }
             Ok(())
         })
     }
 
-    fn add_counted(&mut self, commit: Counted) -> Result<(), IndexError> {
-        let chain = self.chains.entry(commit.device).or_default();
-        let place = usize::try_from(commit.number).ok().and_then(|number| number.checked_sub(1));
-        let place = place.filter(|place| *place <= chain.len()).ok_or_else(nonsense)?;
-        match chain.get(place) {
-            Some(known) => self.counted[*known as usize] = commit,
-            None => {
-                chain.push(u32::try_from(self.counted.len()).map_err(|_| nonsense())?);
-                self.counted.push(commit);
-            }
-        }
-        Ok(())
-    }
-
-    /// How many views there are, those that no longer hold among them, and what was read.
-    pub(super) fn finish(mut self) -> (u64, Vec<Counted>, PackedViews) {
+    /// How many views there are, those that no longer hold among them, and those that hold.
+    pub(super) fn finish(mut self) -> (u64, PackedViews) {
         let view_rows = self.views.len() as u64;
         // Stable: of one document's views the last stays last, and a map keeps the last.
         self.views.sort_by_key(|(id, _)| *id);
-        (view_rows, self.counted, self.views.into_iter().collect())
+        (view_rows, self.views.into_iter().collect())
     }
 }
 
@@ -121,11 +116,8 @@ pub(super) struct Packer {
 }
 
 impl Packer {
-    pub(super) fn push(&mut self, row: &Row<'_>) {
-        self.push_bytes(&postcard::to_allocvec(row).expect("postcard writes every row"));
-    }
-
-    pub(super) fn push_bytes(&mut self, row: &[u8]) {
+    /// Adds a row as it is written.
+    pub(super) fn push(&mut self, row: &[u8]) {
         if self.open.len() + row.len() > PART_LEN && !self.open.is_empty() {
             self.full.push(std::mem::take(&mut self.open));
         }
@@ -152,11 +144,6 @@ impl Packer {
 
 impl From<&Counted> for CountedRow {
     fn from(counted: &Counted) -> Self {
-        let subject = |subject| match subject {
-            Subject::Document(id) => SubjectRow::Document(id),
-            Subject::Blob(id, index) => SubjectRow::Blob(id, index),
-        };
-        let items = counted.items.iter();
         Self {
             device: counted.device,
             number: counted.number,
@@ -164,7 +151,7 @@ impl From<&Counted> for CountedRow {
             record: counted.record,
             location: counted.location,
             seen: counted.seen.clone(),
-            items: items.map(|item| (item.record, item.location, subject(item.subject))).collect(),
+            items: counted.items.iter().map(ItemRow::from).collect(),
             wanted: counted.wanted.clone(),
         }
     }
@@ -172,11 +159,6 @@ impl From<&Counted> for CountedRow {
 
 impl From<CountedRow> for Counted {
     fn from(row: CountedRow) -> Self {
-        let subject = |row| match row {
-            SubjectRow::Document(id) => Subject::Document(id),
-            SubjectRow::Blob(id, index) => Subject::Blob(id, index),
-        };
-        let item = |(record, location, row)| Item { record, location, subject: subject(row) };
         Self {
             device: row.device,
             number: row.number,
@@ -184,15 +166,35 @@ impl From<CountedRow> for Counted {
             record: row.record,
             location: row.location,
             seen: row.seen,
-            items: row.items.into_iter().map(item).collect(),
+            items: row.items.into_iter().map(Item::from).collect(),
             wanted: row.wanted,
         }
     }
 }
 
+impl From<&Item> for ItemRow {
+    fn from(item: &Item) -> Self {
+        let subject = match item.subject {
+            Subject::Document(id) => SubjectRow::Document(id),
+            Subject::Blob(id, index) => SubjectRow::Blob(id, index),
+        };
+        Self(item.record, item.location, subject)
+    }
+}
+
+impl From<ItemRow> for Item {
+    fn from(ItemRow(record, location, subject): ItemRow) -> Self {
+        let subject = match subject {
+            SubjectRow::Document(id) => Subject::Document(id),
+            SubjectRow::Blob(id, index) => Subject::Blob(id, index),
+        };
+        Self { record, location, subject }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::bytes_of, *};
 
     fn document(n: u8) -> DocumentId {
         DocumentId::from_bytes([n; 16])
@@ -204,7 +206,7 @@ mod tests {
             [10, PART_LEN, 200, PART_LEN * 3, 0, 3_000, 3_000].map(|len| vec![1; len]).to_vec();
         let mut packer = Packer::default();
         for (n, view) in views.iter().enumerate() {
-            packer.push(&Row::View(document(n as u8), view));
+            packer.push(&bytes_of(&Row::View(document(n as u8), view)));
         }
         let blocks = packer.take_all();
         assert_eq!(blocks.iter().filter(|block| block.len() > PART_LEN).count(), 2);
@@ -228,11 +230,12 @@ mod tests {
     fn the_last_view_of_a_document_holds() {
         let mut packer = Packer::default();
         for (n, view) in [(2, b"old"), (1, b"one"), (2, b"new")] {
-            packer.push(&Row::View(document(n), view));
+            packer.push(&bytes_of(&Row::View(document(n), view)));
         }
-        let mut rows = Rows::default();
-        packer.take_all().iter().for_each(|block| rows.read(block).unwrap());
-        let (view_rows, _, views) = rows.finish();
+        let mut nothing = |_| unreachable!("only views were written");
+        let mut reader = Reader::new(&mut nothing);
+        packer.take_all().iter().for_each(|block| reader.read(block).unwrap());
+        let (view_rows, views) = reader.finish();
         assert_eq!(view_rows, 3);
         assert_eq!(views.into_values().collect::<Vec<_>>(), [(*b"one").into(), (*b"new").into()]);
     }
@@ -240,10 +243,10 @@ mod tests {
     #[test]
     fn a_block_that_is_cut_is_noticed() {
         let mut packer = Packer::default();
-        packer.push(&Row::View(document(1), b"view"));
+        packer.push(&bytes_of(&Row::View(document(1), b"view")));
         let block = packer.take_all().remove(0);
         for len in 1..block.len() {
-            assert!(Rows::default().read(&block[..len]).is_err());
+            assert!(Reader::new(&mut |_| ()).read(&block[..len]).is_err());
         }
     }
 }

@@ -86,6 +86,19 @@ impl Table<'_> {
         Ok(blocks.len() as u64)
     }
 
+    /// Opens the blocks before the number `end`, one after the other.
+    pub(super) fn open_blocks(
+        &self,
+        end: u64,
+        on_block: &mut dyn FnMut(Vec<u8>) -> Result<(), IndexError>,
+    ) -> Result<(), IndexError> {
+        let mut failed = Ok(());
+        let range = self.db.range(block_name(0)..block_name(end));
+        let entries = range.map_while(|entry| entry.map_err(|error| failed = Err(error.into())).ok());
+        join(self.key, entries, on_block)?;
+        failed
+    }
+
     /// The blocks before the number `end`, sealed as they are.
     pub(super) fn sealed_blocks(&self, end: u64) -> Result<Vec<(IVec, IVec)>, IndexError> {
         let range = self.db.range(block_name(0)..block_name(end));

@@ -3,14 +3,25 @@ use musette_protocol::{
     replica::{Item, Subject},
 };
 
-use super::*;
+use super::{rows::Kept, *};
 
 fn open(dir: &Path) -> Index {
     Index::open(dir, &Secret32::from_bytes([1; 32])).unwrap()
 }
 
-fn loaded(dir: &Path) -> Loaded {
-    open(dir).load().unwrap().unwrap()
+/// What an index gives back.
+fn load(index: &mut Index) -> Result<Option<(Loaded, Vec<Kept>)>, IndexError> {
+    let mut kept = Vec::new();
+    let loaded = index.load(&mut |one| kept.push(one))?;
+    Ok(loaded.map(|loaded| (loaded, kept)))
+}
+
+fn loaded(dir: &Path) -> (Loaded, Vec<Kept>) {
+    load(&mut open(dir)).unwrap().unwrap()
+}
+
+fn kept(counted: &[Counted]) -> Vec<Kept> {
+    counted.iter().cloned().map(Kept::Counted).collect()
 }
 
 fn position() -> Position {
@@ -49,8 +60,26 @@ fn counted(number: u64, items: u8) -> Counted {
     }
 }
 
-fn changed<'a>(counted: &'a [Counted], views: Vec<(DocumentId, &'a [u8])>, documents: usize) -> Changed<'a> {
-    Changed { counted, is_all_counted: false, uncounted: &[], views, documents, peers: b"peers" }
+type Commits = std::vec::IntoIter<Counted>;
+
+fn commits(counted: &[Counted]) -> Commits {
+    counted.to_vec().into_iter()
+}
+
+fn changed<'a>(
+    counted: &'a mut Commits,
+    views: Vec<(DocumentId, &'a [u8])>,
+    documents: usize,
+) -> Changed<'a> {
+    Changed {
+        counted,
+        is_all_counted: false,
+        arrived: &[],
+        uncounted: &[],
+        views,
+        documents,
+        peers: b"peers",
+    }
 }
 
 #[test]
@@ -58,20 +87,23 @@ fn everything_comes_back_after_reopening_long_values_too() {
     let dir = tempfile::tempdir().unwrap();
     let long = vec![3; 3 * PART_LEN + 1];
     let all = [counted(1, 255), counted(2, 1)];
+    let piece = counted(3, 1).items.remove(0);
     {
         let mut index = open(dir.path());
-        assert!(index.load().unwrap().is_none());
+        assert!(load(&mut index).unwrap().is_none());
         let orphan = (RecordId::from_bytes([5; 32]), location(3));
-        let first =
-            Changed { uncounted: &[orphan; 200], ..changed(&all[..1], vec![(document(4), &long)], 1) };
-        index.save(position_of(1, 5), &first).unwrap();
-        let second = Changed { uncounted: &[orphan], ..changed(&all[1..], vec![(document(4), b"short")], 1) };
-        index.save(position(), &second).unwrap();
+        let first = &mut commits(&all[..1]);
+        let first = changed(first, vec![(document(4), &long)], 1);
+        index.save(position_of(1, 5), Changed { uncounted: &[orphan; 200], ..first }).unwrap();
+        let second = &mut commits(&all[1..]);
+        let second = changed(second, vec![(document(4), b"short")], 1);
+        index.save(position(), Changed { uncounted: &[orphan], arrived: &[piece], ..second }).unwrap();
         index.flush();
     }
-    let loaded = loaded(dir.path());
+    assert_eq!(open(dir.path()).position().unwrap(), Some(position()));
+    let (loaded, counted) = loaded(dir.path());
     assert_eq!(loaded.position, position());
-    assert_eq!(loaded.counted, all);
+    assert_eq!(counted, [kept(&all), vec![Kept::Arrived(piece)]].concat());
     assert_eq!(loaded.uncounted.len(), 1);
     assert_eq!(loaded.views, [(document(4), (*b"short").into())].into());
     assert_eq!(loaded.peers, b"peers");
@@ -82,7 +114,7 @@ fn another_key_reads_nothing_and_no_value_is_long_or_readable() {
     let dir = tempfile::tempdir().unwrap();
     let mut index = open(dir.path());
     let long = b"canary".repeat(5000);
-    index.save(position(), &changed(&[], vec![(document(4), &long)], 1)).unwrap();
+    index.save(position(), changed(&mut commits(&[]), vec![(document(4), &long)], 1)).unwrap();
     for entry in index.table().unwrap().db.iter() {
         let (_, value) = entry.unwrap();
         assert!(value.len() <= 4096);
@@ -90,7 +122,7 @@ fn another_key_reads_nothing_and_no_value_is_long_or_readable() {
     }
     index.flush();
     drop(index);
-    assert!(Index::open(dir.path(), &Secret32::from_bytes([2; 32])).unwrap().load().is_err());
+    assert!(load(&mut Index::open(dir.path(), &Secret32::from_bytes([2; 32])).unwrap()).is_err());
 }
 
 #[test]
@@ -99,30 +131,32 @@ fn what_was_not_written_to_its_end_does_not_count_and_is_overwritten() {
     let long = vec![3; 3 * PART_LEN];
     {
         let mut index = open(dir.path());
-        index.save(position(), &changed(&[counted(1, 1)], vec![(document(1), b"one")], 1)).unwrap();
+        index
+            .save(position(), changed(&mut commits(&[counted(1, 1)]), vec![(document(1), b"one")], 1))
+            .unwrap();
         // As if the mark had not followed.
         let from = index.log.blocks;
         index.table().unwrap().write_blocks(from, &[long.clone(), long]).unwrap();
         index.flush();
     }
     let mut index = open(dir.path());
-    let kept = index.load().unwrap().unwrap();
-    assert_eq!((kept.counted.len(), kept.views.len()), (1, 1));
-    index.save(position(), &changed(&[counted(2, 1)], vec![(document(2), b"two")], 2)).unwrap();
+    let (loaded_before, counted_before) = load(&mut index).unwrap().unwrap();
+    assert_eq!((counted_before.len(), loaded_before.views.len()), (1, 1));
+    index.save(position(), changed(&mut commits(&[counted(2, 1)]), vec![(document(2), b"two")], 2)).unwrap();
     index.flush();
     drop(index);
-    let kept = loaded(dir.path());
-    assert_eq!((kept.counted.len(), kept.views.len()), (2, 2));
+    let (after, counted) = loaded(dir.path());
+    assert_eq!((counted.len(), after.views.len()), (2, 2));
 }
 
 #[test]
 fn commits_with_a_gap_between_them_are_nonsense() {
     let dir = tempfile::tempdir().unwrap();
     let mut index = open(dir.path());
-    index.save(position(), &changed(&[counted(1, 1), counted(3, 1)], vec![], 0)).unwrap();
+    index.save(position(), changed(&mut commits(&[counted(1, 1), counted(3, 1)]), vec![], 0)).unwrap();
     index.flush();
     drop(index);
-    assert!(open(dir.path()).load().is_err());
+    assert!(load(&mut open(dir.path())).is_err());
 }
 
 #[test]
@@ -135,7 +169,7 @@ fn sled_writes_once_and_not_to_files_that_it_never_syncs() {
             number += 1;
             (document(number), &*long)
         });
-        index.save(position(), &changed(&[], views.collect(), number as usize)).unwrap();
+        index.save(position(), changed(&mut commits(&[]), views.collect(), number as usize)).unwrap();
     }
     index.flush();
     drop(index);
@@ -150,8 +184,8 @@ fn fill(index: &mut Index, rounds: u32) {
     for round in 1..=rounds {
         let text = format!("{round:0300}");
         let views = documents.iter().map(|id| (*id, text.as_bytes())).collect();
-        let commits = [counted(round.into(), 2)];
-        index.save(position_of(1, round.into()), &changed(&commits, views, documents.len())).unwrap();
+        let commits = &mut commits(&[counted(round.into(), 2)]);
+        index.save(position_of(1, round.into()), changed(commits, views, documents.len())).unwrap();
     }
     index.flush();
 }
@@ -164,11 +198,8 @@ fn a_log_full_of_what_no_longer_holds_is_written_anew() {
     fill(&mut index, 100);
     assert!(index.log.views <= 500 + 250 + SPARE_VIEWS, "{:?}", index.log);
     drop(index);
-    let kept = loaded(&dir);
-    assert_eq!(
-        kept.counted.iter().map(|commit| commit.number).collect::<Vec<_>>(),
-        (1..=100).collect::<Vec<_>>()
-    );
+    let (kept, commits) = loaded(&dir);
+    assert_eq!(commits, (1..=100).map(|n| Kept::Counted(counted(n, 2))).collect::<Vec<_>>());
     assert_eq!(kept.position, position_of(1, 100));
     assert_eq!(kept.views.len(), 500);
     assert!(kept.views.values().all(|view| view.ends_with(b"100")));
@@ -183,13 +214,14 @@ fn commits_that_all_come_anew_take_the_place_of_those_before() {
     let mut index = open(&dir);
     fill(&mut index, 3);
     let moved = [counted(1, 7), counted(2, 7)];
-    let all = Changed { is_all_counted: true, ..changed(&moved, vec![(document(1), b"new")], 500) };
-    index.save(position_of(2, 1), &all).unwrap();
+    let all = &mut commits(&moved);
+    let all = changed(all, vec![(document(1), b"new")], 500);
+    index.save(position_of(2, 1), Changed { is_all_counted: true, ..all }).unwrap();
     index.flush();
     drop(index);
-    let kept = loaded(&dir);
-    assert_eq!((kept.position, kept.counted), (position_of(2, 1), moved.to_vec()));
-    assert_eq!((kept.views.len(), &*kept.views[&document(1)]), (500, &b"new"[..]));
+    let (after, counted) = loaded(&dir);
+    assert_eq!((after.position, counted), (position_of(2, 1), kept(&moved)));
+    assert_eq!((after.views.len(), &*after.views[&document(1)]), (500, &b"new"[..]));
 }
 
 #[test]
@@ -200,10 +232,10 @@ fn a_swap_that_was_cut_off_is_finished_or_undone() {
     // The old one gone, the new one not in its place yet.
     fs::rename(&dir, dir.with_extension("new")).unwrap();
     fs::create_dir(dir.with_extension("old")).unwrap();
-    assert_eq!(loaded(&dir).views.len(), 500);
+    assert_eq!(loaded(&dir).0.views.len(), 500);
     // The new one half written.
     fs::create_dir(dir.with_extension("new")).unwrap();
     fs::write(dir.with_extension("new").join("db"), "half").unwrap();
-    assert_eq!(loaded(&dir).views.len(), 500);
+    assert_eq!(loaded(&dir).0.views.len(), 500);
     assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
 }
