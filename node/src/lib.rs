@@ -16,6 +16,7 @@ mod entropy;
 pub mod error;
 pub mod home;
 pub mod lifecycle;
+mod memory;
 mod net;
 mod pairing;
 pub mod standing;

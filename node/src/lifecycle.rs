@@ -13,6 +13,7 @@ use crate::{
     driver::Driver,
     error::{Error, Result},
     home::Home,
+    memory,
     net::Endpoint,
     pairing::Pairing,
     store::{Repair, Store},
@@ -110,9 +111,15 @@ async fn start_network(home: &Home, driver: Driver, options: &NodeOptions) -> Re
     Ok(RunningNode { driver, context, endpoint: Some(endpoint), network, server: None })
 }
 
-/// Tidies the store now and then, one step at a time so that nobody waits long.
+/// Tidies the store now and then, one step at a time so that nobody waits long, and gives back the
+/// memory that starting, writing and tidying needed for a moment.
 async fn keep_tidy(driver: Driver) {
+    let mut written = driver.changed();
+    let mut has_freed = true;
     loop {
+        if has_freed {
+            drop(tokio::task::spawn_blocking(memory::give_back).await);
+        }
         tokio::time::sleep(TIDY_EVERY).await;
         loop {
             match driver.run(Store::tidy).await {
@@ -124,6 +131,8 @@ async fn keep_tidy(driver: Driver) {
                 }
             }
         }
+        has_freed = written.has_changed().unwrap_or(false);
+        written.mark_unchanged();
     }
 }
 
