@@ -21,7 +21,7 @@ fn loaded(dir: &Path) -> (Loaded, Vec<Kept>) {
 }
 
 fn kept(counted: &[Counted]) -> Vec<Kept> {
-    counted.iter().cloned().map(Kept::Counted).collect()
+    commits(counted).map(Kept::Counted).collect()
 }
 
 fn position() -> Position {
@@ -63,7 +63,7 @@ fn counted(number: u64, items: u8) -> Counted {
 type Commits = std::vec::IntoIter<Counted>;
 
 fn commits(counted: &[Counted]) -> Commits {
-    counted.to_vec().into_iter()
+    Vec::from(counted).into_iter()
 }
 
 fn changed<'a>(

@@ -4,8 +4,8 @@
 //! their API. Times are of whole commands; an edit runs from the request on one node to the event
 //! on the other, both ends durable. The machine's other work shows in the figures: run it twice.
 //!
-//! With `-- --items 100000` it measures one node with that many instead: how it starts, the memory
-//! it takes, and the disk, before and after many edits. That takes some minutes.
+//! With `-- --items 100000` it measures one large Musette instead, before and after many edits:
+//! `many.rs` says what and how. That takes a quarter of an hour.
 //!
 //! With `-- --attachment 1000000000` it measures an attachment of that many bytes instead, whose
 //! receiving node is killed five times on the way.
@@ -13,11 +13,12 @@
 // A measurement that goes wrong ends the program.
 #![allow(clippy::unwrap_used)]
 
+mod many;
+
 use std::{
     env, fs,
     io::{self, Write as _},
     path::Path,
-    sync::Mutex,
     thread,
     time::{Duration, Instant},
 };
@@ -26,28 +27,18 @@ use musette_tests::{
     api::Api,
     binaries, fetching,
     linkedin::{archive, connections},
-    process::Node,
     wait::{PATIENCE, until},
     world::{Device, World},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 const EDITS: usize = 300;
 /// After which a node that nobody asks anything counts as idle.
 const IDLE: Duration = Duration::from_secs(5);
-/// After which one with many items does: what a start left to do is done, and freed memory is back.
-const LONG_IDLE: Duration = Duration::from_secs(60);
-/// Rows of one import, so that each command ends in time also on a busy machine.
-const ROWS_OF_IMPORT: usize = 25_000;
-/// Items that are edited, and how often each.
-const EDITED: usize = 2_000;
-const EDITS_OF_EACH: usize = 50;
 /// How often the receiver of an attachment is killed.
 const KILLS: u32 = 5;
 /// How long each step with an attachment may take.
 const PER_STEP: Duration = Duration::from_secs(30 * 60);
-/// Edits under way at a time.
-const EDITORS: usize = 32;
 
 fn main() {
     let size = fs::metadata(binaries::musette()).unwrap().len();
@@ -55,7 +46,7 @@ fn main() {
     let asked: Vec<String> = env::args().skip(1).collect();
     match asked.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => [1_000, 10_000].into_iter().for_each(measure),
-        ["--items", count] => measure_many(count.parse().unwrap()),
+        ["--items", count] => many::measure(count.parse().unwrap()),
         ["--attachment", size] => measure_attachment(size.parse().unwrap()),
         _ => panic!("figures [--items N | --attachment BYTES]"),
     }
@@ -131,31 +122,12 @@ fn restart(count: usize, device: &Device) {
         &format!("{:.2} s", began.elapsed().as_secs_f64()),
     );
     thread::sleep(IDLE);
-    let resident = resident_kib(node.process().id());
+    let resident = kib_of(node.process().id(), "VmRSS:");
     tell(&format!("memory of an idle node with {count}"), &format!("{:.0} MB", resident as f64 / 1024.0));
     node.stop();
     for part in ["journal", "index"] {
         tell(&format!("{part} of {count}"), &megabytes(bytes_below(&device.home().join(part))));
     }
-}
-
-fn measure_many(count: usize) {
-    let world = World::new();
-    let laptop = world.first_device("laptop");
-    let all = rows(count);
-    let imported = seconds(|| {
-        for (n, part) in all.chunks(ROWS_OF_IMPORT).enumerate() {
-            let file = world.file(&format!("{n}.zip"), archive(&[("Connections.csv", &connections(part))]));
-            drop(laptop.import(&[&file]));
-        }
-    });
-    tell(&format!("import of {count} connections"), &imported);
-    start_and_rest(&laptop, "");
-    tell("`list` without a node", &seconds(|| drop(laptop.run(&["list"]).ok())));
-    let node = laptop.up();
-    edit_many(&node);
-    node.stop();
-    start_and_rest(&laptop, " after the edits");
 }
 
 fn measure_attachment(size: u64) {
@@ -171,76 +143,14 @@ fn measure_attachment(size: u64) {
     tell("peak memory of the receiving node", &megabytes(took.receiver_peak));
 }
 
-/// A cold start: the time from the command on to the whole list, then memory and disk.
-fn start_and_rest(device: &Device, when: &str) {
-    let began = Instant::now();
-    let mut node = device.up();
-    let up = began.elapsed();
-    let list = node.api.bytes("/v1/items").unwrap();
-    let told = |time: Duration| format!("{:.2} s", time.as_secs_f64());
-    tell(&format!("start{when}, to the socket"), &told(up));
-    tell(&format!("start{when}, to the whole list"), &told(began.elapsed()));
-    tell(&format!("the list{when}"), &megabytes(list.len() as u64));
-    tell(&format!("`list` from that node{when}"), &seconds(|| drop(device.run(&["list"]).ok())));
-    node.stop();
-    node = device.up();
-    thread::sleep(LONG_IDLE);
-    let resident = |node: &mut Node| megabytes(resident_kib(node.process().id()) * 1024);
-    tell(&format!("memory at rest{when}"), &resident(&mut node));
-    drop(node.api.bytes("/v1/items").unwrap());
-    thread::sleep(IDLE);
-    tell(&format!("memory{when}, once it was listed"), &resident(&mut node));
-    node.stop();
-    disk(device, when);
-}
-
-fn edit_many(node: &Node) {
-    let ids: Vec<String> = ids(&node.api.get("/v1/items"), EDITED);
-    // Some items at a time, all their edits: nobody edits two thousand documents in turns.
-    let few = ids.chunks(EDITORS);
-    let all = few.flat_map(|few| (0..EDITS_OF_EACH).flat_map(move |n| few.iter().map(move |id| (id, n))));
-    let (next, began) = (Mutex::new(all), Instant::now());
-    thread::scope(|scope| {
-        for _ in 0..EDITORS {
-            scope.spawn(|| {
-                while let Some((id, n)) = { next.lock().unwrap().next() } {
-                    let edit = json!({ "set": { "note": format!("edit {n} of this item") } });
-                    node.api.call("PATCH", &format!("/v1/items/{id}"), Some(&edit)).unwrap();
-                }
-            });
-        }
-    });
-    let per_second = (ids.len() * EDITS_OF_EACH) as f64 / began.elapsed().as_secs_f64();
-    tell(&format!("{EDITS_OF_EACH} edits each of {} items", ids.len()), &format!("{per_second:.0} /s"));
-}
-
-fn ids(list: &Value, count: usize) -> Vec<String> {
-    let items = list["items"].as_array().unwrap().iter().take(count);
-    items.map(|item| item["id"].as_str().unwrap().to_owned()).collect()
-}
-
-fn disk(device: &Device, when: &str) {
-    let parts = ["journal", "index"].map(|part| (part, bytes_below(&device.home().join(part))));
-    let all = bytes_below(device.home());
-    for (part, bytes) in parts {
-        tell(&format!("{part}{when}"), &megabytes(bytes));
-    }
-    let rest = all - parts.iter().map(|(_, bytes)| bytes).sum::<u64>();
-    tell(&format!("everything else on disk{when}"), &megabytes(rest));
-    let status = device.json(&["status"]);
-    if let Some(live) = status["journal"]["live"].as_u64() {
-        tell(&format!("live bytes{when}"), &megabytes(live));
-        tell(&format!("disk by live bytes{when}"), &format!("{:.2}", all as f64 / live as f64));
-    }
-}
-
 fn megabytes(bytes: u64) -> String {
     format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
-fn resident_kib(process: u32) -> u64 {
+/// A figure in KiB that the system has of a process.
+fn kib_of(process: u32, what: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    let line = status.lines().find(|line| line.starts_with(what)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
