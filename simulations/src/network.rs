@@ -179,6 +179,15 @@ impl Network {
         self.connections.get_mut(&connection)
     }
 
+    /// A device has something new to tell on all its connections.
+    pub fn note_occasions(&mut self, device: usize) {
+        for connection in self.connections.values_mut() {
+            if let Some(side) = connection.ends.iter().position(|end| *end == device) {
+                connection.exchanges[side].note_occasion();
+            }
+        }
+    }
+
     /// Whether both ends of a link take one connection for open.
     #[must_use]
     pub fn is_connected(&self, link: usize) -> bool {

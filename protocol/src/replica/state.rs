@@ -192,6 +192,7 @@ pub struct State {
     blobs: HashMap<BlobId, BTreeMap<(u32, RecordId), Slot>>,
     /// Counted chunks that are not held.
     wanted: Wanted,
+    arrivals: u64,
     staged: HashMap<Slot, Change>,
     staged_bytes: usize,
 }
@@ -227,6 +228,7 @@ impl State {
             documents: HashMap::new(),
             blobs: HashMap::new(),
             wanted: Wanted::default(),
+            arrivals: 0,
             staged: HashMap::new(),
             staged_bytes: 0,
         }
@@ -281,9 +283,9 @@ impl State {
         self.wanted.spans(device)
     }
 
-    /// How many pieces of attachments count and are not held.
-    pub(crate) fn wanted(&self) -> usize {
-        self.wanted.len()
+    /// Raised whenever a piece of an attachment comes that was waited for.
+    pub(crate) const fn arrivals(&self) -> u64 {
+        self.arrivals
     }
 
     /// The heads of the other devices' chains: what a new commit of `device` has seen, sorted.
@@ -586,6 +588,7 @@ impl State {
         if let (Payload::BlobChunk(chunk), Some((device, number))) = (&payload, wanted) {
             let subject = Subject::Blob(chunk.blob, chunk.index);
             self.note_counted(slot, subject);
+            self.arrivals += 1;
             effects.arrived.push(Arrived { item: Item { record: id, location, subject }, device, number });
             return;
         }

@@ -14,10 +14,6 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    pub(super) fn len(&self) -> usize {
-        self.commits.len()
-    }
-
     /// A commit names a piece that is not held. No other commit does, or it would be theirs.
     pub(super) fn insert(&mut self, slot: Slot, device: DeviceId, number: u64) {
         if self.commits.insert(slot, (device, number)).is_none() {
@@ -86,6 +82,6 @@ mod tests {
         wanted.remove(slots[1]);
         wanted.retain(|slot| slot != slots[3]);
         assert_eq!(wanted.spans(&one), [span(4, 4), span(9, 9)]);
-        assert_eq!((wanted.spans(&other), wanted.len()), (vec![span(4, 4)], 3));
+        assert_eq!((wanted.spans(&other), wanted.commits.len()), (vec![span(4, 4)], 3));
     }
 }

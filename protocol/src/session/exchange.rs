@@ -55,8 +55,8 @@ pub(super) struct Exchange {
     /// Which attachments are given to who asks for them.
     flow: Flow,
     fetches: Fetches,
-    /// How many pieces of attachments were not held when the frontier was last told.
-    wanted: usize,
+    /// The pieces of attachments that had come here when it was last looked.
+    arrivals: u64,
     frontier_due: bool,
     check_due: bool,
     last_frontier: Option<Frontier>,
@@ -100,7 +100,7 @@ impl Exchange {
             requests: Requests::default(),
             flow: Flow::Everything,
             fetches: Fetches::default(),
-            wanted: 0,
+            arrivals: 0,
             frontier_due: true,
             check_due: true,
             last_frontier: None,
@@ -339,8 +339,8 @@ impl Exchange {
             return Some(message);
         }
         // Pieces that came from a third device: who lacks them can have them here now.
-        let wanted = std::mem::replace(&mut self.wanted, state.wanted());
-        if !std::mem::take(&mut self.frontier_due) && wanted == self.wanted {
+        let arrivals = std::mem::replace(&mut self.arrivals, state.arrivals());
+        if !std::mem::take(&mut self.frontier_due) && arrivals == self.arrivals {
             return None;
         }
         let check = std::mem::take(&mut self.check_due);

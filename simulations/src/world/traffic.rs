@@ -209,6 +209,12 @@ impl World {
                 self.tally.fault(Fault::Duplicate);
             }
         }
+        if let Handled::Records(ingested) = &handled
+            && ingested.chunks > 0
+        {
+            // Who lacked these pieces is told that they are here.
+            self.network.note_occasions(receiver);
+        }
         if Some(receiver) == villain {
             if let Some(villain) = &mut self.villain {
                 villain.overhear(&bytes);
