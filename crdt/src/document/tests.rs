@@ -469,6 +469,29 @@ fn attachments_are_listed() {
 }
 
 #[test]
+fn an_attachment_is_cut_into_pieces_of_a_length_that_makes_sense() {
+    let attachment = |size, chunk_len| Attachment {
+        id: BlobId::from_bytes([3; 16]),
+        name: "cv.pdf".into(),
+        media_type: "application/pdf".into(),
+        size,
+        digest: [7; 32],
+        chunk_len,
+    };
+    let two = attachment(150_000, 100_000);
+    assert_eq!(two.chunks(), 2);
+    assert_eq!([0, 1, 2].map(|index| two.piece_len(index)), [Some(100_000), Some(50_000), None]);
+    let even = attachment(200_000, 100_000);
+    assert_eq!((even.chunks(), even.piece_len(1), even.piece_len(2)), (2, Some(100_000), None));
+    assert_eq!((attachment(0, 100_000).chunks(), attachment(0, 100_000).piece_len(0)), (0, None));
+    for (chunk_len, is_shown) in [(65_535, false), (65_536, true), (262_144, true), (262_145, false)] {
+        let mut document = created(json!({}));
+        document.attach(&attachment(1, chunk_len), LATER, "laptop", actor(2)).expect("attaches");
+        assert_eq!(view(&document).attachments.len(), usize::from(is_shown), "{chunk_len}");
+    }
+}
+
+#[test]
 fn history_tells_who_changed_what() {
     let mut document = imported(json!({"role": "a"}));
     edit_on(&mut document, 2, &set(json!({"role": "b"})));
