@@ -2,24 +2,34 @@
 
 use crate::error::Failure;
 use std::io::Read;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
-/// Resolves when the person or the system asks this process to end.
-pub(crate) async fn asked_to_stop() -> Result<(), Failure> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate()).map_err(|error| Failure::internal(&error))?;
-        let mut hang_up = signal(SignalKind::hangup()).map_err(|error| Failure::internal(&error))?;
-        tokio::select! {
-            result = tokio::signal::ctrl_c() => result.map_err(|error| Failure::internal(&error)),
-            _ = terminate.recv() => Ok(()),
-            _ = hang_up.recv() => Ok(()),
-        }
+/// The signals by which the person or the system asks this process to end. From when this is made
+/// on none is lost, whether somebody waits for it already or not.
+pub(crate) struct Interrupts {
+    interrupt: Signal,
+    terminate: Signal,
+    hang_up: Signal,
+}
+
+impl Interrupts {
+    pub(crate) fn listen() -> Result<Self, Failure> {
+        let listen = |kind| signal(kind).map_err(|error| Failure::internal(&error));
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            hang_up: listen(SignalKind::hangup())?,
+        })
     }
-    #[cfg(not(unix))]
-    {
-        tokio::signal::ctrl_c().await.map_err(|error| Failure::internal(&error))
+
+    /// Resolves when one came.
+    pub(crate) async fn received(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.hang_up.recv() => {}
+        }
     }
 }
 

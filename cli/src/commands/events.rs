@@ -3,7 +3,7 @@
 use crate::client::Connection;
 use crate::context::Context;
 use crate::error::{Exit, Failure};
-use crate::interrupt;
+use crate::interrupt::Interrupts;
 use tokio::sync::oneshot;
 
 /// Follows the running node until it or the reader goes away.
@@ -25,10 +25,11 @@ impl Events {
                 sender.take().map(|sender| sender.send(failure));
             }
         };
+        let mut interrupts = Interrupts::listen()?;
         tokio::select! {
             followed = connection.follow_events(&mut print) => followed?,
             Ok(failure) = unwritable => return Err(failure),
-            stopped = interrupt::asked_to_stop() => stopped?,
+            () = interrupts.received() => {}
         }
         Ok(Exit::Done)
     }

@@ -7,8 +7,9 @@ use super::init;
 use crate::client::Connection;
 use crate::context::Context;
 use crate::error::{Exit, Failure};
+use crate::interrupt::{self, Interrupts};
 use crate::text::{list_of, text_of};
-use crate::{interrupt, locale, t, vault};
+use crate::{locale, t, vault};
 use musette_node::lifecycle::{self, NodeOptions};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,10 +50,11 @@ impl Up {
             new.passphrase
         };
         let options = NodeOptions { listen: self.listen, discovery: !self.no_discovery };
+        let mut interrupts = Interrupts::listen()?;
         let mut node = lifecycle::start(&context.home, passphrase, options).await?;
         let connection = Connection::from(node.client());
         let ended = tokio::select! {
-            stopped = interrupt::asked_to_stop() => stopped,
+            () = interrupts.received() => Ok(()),
             () = interrupt::input_closed(), if self.stop_with_input => Ok(()),
             failure = node.failed() => Err(failure.into()),
             told = tell(context, &connection) => told,

@@ -13,7 +13,8 @@ mod story;
 
 use crate::context::Context;
 use crate::error::{Exit, Failure};
-use crate::{interrupt, t, text};
+use crate::interrupt::Interrupts;
+use crate::{t, text};
 use node::Node;
 use serde_json::json;
 use story::Digests;
@@ -27,14 +28,12 @@ pub(crate) struct Demo {
 
 impl Demo {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let mut interrupts = Interrupts::listen()?;
         let mut laptop = Node::new(&t!("demo-laptop"))?;
         let mut phone = Node::new(&t!("demo-phone"))?;
         let told = tokio::select! {
             told = story::tell(context, &mut laptop, &mut phone) => told,
-            stopped = interrupt::asked_to_stop() => {
-                stopped?;
-                return Ok(Exit::Failed);
-            }
+            () = interrupts.received() => return Ok(Exit::Failed),
         };
         let digests = told?;
         report(context, &digests)?;
@@ -44,7 +43,7 @@ impl Demo {
         }
         if !self.exit {
             invite_to_try(context, &laptop, &phone);
-            interrupt::asked_to_stop().await?;
+            interrupts.received().await;
         }
         laptop.stop().await?;
         phone.stop().await?;
