@@ -1,10 +1,14 @@
-//! What every item costs the core: sealing, opening, building a view.
+//! What every item costs the core: sealing, opening, building a view; and what two devices cost that
+//! compare what they hold.
 //!
 //! `cargo bench` here; the workspace itself does without Criterion.
 
-use std::hint::black_box;
+use std::{
+    hint::black_box,
+    time::{Duration, Instant},
+};
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use musette_crdt::{
     document::{Document, Edit},
     items,
@@ -17,7 +21,12 @@ use musette_protocol::{
     record::{Change, Payload, open, seal},
     time::Timestamp,
 };
+use musette_simulations::pair::Pair;
 
+/// Records that two devices hold and compare.
+const COMPARED: u32 = 100_000;
+/// Records of a first sync.
+const FIRST: u32 = 10_000;
 /// Payloads of an edit, of a new item, of an item with a long history.
 const PAYLOADS: [usize; 3] = [200, 1_000, 64_000];
 const NONCE: [u8; NONCE_LEN] = [7; NONCE_LEN];
@@ -103,5 +112,45 @@ fn views(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, records, views);
+/// Whole sessions of two devices in memory, the hello included.
+fn sessions(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("session");
+    group.sample_size(10).sampling_mode(SamplingMode::Flat);
+    group.bench_function(format!("first sync of {FIRST} records"), |bencher| {
+        bencher.iter_custom(|times| {
+            let one = |seed| {
+                let mut pair = Pair::new(seed);
+                pair.listener.write(0..FIRST);
+                let began = Instant::now();
+                let traffic = pair.sync();
+                assert!(traffic.records >= FIRST as usize);
+                began.elapsed()
+            };
+            (0..times).map(one).sum()
+        });
+    });
+    let mut pair = Pair::new(1);
+    pair.listener.write(0..COMPARED);
+    pair.sync();
+    group.bench_function(format!("nothing changed in {COMPARED} records"), |bencher| {
+        bencher.iter(|| assert_eq!(pair.sync().queries, 0));
+    });
+    let mut next = COMPARED;
+    group.bench_function(format!("reconcile one difference in {COMPARED} records"), |bencher| {
+        bencher.iter_custom(|times| {
+            let mut elapsed = Duration::ZERO;
+            for _ in 0..times {
+                pair.listener.hold_stray(next);
+                next += 1;
+                let began = Instant::now();
+                assert!(pair.sync().queries > 0);
+                elapsed += began.elapsed();
+            }
+            elapsed
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, records, views, sessions);
 criterion_main!(benches);
