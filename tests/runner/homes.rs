@@ -174,3 +174,13 @@ fn a_bad_address_makes_no_home() {
     laptop.refuses(&["up", "--listen", "nonsense"], 2, "bad-listen-address");
     assert!(!laptop.home().join("vault").exists());
 }
+
+#[test]
+fn a_node_that_is_asked_to_stop_as_soon_as_it_answers_stops_in_good_order() {
+    let _turn = turns::shared();
+    let world = World::new();
+    let laptop = world.first_device("laptop");
+    for _ in 0..10 {
+        laptop.up().stop();
+    }
+}
