@@ -14,7 +14,7 @@ use crate::id::{CommitId, DeviceId};
 /// The place of a counted commit: the number of its chain and its own, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place {
-    chain: u16,
+    chain: u32,
     number: u32,
 }
 
@@ -131,7 +131,7 @@ fn end_of<T>(list: &[T]) -> u32 {
 #[derive(Debug, Default)]
 pub(crate) struct Chains {
     chains: Vec<Chain>,
-    numbers: BTreeMap<DeviceId, u16>,
+    numbers: BTreeMap<DeviceId, u32>,
     devices: Vec<DeviceId>,
     places: ByName<Place>,
 }
@@ -139,12 +139,12 @@ pub(crate) struct Chains {
 impl Chains {
     /// The chain of a device, from its first commit.
     pub(crate) fn of(&self, device: &DeviceId) -> &Chain {
-        self.numbers.get(device).map_or(EMPTY, |chain| &self.chains[usize::from(*chain)])
+        self.numbers.get(device).map_or(EMPTY, |chain| &self.chains[*chain as usize])
     }
 
     /// All chains that are not empty, by device.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&DeviceId, &Chain)> {
-        self.numbers.iter().map(|(device, chain)| (device, &self.chains[usize::from(*chain)]))
+        self.numbers.iter().map(|(device, chain)| (device, &self.chains[*chain as usize]))
     }
 
     pub(crate) fn place(&self, commit: &CommitId) -> Option<Place> {
@@ -152,13 +152,13 @@ impl Chains {
     }
 
     pub(crate) fn at(&self, place: Place) -> Entry<'_> {
-        let entry = self.chains[usize::from(place.chain)].get(place.number as usize - 1);
+        let entry = self.chains[place.chain as usize].get(place.number as usize - 1);
         entry.expect("a place is that of a commit")
     }
 
     /// Whose commit is at a place, and its number.
     pub(crate) fn owner(&self, place: Place) -> (DeviceId, u64) {
-        (self.devices[usize::from(place.chain)], u64::from(place.number))
+        (self.devices[place.chain as usize], u64::from(place.number))
     }
 
     /// All commits, each after those it had seen.
@@ -169,19 +169,19 @@ impl Chains {
         for (chain, last) in (0..).zip(self.chains.iter().map(Chain::len)) {
             let mut wanted = vec![Place { chain, number: end_of_chain(last) }];
             while let Some(Place { chain, number }) = wanted.last().copied() {
-                let done_here = done[usize::from(chain)];
+                let done_here = done[chain as usize];
                 if done_here >= number {
                     wanted.pop();
                     continue;
                 }
                 let next = Place { chain, number: done_here + 1 };
                 let missing =
-                    self.at(next).seen.iter().find(|seen| done[usize::from(seen.chain)] < seen.number);
+                    self.at(next).seen.iter().find(|seen| done[seen.chain as usize] < seen.number);
                 if let Some(missing) = missing {
                     wanted.push(*missing);
                 } else {
                     order.push(next);
-                    done[usize::from(chain)] += 1;
+                    done[chain as usize] += 1;
                 }
             }
         }
@@ -193,10 +193,10 @@ impl Chains {
         let chain = *self.numbers.entry(device).or_insert_with(|| {
             self.chains.push(Chain::default());
             self.devices.push(device);
-            u16::try_from(self.chains.len() - 1).expect("a space has at most 256 devices")
+            u32::try_from(self.chains.len() - 1).expect("a space has fewer than four billion devices")
         });
         let seen: Vec<Place> = seen.iter().filter_map(|commit| self.place(commit)).collect();
-        let commits = &mut self.chains[usize::from(chain)];
+        let commits = &mut self.chains[chain as usize];
         assert_eq!(commits.len() as u64 + 1, number, "commits of a chain count in order");
         commits.push(entry, seen.into_iter());
         let place = Place { chain, number: end_of_chain(commits.len()) };
@@ -205,7 +205,7 @@ impl Chains {
 }
 
 fn name_at(chains: &[Chain], place: Place) -> &[u8; 32] {
-    chains[usize::from(place.chain)].commits[place.number as usize - 1].name.as_bytes()
+    chains[place.chain as usize].commits[place.number as usize - 1].name.as_bytes()
 }
 
 fn end_of_chain(len: usize) -> u32 {
