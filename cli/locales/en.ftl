@@ -8,6 +8,7 @@ prompt-with-default = { $question } [{ $default }]{" "}
 ask-name = Your name, as you want to see it:
 ask-device = A name for this device:
 ask-passphrase = Your passphrase:
+ask-words = Your 24 recovery words, in French or English, on one line or on several:
 ask-new-passphrase = A passphrase (or Enter for none):
 ask-passphrase-again = The same once more:
 ask-word = Word number { $position }:
@@ -51,6 +52,25 @@ up-pairing-failed = The new device did not join. { $reason }
 
 recovery-warning = Whoever has these words has your whole Musette. Copy them on paper, for your eyes only; no photo, no file.
 recovery-then-check = Once they are on paper: musette recovery check
+backup-done = { $dir } holds everything that this device holds ({ $size }); it was read back and is right.
+backup-attachments-missing = { $count ->
+    [one] One attachment is not all on this device, and so not all in the backup.
+   *[other] { $count } attachments are not all on this device, and so not all in the backup.
+}
+backup-words = It opens with your 24 recovery words, and with nothing else: keep the paper in another place.
+restore-waits =
+    Everything of { $name } was read. As a backup may hold what you deleted since, nothing is shown
+    before this device met one of your other devices: musette up, here and there.
+    If there is none any more: musette restore --alone
+restore-done = Welcome back, { $name }. { $items ->
+    [one] One item is here.
+   *[other] { $items } items are here.
+}
+restore-alone = { $items ->
+    [one] One item is here. It may be one that you had deleted since the backup.
+   *[other] { $items } items are here; some may be ones that you had deleted since the backup.
+}
+restore-damaged = { $size } of the backup could not be read; the rest is here.
 recovery-checked = That is right. This device no longer keeps the words; keep the paper safe.
 
 ## Status
@@ -85,6 +105,8 @@ notice-no-index = the index cannot be used. Everything works, only starting is s
 notice-torn-tail = the last write was cut short. Its unfinished end was removed; everything that was saved is there.
 notice-damage-skipped = part of the journal is damaged: what could be read was kept, and the damaged journal is in { $aside }. Your other devices may have what is missing.
 notice-healing = this device lacks something after damage, and fetches it from another of your devices; it cannot write until then.
+notice-restored-waits = this device was restored from a backup, and shows nothing before it met another of your devices. If there is none any more: musette restore --alone
+notice-backup-due = the last backup is more than a week ago, if there is one: musette backup DIR
 notice-healed = what could be read after the damage is in order again.
 notice-device-unverified = "{ $name }" joined without comparing words.
 notice-key-file-vault = a key file opens this Musette: whoever can read your files can read it.
@@ -466,6 +488,32 @@ hint-connection-lost = Nothing is lost; it goes on from where it was. Please try
 error-endpoint-stopped = The network part of the node has stopped.
 hint-endpoint-stopped = To start it again: musette up
 error-frame-too-large = The other device sent more than is accepted at once.
+error-restored-waits = This device was restored from a backup. It shows nothing before it met another of your devices, so that nothing comes back that you deleted.
+hint-restored-waits = Let them meet: musette up, here and there. If there is no other device any more: musette restore --alone
+error-not-restored = This device does not wait for another one.
+hint-not-restored = There is nothing to do.
+error-no-backup = There is no backup in { $path }
+hint-no-backup = Name the folder that musette backup wrote.
+error-backup-damaged = The backup in { $path } is damaged.
+hint-backup-damaged = Write a new one into an empty folder. What can still be read of this one: musette restore
+error-backup-newer = This backup was written by a newer version of the program.
+hint-backup-newer = Please update musette. Nothing was changed.
+error-backup-foreign = The backup in { $path } belongs to another Musette.
+hint-backup-foreign = Name another folder. Nothing was changed.
+error-backup-not-empty = { $path } holds other things.
+hint-backup-not-empty = Name an empty folder, or one that is not there yet. Nothing was changed.
+error-backup-in-home = { $path } lies in the Musette itself, and would be lost with it.
+hint-backup-in-home = Name a folder on another disk.
+error-backup-in-use = Another backup into { $path } is being written.
+hint-backup-in-use = Try again when it is done.
+error-phrase-word-count = A recovery phrase has 24 words, and these are { $found }.
+hint-phrase-word-count = Type all of them, in their order, with spaces between.
+error-phrase-unknown-word = Word { $position } is none of the words that there are.
+hint-phrase-unknown-word = Compare it with the paper. All words are of one language, French or English.
+error-phrase-checksum = These words do not belong together: one is wrong, or two changed places.
+hint-phrase-checksum = Compare them with the paper, one by one.
+error-words-of-another = These are 24 right words, but not those of this backup.
+hint-words-of-another = Look for the paper that belongs to it.
 error-healing = This device lacks something after damage, and fetches it from another of your devices; it cannot write until then.
 hint-healing = Let it meet another of your devices: musette up
 error-home-unknown = Where to keep your Musette could not be told.
@@ -634,6 +682,13 @@ help-musette-init--name = Your name
 help-musette-init--device = This device's name
 help-musette-init--no_passphrase = Open it by a key file
 help-musette-init--recovery_out = Write the 24 recovery words to this new file
+help-musette-backup = Write everything that this device holds into a folder elsewhere, sealed; the next time only what is new
+help-musette-backup--dir = The backup's folder
+help-musette-restore = Make a new device from a backup and your 24 words
+help-musette-restore--dir = The backup's folder
+help-musette-restore--device = This device's name
+help-musette-restore--no_passphrase = Open it by a key file
+help-musette-restore--alone = You have no other device any more: what you deleted since the backup may come back
 help-musette-recovery = Your 24 recovery words
 help-musette-recovery-show = Show the words, to be written down
 help-musette-recovery-check = Check that you wrote them down

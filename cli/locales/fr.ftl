@@ -9,6 +9,7 @@ prompt-with-default = { $question } [{ $default }]{" "}
 ask-name = Votre nom, comme vous voulez le voir :
 ask-device = Un nom pour cet appareil :
 ask-passphrase = Votre phrase de passe :
+ask-words = Vos 24 mots de secours, en français ou en anglais, sur une ligne ou sur plusieurs :
 ask-new-passphrase = Une phrase de passe (ou Entrée pour aucune) :
 ask-passphrase-again = La même, encore une fois :
 ask-word = Mot numéro { $position } :
@@ -52,6 +53,25 @@ up-pairing-failed = Le nouvel appareil n’est pas entré. { $reason }
 
 recovery-warning = Qui possède ces mots possède toute votre Musette. Recopiez-les sur papier, pour vous seulement ; ni photo, ni fichier.
 recovery-then-check = Une fois sur papier : musette recovery check
+backup-done = { $dir } contient tout ce que cet appareil contient ({ $size }) ; la sauvegarde a été relue et elle est juste.
+backup-attachments-missing = { $count ->
+    [one] Une pièce jointe n’est pas en entier sur cet appareil, et donc pas dans la sauvegarde.
+   *[other] { $count } pièces jointes ne sont pas en entier sur cet appareil, et donc pas dans la sauvegarde.
+}
+backup-words = Elle s’ouvre avec vos 24 mots de secours, et avec rien d’autre : gardez le papier ailleurs.
+restore-waits =
+    Tout ce qui est à { $name } a été lu. Comme une sauvegarde peut contenir ce que vous avez supprimé
+    depuis, rien n’est montré avant que cet appareil en ait rencontré un autre des vôtres :
+    musette up, ici et là-bas. S’il n’y en a plus : musette restore --alone
+restore-done = Heureux de vous revoir, { $name }. { $items ->
+    [one] Un élément est là.
+   *[other] { $items } éléments sont là.
+}
+restore-alone = { $items ->
+    [one] Un élément est là. Vous l’aviez peut-être supprimé depuis la sauvegarde.
+   *[other] { $items } éléments sont là ; certains sont peut-être de ceux que vous aviez supprimés depuis la sauvegarde.
+}
+restore-damaged = { $size } de la sauvegarde n’ont pas pu être lus ; le reste est là.
 recovery-checked = C’est juste. Cet appareil ne garde plus les mots ; gardez le papier en lieu sûr.
 
 ## Status
@@ -86,6 +106,8 @@ notice-no-index = l’index n’est pas utilisable. Tout marche, seul le démarr
 notice-torn-tail = la dernière écriture avait été coupée. Sa fin incomplète a été retirée ; tout ce qui était enregistré est là.
 notice-damage-skipped = une partie du journal est abîmée : ce qui se lit a été gardé, et le journal abîmé est dans { $aside }. Vos autres appareils ont peut-être ce qui manque.
 notice-healing = il manque quelque chose à cet appareil après des dégâts ; il va le chercher sur un autre de vos appareils, et ne peut rien écrire d’ici là.
+notice-restored-waits = cet appareil vient d’une sauvegarde, et ne montre rien avant d’avoir rencontré un autre de vos appareils. S’il n’y en a plus : musette restore --alone
+notice-backup-due = la dernière sauvegarde, s’il y en a une, date de plus d’une semaine : musette backup DOSSIER
 notice-healed = ce qui se lisait après les dégâts est de nouveau en ordre.
 notice-device-unverified = « { $name } » est entré sans comparaison des mots.
 notice-key-file-vault = un fichier-clé ouvre cette Musette : qui peut lire vos fichiers peut la lire.
@@ -494,6 +516,32 @@ hint-connection-lost = Rien n’est perdu ; cela reprendra où c’en était. R
 error-endpoint-stopped = La partie réseau du nœud s’est arrêtée.
 hint-endpoint-stopped = Pour le redémarrer : musette up
 error-frame-too-large = L’autre appareil a envoyé plus que ce qui est accepté d’un coup.
+error-restored-waits = Cet appareil vient d’une sauvegarde. Il ne montre rien avant d’avoir rencontré un autre de vos appareils, pour que rien ne revienne de ce que vous avez supprimé.
+hint-restored-waits = Faites-les se rencontrer : musette up, ici et là-bas. S’il n’y a plus d’autre appareil : musette restore --alone
+error-not-restored = Cet appareil n’en attend pas d’autre.
+hint-not-restored = Il n’y a rien à faire.
+error-no-backup = Il n’y a pas de sauvegarde dans { $path }
+hint-no-backup = Indiquez le dossier écrit par musette backup.
+error-backup-damaged = La sauvegarde dans { $path } est abîmée.
+hint-backup-damaged = Écrivez-en une nouvelle dans un dossier vide. Ce qui se lit encore de celle-ci : musette restore
+error-backup-newer = Cette sauvegarde a été écrite par une version plus récente du programme.
+hint-backup-newer = Mettez musette à jour. Rien n’a changé.
+error-backup-foreign = La sauvegarde dans { $path } est celle d’une autre Musette.
+hint-backup-foreign = Indiquez un autre dossier. Rien n’a changé.
+error-backup-not-empty = { $path } contient autre chose.
+hint-backup-not-empty = Indiquez un dossier vide, ou qui n’existe pas encore. Rien n’a changé.
+error-backup-in-home = { $path } se trouve dans la Musette elle-même, et serait perdu avec elle.
+hint-backup-in-home = Indiquez un dossier sur un autre disque.
+error-backup-in-use = Une autre sauvegarde vers { $path } est en cours.
+hint-backup-in-use = Réessayez quand elle sera finie.
+error-phrase-word-count = Une phrase de secours a 24 mots ; en voici { $found }.
+hint-phrase-word-count = Tapez-les tous, dans leur ordre, séparés par des espaces.
+error-phrase-unknown-word = Le mot { $position } n’est aucun de ceux qui existent.
+hint-phrase-unknown-word = Comparez-le avec le papier. Tous les mots sont d’une seule langue, le français ou l’anglais.
+error-phrase-checksum = Ces mots ne vont pas ensemble : l’un est faux, ou deux ont changé de place.
+hint-phrase-checksum = Comparez-les avec le papier, un à un.
+error-words-of-another = Ces 24 mots sont justes, mais ce ne sont pas ceux de cette sauvegarde.
+hint-words-of-another = Cherchez le papier qui va avec.
 error-healing = Il manque quelque chose à cet appareil après des dégâts ; il va le chercher sur un autre de vos appareils, et ne peut rien écrire d’ici là.
 hint-healing = Laissez-le rencontrer un autre de vos appareils : musette up
 error-home-unknown = L’endroit où garder votre Musette n’a pas pu être trouvé.
@@ -662,6 +710,13 @@ help-musette-init--name = Votre nom
 help-musette-init--device = Le nom de cet appareil
 help-musette-init--no_passphrase = L’ouvrir par un fichier-clé
 help-musette-init--recovery_out = Écrire les 24 mots de secours dans ce nouveau fichier
+help-musette-backup = Écrire tout ce que cet appareil contient, scellé, dans un dossier ailleurs ; la fois suivante, seulement le nouveau
+help-musette-backup--dir = Le dossier de la sauvegarde
+help-musette-restore = Faire un nouvel appareil à partir d’une sauvegarde et de vos 24 mots
+help-musette-restore--dir = Le dossier de la sauvegarde
+help-musette-restore--device = Le nom de cet appareil
+help-musette-restore--no_passphrase = L’ouvrir par un fichier-clé
+help-musette-restore--alone = Vous n’avez plus d’autre appareil : ce que vous avez supprimé depuis la sauvegarde peut revenir
 help-musette-recovery = Vos 24 mots de secours
 help-musette-recovery-show = Afficher les mots, pour les noter
 help-musette-recovery-check = Vérifier que vous les avez notés

@@ -4,8 +4,8 @@
 //! `help-<command>` and `help-<command>--<argument>`, and a test asks for each.
 
 use crate::commands::{
-    add, attach, demo, device, doctor, edit, events, extract, fetch, history, import, init, kinds, list,
-    recovery, resolve, show, status, sync, timeline, up,
+    add, attach, backup, demo, device, doctor, edit, events, extract, fetch, history, import, init, kinds,
+    list, recovery, resolve, restore, show, status, sync, timeline, up,
 };
 use std::path::PathBuf;
 
@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Demo(demo::Demo),
     Init(init::Init),
     Recovery(recovery::Recovery),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
     Status(status::Status),
     Sync(sync::Sync),
     Device(device::Device),

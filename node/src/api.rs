@@ -12,6 +12,8 @@
 //! | `POST /v1/recovery`, `POST /v1/recovery/check` | the recovery phrase |
 //! | `GET, PATCH /v1/sync`, `POST /v1/sync/now` | pause, metered mode, budget; dial everybody |
 //! | `GET /v1/sync/wait?for=synced&timeout_ms=N` | answers when the goal is reached, or the time is up |
+//! | `POST /v1/backup` | bring a backup in a folder up to date |
+//! | `POST /v1/restore/alone` | a restored device has no other one to meet |
 //! | `GET /v1/doctor` | is everything in order |
 //! | `POST /v1/doctor/compact` | give back what space can be given back |
 //! | `GET /v1/events` | what changes, one JSON line each |
@@ -26,6 +28,7 @@ use axum::{
     body::Body,
     extract::{Path, Query, State},
     http::{StatusCode, header},
+    middleware::from_fn_with_state,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -48,6 +51,7 @@ use crate::{
 };
 
 mod attachments;
+mod backups;
 mod lines;
 pub(crate) mod socket;
 mod sync;
@@ -78,8 +82,7 @@ type Answer = Result<AxumJson<Json>>;
 
 /// All routes.
 pub(crate) fn router(context: Context) -> Router {
-    Router::new()
-        .route("/v1/status", get(status))
+    let items = Router::new()
         .route("/v1/items", get(list_items).post(add_item))
         .route("/v1/items/{id}", get(show_item).patch(edit_item))
         .route("/v1/items/{id}/history", get(item_history))
@@ -90,6 +93,12 @@ pub(crate) fn router(context: Context) -> Router {
         .route("/v1/timeline", get(timeline))
         .route("/v1/imports", get(import_list).post(lines::import))
         .route("/v1/imports/{id}", axum::routing::delete(import_undo))
+        .route_layer(from_fn_with_state(context.clone(), backups::readable));
+    Router::new()
+        .merge(items)
+        .route("/v1/status", get(status))
+        .route("/v1/backup", post(backups::back_up))
+        .route("/v1/restore/alone", post(backups::go_alone))
         .route("/v1/devices", get(devices))
         .route("/v1/pairing", get(pairing))
         .route("/v1/pairing/invitations", post(invite))
@@ -112,8 +121,8 @@ impl IntoResponse for Error {
         let status = match self.code() {
             "not-found" | "attachment-not-found" => StatusCode::NOT_FOUND,
             "internal" | "disk-failed" | "disk-full" | "stopping" => StatusCode::INTERNAL_SERVER_ERROR,
-            "needs-running-node" | "sync-paused" | "sync-budget-used" | "healing" | "recovery-not-held"
-            | "no-pairing" => StatusCode::CONFLICT,
+            "needs-running-node" | "sync-paused" | "sync-budget-used" | "healing" | "restored-waits"
+            | "not-restored" | "backup-in-use" | "recovery-not-held" | "no-pairing" => StatusCode::CONFLICT,
             _ => StatusCode::BAD_REQUEST,
         };
         (status, AxumJson(self.to_json())).into_response()

@@ -46,9 +46,9 @@ impl Error {
             "bad-request" | "bad-listen-address" | "budget-too-small" => 2,
             "wrong-passphrase" | "passphrase-needed" => 4,
             "deadline" => 5,
-            "home-in-use" => 6,
-            "home-newer" | "home-damaged" | "vault-damaged" | "vault-missing" | "journal-damaged"
-            | "journal-missing" => 7,
+            "home-in-use" | "backup-in-use" => 6,
+            "home-newer" | "backup-newer" | "backup-damaged" | "home-damaged" | "vault-damaged"
+            | "vault-missing" | "journal-damaged" | "journal-missing" => 7,
             _ => 1,
         }
     }

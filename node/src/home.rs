@@ -211,6 +211,11 @@ impl Home {
         self.path.join("asked")
     }
 
+    /// When the last backup was written.
+    pub(crate) fn backups_path(&self) -> PathBuf {
+        self.path.join("backups")
+    }
+
     /// Where the bytes of the day are counted.
     pub(crate) fn traffic_path(&self) -> PathBuf {
         self.path.join("traffic.json")

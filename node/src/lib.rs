@@ -8,6 +8,7 @@
 compile_error!("Musette does not run on Windows yet. Linux and macOS are fine.");
 
 mod api;
+mod backup;
 pub mod client;
 mod clock;
 mod config;

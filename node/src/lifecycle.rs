@@ -26,11 +26,13 @@ use crate::{
 mod create;
 mod join;
 mod listen;
+mod restore;
 
 pub use create::{Created, create};
 pub use join::{JoinEvent, JoinOptions, Joined, join};
 pub use listen::check_listen;
 use listen::listen;
+pub use restore::{RestoreOptions, Restored, restore};
 
 pub use crate::store::vault::is_passphrase_needed;
 

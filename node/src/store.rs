@@ -49,6 +49,7 @@ use crate::{
 };
 
 pub(crate) mod attachments;
+pub(crate) mod backups;
 mod documents;
 pub(crate) mod fetching;
 pub(crate) mod files;
@@ -148,6 +149,7 @@ pub(crate) struct Store {
     peers: status::Peers,
     fetching: fetching::Fetching,
     tidying: tidying::Tidying,
+    backups: backups::Backups,
     /// Bytes of the journal when the index was last written.
     checkpointed_bytes: u64,
     // Dropped last: another process may open the home from then on.
@@ -224,6 +226,7 @@ impl Store {
             }
         };
         let fetching = fetching::Fetching::open(&home, &keys, written);
+        let backups = backups::Backups::open(&home, &keys);
         let mut store = Self {
             person,
             device: keys.device_id(),
@@ -242,6 +245,7 @@ impl Store {
             peers: status::Peers::default(),
             fetching,
             tidying: tidying::Tidying::default(),
+            backups,
             checkpointed_bytes: 0,
             home,
             vault,
@@ -350,9 +354,7 @@ impl Store {
 
     /// Appends writes and lets them count. Durable after [`Store::commit`].
     fn write(&mut self, writes: Vec<Write>, at_hand: Vec<(DocumentId, Document)>) -> Result<()> {
-        if !self.keys.healing.is_empty() {
-            return Err(Error::new("healing"));
-        }
+        self.check_whole()?;
         let effects = self
             .replica
             .write(writes, &self.device_key, &mut entropy::bytes::<NONCE_LEN>)
@@ -688,7 +690,7 @@ fn without_records(effects: Effects) -> Effects {
 }
 
 /// An error of the journal in a person's terms.
-fn journal_error(error: JournalError<io::Error>) -> Error {
+pub(crate) fn journal_error(error: JournalError<io::Error>) -> Error {
     match error {
         JournalError::Disk(error) => replace::io_error(&error),
         JournalError::Damaged { segment, offset } => {

@@ -47,6 +47,8 @@ pub enum Tag {
     Receipt = 17,
     /// `membership::MembershipOperation`
     MembershipOperation = 18,
+    /// `backup::BackupHead`
+    BackupHead = 19,
 }
 
 /// A structure with a tag and a version of its own.

@@ -187,6 +187,18 @@ impl<D: Disk> Journal<D> {
         Ok((journal, recovery))
     }
 
+    /// Reads a journal as [`Journal::open`] does, and changes nothing on the disk.
+    ///
+    /// # Errors
+    /// When the journal is damaged, foreign or newer, or the disk refuses.
+    pub fn scan(
+        mut disk: D,
+        opening: &Opening,
+        on_record: &mut dyn FnMut(RecordId, Location, &[u8]),
+    ) -> Result<Recovery, JournalError<D::Error>> {
+        recovery::scan(&mut disk, opening, on_record).map(|(_, recovery)| recovery)
+    }
+
     fn begin(mut disk: D, opening: &Opening) -> Result<Self, JournalError<D::Error>> {
         let segment = SegmentNumber::FIRST;
         disk.create(segment)?;

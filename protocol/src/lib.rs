@@ -4,6 +4,7 @@
 //! as arguments, effects come out as values. So the very code that ships is what the simulator
 //! runs, and what the vectors in `protocol/vectors/` pin down.
 
+pub mod backup;
 pub mod codec;
 pub mod crypto;
 pub mod epoch;

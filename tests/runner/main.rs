@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
 mod attachments;
+mod backups;
 mod canary;
 mod crash;
 mod damage;

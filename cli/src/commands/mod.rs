@@ -2,6 +2,7 @@
 
 pub(crate) mod add;
 pub(crate) mod attach;
+pub(crate) mod backup;
 pub(crate) mod demo;
 pub(crate) mod device;
 pub(crate) mod doctor;
@@ -16,6 +17,7 @@ pub(crate) mod kinds;
 pub(crate) mod list;
 pub(crate) mod recovery;
 pub(crate) mod resolve;
+pub(crate) mod restore;
 pub(crate) mod show;
 pub(crate) mod status;
 pub(crate) mod sync;
@@ -36,6 +38,8 @@ pub(crate) async fn run(arguments: Arguments, mut output: Output) -> Result<Exit
         Command::Demo(command) => command.run(&context).await,
         Command::Init(command) => command.run(&context),
         Command::Recovery(command) => command.run(&context).await,
+        Command::Backup(command) => command.run(&context).await,
+        Command::Restore(command) => command.run(&context).await,
         Command::Status(command) => command.run(&context).await,
         Command::Sync(command) => command.run(&context).await,
         Command::Device(command) => command.run(&context).await,

@@ -86,11 +86,18 @@ pub fn create(home: &Home, person_name: &str, device_name: &str, vault: &VaultCh
     let device_signature = certificate.countersign(&device_key);
     let enrolment = Action::Enrol { certificate, device_signature, verified: true };
     let operation = log.sign(Author::Root, enrolment, recovery.root());
-    begin_home(home, lock, keys, vault, |store| {
-        store.write_statement(Payload::Epoch(epoch))?;
-        store.write_statement(Payload::Operation(operation))?;
-        store.write_first_settings(person_name)
-    })?;
+    begin_home(
+        home,
+        lock,
+        keys,
+        vault,
+        |_| Ok(()),
+        |store| {
+            store.write_statement(Payload::Epoch(epoch))?;
+            store.write_statement(Payload::Operation(operation))?;
+            store.write_first_settings(person_name)
+        },
+    )?;
     let recovery_entropy = Zeroizing::new(*entropy.expose());
     Ok(Created { person: person.to_string(), device: device.to_string(), recovery_entropy })
 }
@@ -120,12 +127,14 @@ pub(super) fn empty_home(home: &Home) -> Result<HomeLock> {
 }
 
 /// Writes a first vault and journal. The vault comes last: a home without one holds no Musette, and
-/// what a crash left of its journal is removed at the next attempt.
+/// what a crash left of its journal is removed at the next attempt. `fill` puts into the journal what
+/// there is before the store is opened, `write` goes on.
 pub(super) fn begin_home(
     home: &Home,
     lock: HomeLock,
     keys: Keys,
     choice: &VaultChoice,
+    fill: impl FnOnce(&Home) -> Result<()>,
     write: impl FnOnce(&mut Store) -> Result<()>,
 ) -> Result<()> {
     if home.begun_path().exists() {
@@ -136,6 +145,7 @@ pub(super) fn begin_home(
     told(replace(&home.begun_path(), b""))?;
     Config::default().save(home)?;
     let vault = Vault::prepare(home, choice)?;
+    fill(home)?;
     let mut store = Store::open_unlocked(home.clone(), lock, vault, keys, Repair::No)?;
     write(&mut store)?;
     store.commit()?;

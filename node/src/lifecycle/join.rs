@@ -287,10 +287,17 @@ impl Joining<'_> {
             healing: Default::default(),
         };
         let lock = empty_home(self.home)?;
-        begin_home(self.home, lock, keys, &self.options.vault, |store| {
-            operations
-                .into_iter()
-                .try_for_each(|operation| store.write_statement(Payload::Operation(operation)))
-        })
+        begin_home(
+            self.home,
+            lock,
+            keys,
+            &self.options.vault,
+            |_| Ok(()),
+            |store| {
+                operations
+                    .into_iter()
+                    .try_for_each(|operation| store.write_statement(Payload::Operation(operation)))
+            },
+        )
     }
 }

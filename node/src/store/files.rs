@@ -14,6 +14,7 @@ use std::{
 };
 
 use musette_protocol::journal::{Disk, SegmentNumber};
+use rustix::fs::{Advice, fadvise};
 
 use crate::store::replace::{create_private_dir, replace, sync_dir};
 
@@ -25,6 +26,7 @@ const MAX_OPEN_FILES: usize = 64;
 #[derive(Debug)]
 pub(crate) struct FileDisk {
     dir: PathBuf,
+    is_read_only: bool,
     open: BTreeMap<SegmentNumber, Segment>,
 }
 
@@ -42,7 +44,13 @@ impl FileDisk {
     pub(crate) fn open(dir: &Path) -> io::Result<Self> {
         create_private_dir(dir)?;
         remove_leftovers(dir)?;
-        Ok(Self { dir: dir.to_owned(), open: BTreeMap::new() })
+        Ok(Self { dir: dir.to_owned(), is_read_only: false, open: BTreeMap::new() })
+    }
+
+    /// Opens a directory that may be on a medium that cannot be written to. What the system holds of
+    /// its files is given up first, so that what is read is what the medium has.
+    pub(crate) fn open_read_only(dir: &Path) -> Self {
+        Self { dir: dir.to_owned(), is_read_only: true, open: BTreeMap::new() }
     }
 
     fn path(&self, segment: SegmentNumber) -> PathBuf {
@@ -51,7 +59,11 @@ impl FileDisk {
 
     fn segment(&mut self, number: SegmentNumber) -> io::Result<&mut Segment> {
         if !self.open.contains_key(&number) {
-            let file = OpenOptions::new().read(true).write(true).open(self.path(number))?;
+            let file = OpenOptions::new().read(true).write(!self.is_read_only).open(self.path(number))?;
+            if self.is_read_only {
+                // A hint: where it is not taken, the system's copy is read.
+                let _ = fadvise(&file, 0, None, Advice::DontNeed);
+            }
             let len = file.metadata()?.len();
             self.keep(number, Segment { file, len });
         }
@@ -89,7 +101,9 @@ impl Disk for FileDisk {
     type Error = io::Error;
 
     fn segments(&mut self) -> io::Result<Vec<SegmentNumber>> {
-        sync_dir(&self.dir)?;
+        if !self.is_read_only {
+            sync_dir(&self.dir)?;
+        }
         let mut numbers = Vec::new();
         for entry in std::fs::read_dir(&self.dir)? {
             numbers.extend(entry?.file_name().to_str().and_then(number_of));

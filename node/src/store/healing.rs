@@ -100,7 +100,7 @@ fn free_name(journal: &Path) -> PathBuf {
 
 impl Store {
     /// Notes that records may be missing.
-    pub(super) fn begin_healing(&mut self) -> Result<()> {
+    pub(crate) fn begin_healing(&mut self) -> Result<()> {
         let mut others: BTreeSet<DeviceId> = self.state().log().devices().into_keys().collect();
         others.extend(&self.keys.met);
         others.remove(&self.device());
@@ -108,6 +108,32 @@ impl Store {
             return self.finish_healing();
         }
         self.change_keys(|keys| keys.healing = others)
+    }
+
+    /// Whether this device was restored from a backup and has met none of the others since: it has
+    /// signed nothing yet.
+    pub(crate) fn is_restored(&self) -> bool {
+        !self.keys.healing.is_empty() && self.state().head(&self.device).0 == 0
+    }
+
+    /// Requires that nothing is missing here that another device is to bring.
+    ///
+    /// # Errors
+    /// `healing`, `restored-waits`.
+    pub(crate) fn check_whole(&self) -> Result<()> {
+        match (self.keys.healing.is_empty(), self.is_restored()) {
+            (true, _) => Ok(()),
+            (false, true) => Err(Error::new("restored-waits")),
+            (false, false) => Err(Error::new("healing")),
+        }
+    }
+
+    /// The person says that there is no other device any more that a restored one could meet.
+    ///
+    /// # Errors
+    /// When this device does not wait for one, or the disk refuses.
+    pub(crate) fn go_alone(&mut self) -> Result<()> {
+        if self.is_restored() { self.finish_healing() } else { Err(Error::new("not-restored")) }
     }
 
     /// Commits what still waits; this device may sign again.

@@ -341,6 +341,7 @@ impl Store {
             "vault": if self.vault().has_passphrase() { "passphrase" } else { "key-file" },
             "recovery": { "held": self.keys().recovery.is_some(), "checked": self.keys().recovery_checked },
             "items": self.item_count(),
+            "backup": { "last": self.backups.last().and_then(rfc3339) },
             "sync": self.sync_json(None, stop),
             "spaces": [self.space_json(stop)],
             "devices": self.devices_json(),
@@ -373,8 +374,11 @@ impl Store {
         if self.keys().recovery.is_some() {
             notices.push(plain("recovery-unchecked"));
         }
-        if !self.keys().healing.is_empty() {
-            notices.push(plain("healing"));
+        if let Err(error) = self.check_whole() {
+            notices.push(json!({ "code": error.code(), "args": {} }));
+        }
+        if self.backups.is_due(clock::now()) {
+            notices.push(plain("backup-due"));
         }
         for device in self.state().log().devices().values().filter(|device| !device.verified) {
             notices.push(json!({ "code": "device-unverified", "args": { "name": device.certificate.name } }));

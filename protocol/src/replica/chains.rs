@@ -175,8 +175,7 @@ impl Chains {
                     continue;
                 }
                 let next = Place { chain, number: done_here + 1 };
-                let missing =
-                    self.at(next).seen.iter().find(|seen| done[seen.chain as usize] < seen.number);
+                let missing = self.at(next).seen.iter().find(|seen| done[seen.chain as usize] < seen.number);
                 if let Some(missing) = missing {
                     wanted.push(*missing);
                 } else {

@@ -378,6 +378,21 @@ impl State {
         locations
     }
 
+    /// Every record that is held, in the order of the journal.
+    #[must_use]
+    pub fn held(&self) -> Vec<RecordId> {
+        let mut held: Vec<(Location, Slot)> =
+            self.records.held().map(|(slot, _, location, _)| (location, slot)).collect();
+        held.sort_unstable();
+        held.into_iter().map(|(_, slot)| self.records.id(slot)).collect()
+    }
+
+    /// Where a record lies, if it is held.
+    #[must_use]
+    pub fn location(&self, record: &RecordId) -> Option<Location> {
+        self.records.location(self.records.find(record)?.0)
+    }
+
     /// Bytes of all records that are held.
     #[must_use]
     pub fn held_bytes(&self) -> u64 {

@@ -69,6 +69,11 @@ impl Store {
         })
     }
 
+    /// How many attachments are not all here.
+    pub(crate) fn attachments_missing(&self) -> usize {
+        self.fetching.missing.len()
+    }
+
     /// Attachments that are not all here: how many, how many bytes, and which of them are on their way.
     pub(crate) fn attachments_json(&self) -> Json {
         let fetching = &self.fetching;

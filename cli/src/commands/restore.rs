@@ -1,0 +1,111 @@
+//! `musette restore DIR`: a new device from a backup and the 24 words.
+
+use crate::commands::init::host_name;
+use crate::context::Context;
+use crate::error::{Exit, Failure};
+use crate::quantities::size_in_words;
+use crate::text::count_of;
+use crate::{prompt, t, vault};
+use musette_node::lifecycle::{self, RestoreOptions, Restored};
+use serde_json::json;
+use std::path::PathBuf;
+use zeroize::Zeroizing;
+
+/// Words in a recovery phrase.
+const WORDS: usize = 24;
+
+/// Makes a new device from a backup.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Restore {
+    #[arg(value_name = "DIR", required_unless_present = "alone")]
+    dir: Option<PathBuf>,
+    #[arg(long, value_name = "NAME")]
+    device: Option<String>,
+    #[arg(long)]
+    no_passphrase: bool,
+    #[arg(long)]
+    alone: bool,
+}
+
+impl Restore {
+    pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        match self.dir.clone() {
+            Some(dir) => self.restore(context, dir).await,
+            None => go_alone(context).await,
+        }
+    }
+
+    async fn restore(self, context: &Context, backup: PathBuf) -> Result<Exit, Failure> {
+        // First the home: somebody who has one here should not have to search for the paper.
+        if context.home.exists() {
+            return Err(Failure::new("home-exists").with("home", context.home.path().display()));
+        }
+        if prompt::is_interactive() {
+            context.output.say(&t!("ask-words"));
+        }
+        let words = read_words()?;
+        let device_name = match self.device {
+            Some(device) => device,
+            None if prompt::is_interactive() => prompt::ask(&t!("ask-device"), Some(&host_name()))?,
+            None => host_name(),
+        };
+        let vault = vault::choose(context, self.no_passphrase)?;
+        let options = RestoreOptions { backup, words, device_name, vault, alone: self.alone };
+        let home = context.home.clone();
+        let work = move || lifecycle::restore(&home, &options);
+        let restored =
+            tokio::task::spawn_blocking(work).await.map_err(|error| Failure::internal(&error))??;
+        tell(context, &restored)?;
+        Ok(Exit::Done)
+    }
+}
+
+fn tell(context: &Context, restored: &Restored) -> Result<(), Failure> {
+    let Restored { person, device, items, waits, damaged_bytes } = restored;
+    let output = &context.output;
+    if *damaged_bytes > 0 {
+        output.warn(&t!("restore-damaged", size = size_in_words(*damaged_bytes)));
+    }
+    if output.is_json() {
+        output.json(&json!({
+            "person": person,
+            "device": device,
+            "items": items,
+            "waits": waits,
+            "damaged_bytes": damaged_bytes,
+        }))
+    } else if *waits {
+        output.answer(&t!("restore-waits", name = person.clone()))
+    } else {
+        output.answer(&t!("restore-done", name = person.clone(), items = *items))
+    }
+}
+
+async fn go_alone(context: &Context) -> Result<Exit, Failure> {
+    let connection = context.connect().await?;
+    let result = connection.post("/v1/restore/alone", json!({})).await;
+    connection.close().await?;
+    let answer = result?;
+    if context.output.is_json() {
+        context.output.json(&answer)?;
+    } else {
+        context.output.answer(&t!("restore-alone", items = count_of(&answer, "items")))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The words as somebody types them, on one line or on several. Never from an argument, which other
+/// programs can read.
+fn read_words() -> Result<Zeroizing<String>, Failure> {
+    let mut words = Zeroizing::new(String::new());
+    while words.split_whitespace().count() < WORDS {
+        let Some(line) = prompt::read_line()? else { break };
+        let line = Zeroizing::new(line);
+        if line.trim().is_empty() && !words.is_empty() {
+            break;
+        }
+        words.push_str(&line);
+        words.push(' ');
+    }
+    Ok(words)
+}

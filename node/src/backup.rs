@@ -1,0 +1,257 @@
+//! Backups: a folder with a journal of the records that a device holds, and a head beside it that
+//! only the recovery phrase opens.
+//!
+//! 1. What the folder lacks is appended to its journal, some at a time: the node goes on meanwhile.
+//!    So each backup but the first takes moments, and one that was cut off goes on the next time.
+//! 2. What was dropped since is taken out of it: what is forgotten is not kept in a backup.
+//! 3. The head is written last. Then everything is read back from the medium and compared.
+//!
+//! Records are sealed as they are everywhere. A backup holds no key of a device, so that nobody can
+//! go on as a device that somebody else goes on as too.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fs::{self, File, TryLockError},
+    io,
+    path::{Path, PathBuf},
+};
+
+use musette_protocol::{
+    backup::BackupHead,
+    codec::DecodeError,
+    id::{RecordId, SpaceId},
+    journal::{Journal, JournalError, JournalId, Location, Opening, Recovery, SegmentNumber},
+    signed::Signed,
+};
+use serde_json::{Value as Json, json};
+use tokio::{sync::mpsc, task::spawn_blocking};
+
+use crate::{
+    driver::Driver,
+    entropy,
+    error::{Error, Result},
+    store::{
+        Store,
+        backups::Source,
+        files::FileDisk,
+        replace::{create_private_dir, io_error, read_bounded, remove_dir, replace, told},
+    },
+};
+
+/// The head's file.
+const HEAD: &str = "musette-backup";
+/// Bytes of it: some keys, and the secrets of at most 256 epochs.
+const MAX_HEAD_LEN: u64 = 256 * 1024;
+/// The folder of the journal's segments.
+const JOURNAL: &str = "journal";
+/// Records that are asked of the store at a time.
+const RECORDS_AT_ONCE: usize = 1_024;
+
+/// A backup that is being written.
+struct Target {
+    dir: PathBuf,
+    journal: Journal<FileDisk>,
+    id: JournalId,
+    /// What is in it, and where each lies last.
+    held: HashMap<RecordId, Location>,
+    /// Held for as long as this is: two at once would write over each other.
+    _lock: File,
+}
+
+/// Brings a backup up to date, or begins one, and tells what came of it.
+///
+/// # Errors
+/// When the folder is no place for it, holds somebody else's or a damaged one, or a disk refuses;
+/// `healing` while this device lacks something itself.
+pub(crate) async fn back_up(driver: &Driver, dir: PathBuf, progress: &mpsc::Sender<Json>) -> Result<Json> {
+    let Source { space, home, records, attachments_missing } = driver.run(Store::begin_backup).await?;
+    let mut target = blocking(move || Target::open(dir, space, &home)).await?;
+    let missing: Vec<RecordId> = records.iter().filter(|id| !target.held.contains_key(id)).copied().collect();
+    let (total, mut done) = (missing.len(), 0);
+    let mut rest = missing;
+    while !rest.is_empty() {
+        let (records, left) = driver.run(move |store| store.read_for_backup(rest, RECORDS_AT_ONCE)).await?;
+        rest = left;
+        target = blocking(move || target.append(&records)).await?;
+        done = total - rest.len();
+        let told = json!({ "done": done, "total": total, "unit": "records" });
+        drop(progress.try_send(json!({ "progress": told })));
+    }
+    let theirs: Vec<RecordId> = target.held.keys().copied().collect();
+    let dropped = driver.run(move |store| Ok(store.dropped_of(theirs))).await?;
+    let removed = dropped.len();
+    target = blocking(move || target.remove(&dropped)).await?;
+    let (journal, end) = (target.id, target.journal.position());
+    let head = driver.run(move |store| store.sign_backup(journal, end)).await?;
+    let (dir, bytes) = blocking(move || target.finish(&head)).await?;
+    driver.run(Store::note_backup).await?;
+    Ok(json!({
+        "path": dir,
+        "records": records.len(),
+        "added": done,
+        "removed": removed,
+        "bytes": bytes,
+        "attachments_missing": attachments_missing,
+    }))
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    spawn_blocking(work).await.map_err(|_| Error::new("internal"))?
+}
+
+impl Target {
+    fn open(dir: PathBuf, space: SpaceId, home: &Path) -> Result<Self> {
+        told(create_private_dir(&dir))?;
+        let dir = told(dir.canonicalize())?;
+        let at = |code: &'static str| Error::new(code).with("path", dir.display());
+        if dir.starts_with(told(home.canonicalize())?) {
+            return Err(at("backup-in-home"));
+        }
+        let lock = told(File::open(&dir))?;
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => return Err(at("backup-in-use")),
+            // A file system that knows no locks.
+            Ok(()) | Err(TryLockError::Error(_)) => {}
+        }
+        let head = read_head(&dir)?;
+        let id = match &head {
+            Some(head) if head.body().space != space => return Err(at("backup-foreign")),
+            Some(head) => head.body().journal,
+            None if is_free(&dir)? => JournalId::from_bytes(entropy::bytes()),
+            None => return Err(at("backup-not-empty")),
+        };
+        if head.is_none() {
+            // What a first backup left that was cut off: without its head nobody knows its name.
+            remove_dir(&dir.join(JOURNAL))?;
+        }
+        let known = head.map(|head| head.body().end);
+        let mut held = HashMap::new();
+        let opening = Opening { known_durable: known, ..Opening::new(id) };
+        let disk = told(FileDisk::open(&dir.join(JOURNAL)))?;
+        let (journal, _) = Journal::open(disk, &opening, &mut |record, location, _| {
+            held.insert(record, location);
+        })
+        .map_err(|error| refused(&dir, error))?;
+        Ok(Self { dir, journal, id, held, _lock: lock })
+    }
+
+    fn append(mut self, records: &[Vec<u8>]) -> Result<Self> {
+        let appended = self.journal.append(records).map_err(|error| refused(&self.dir, error))?;
+        self.held.extend(appended);
+        Ok(self)
+    }
+
+    /// Rewrites every segment in which one of these records lies.
+    fn remove(mut self, dropped: &HashSet<RecordId>) -> Result<Self> {
+        if !dropped.is_empty() {
+            let removed = self.remove_all(dropped);
+            removed.map_err(|error| refused(&self.dir, error))?;
+        }
+        self.journal.sync().map_err(|error| refused(&self.dir, error))?;
+        Ok(self)
+    }
+
+    fn remove_all(
+        &mut self,
+        dropped: &HashSet<RecordId>,
+    ) -> std::result::Result<(), JournalError<io::Error>> {
+        let Self { journal, held, .. } = self;
+        journal.rotate()?;
+        let current = journal.position().segment;
+        let closed = journal.segment_bytes().map(|(segment, _)| segment).filter(|one| *one < current);
+        for segment in closed.collect::<Vec<SegmentNumber>>() {
+            if !journal.holds(segment, &mut |record, _| dropped.contains(&record))? {
+                continue;
+            }
+            loop {
+                let mut is_live = |record: RecordId, location: Location| {
+                    !dropped.contains(&record) && held.get(&record) == Some(&location)
+                };
+                let copied = journal.copy_forward(segment, &mut is_live)?;
+                held.extend(copied.records);
+                if copied.finished {
+                    break;
+                }
+            }
+            journal.retire(segment)?;
+        }
+        held.retain(|record, _| !dropped.contains(record));
+        Ok(())
+    }
+
+    /// Writes the head, and reads everything back.
+    fn finish(self, head: &Signed<BackupHead>) -> Result<(PathBuf, u64)> {
+        let Self { dir, journal, held, .. } = self;
+        let bytes = journal.bytes();
+        told(replace(&dir.join(HEAD), &head.to_bytes()))?;
+        drop(journal);
+        let mut found = HashSet::new();
+        let recovery = read_records(&dir, head, false, &mut |record, _| {
+            found.insert(record);
+        })?;
+        let is_whole = recovery.torn_bytes == 0 && held.keys().all(|record| found.contains(record));
+        if is_whole { Ok((dir, bytes)) } else { Err(damaged(&dir)) }
+    }
+}
+
+/// Whether nothing of anybody's is in a folder, but for what a backup left that was cut off.
+fn is_free(dir: &Path) -> Result<bool> {
+    for entry in told(fs::read_dir(dir))? {
+        let name = told(entry)?.file_name();
+        let is_ours = name == JOURNAL || name.to_str().is_some_and(|name| name == format!("{HEAD}.new"));
+        // A medium's file system keeps things of its own.
+        if !is_ours && name != "lost+found" && !name.as_encoded_bytes().starts_with(b".") {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The head of a backup, where there is one.
+///
+/// # Errors
+/// When it cannot be read, does not hold, or was written by a newer version.
+pub(crate) fn read_head(dir: &Path) -> Result<Option<Signed<BackupHead>>> {
+    let Some(bytes) = told(read_bounded(&dir.join(HEAD), MAX_HEAD_LEN))? else { return Ok(None) };
+    let head = Signed::<BackupHead>::from_bytes(&bytes).map_err(|error| match error {
+        DecodeError::Newer { found, known } => {
+            Error::new("backup-newer").with("found", found).with("known", known)
+        }
+        _ => damaged(dir),
+    })?;
+    head.check().map_err(|_| damaged(dir))?;
+    Ok(Some(head))
+}
+
+/// Reads a backup's records from the medium, and changes nothing there. With `salvage` it goes on
+/// around damage and tells of it.
+///
+/// # Errors
+/// When it is damaged, or cannot be read.
+pub(crate) fn read_records(
+    dir: &Path,
+    head: &Signed<BackupHead>,
+    salvage: bool,
+    on_record: &mut dyn FnMut(RecordId, &[u8]),
+) -> Result<Recovery> {
+    let opening =
+        Opening { known_durable: Some(head.body().end), salvage, ..Opening::new(head.body().journal) };
+    let disk = FileDisk::open_read_only(&dir.join(JOURNAL));
+    let scanned = Journal::scan(disk, &opening, &mut |record, _, bytes| on_record(record, bytes));
+    scanned.map_err(|error| refused(dir, error))
+}
+
+fn damaged(dir: &Path) -> Error {
+    Error::new("backup-damaged").with("path", dir.display())
+}
+
+fn refused(dir: &Path, error: JournalError<io::Error>) -> Error {
+    match error {
+        JournalError::Disk(error) if error.kind() == io::ErrorKind::NotFound => damaged(dir),
+        JournalError::Disk(error) => io_error(&error),
+        JournalError::Newer { found, known, .. } => {
+            Error::new("backup-newer").with("found", found).with("known", known)
+        }
+        _ => damaged(dir),
+    }
+}

@@ -1,0 +1,168 @@
+//! From a backup and the 24 words to a new device.
+//!
+//! 1. The words open the head of the backup: the secrets of all epochs.
+//! 2. Its records are copied into the journal of a new home, around what is damaged.
+//! 3. The root key of the words enrols this device. Whoever wrote the backup must be a device of the
+//!    same person by what the records say: else somebody prepared a backup to have new things written
+//!    under secrets that they know.
+//! 4. A backup may hold what was forgotten since. So nothing is shown before one of the person's other
+//!    devices was met, unless the person says that there is none any more.
+
+use std::path::{Path, PathBuf};
+
+use musette_protocol::{
+    backup::{BackupError, BackupHead},
+    crypto::{kem::KemSecret, sign::SigningKey},
+    epoch::space_id,
+    identity::{
+        certificate::Certificate,
+        log::{Action, Author},
+        person::Recovery,
+    },
+    journal::{Journal, JournalId, Opening},
+    limits::FRAME_TARGET_LEN,
+    pairing::words::{PhraseError, recovery_entropy},
+    record::Payload,
+    signed::Signed,
+};
+use zeroize::Zeroizing;
+
+use super::create::{begin_home, check_name, empty_home};
+use crate::{
+    backup::{read_head, read_records},
+    entropy,
+    error::{Error, Result},
+    home::{Home, VaultChoice},
+    store::{Store, files::FileDisk, journal_error, keys::Keys, replace::told},
+};
+
+/// How a backup is restored.
+pub struct RestoreOptions {
+    /// The backup's folder.
+    pub backup: PathBuf,
+    /// The 24 recovery words, in French or English.
+    pub words: Zeroizing<String>,
+    /// What the person calls this device.
+    pub device_name: String,
+    /// How the new vault is locked.
+    pub vault: VaultChoice,
+    /// Whether no other device is left to be met.
+    pub alone: bool,
+}
+
+/// A device that was restored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// The person's name.
+    pub person: String,
+    /// This device's id.
+    pub device: String,
+    /// Items here; none while another device must be met first.
+    pub items: u64,
+    /// Whether another device must be met first.
+    pub waits: bool,
+    /// Bytes of the backup that could not be read.
+    pub damaged_bytes: u64,
+}
+
+/// Makes a home from a backup.
+///
+/// # Errors
+/// When there is a Musette here already, no backup there, the words are not those of the backup, or
+/// a disk refuses.
+pub fn restore(home: &Home, options: &RestoreOptions) -> Result<Restored> {
+    check_name(&options.device_name)?;
+    let backup = &options.backup;
+    let no_backup = || Error::new("no-backup").with("path", backup.display());
+    let head = read_head(backup)?.ok_or_else(no_backup)?;
+    let recovery = Recovery::from_entropy(&recovery_entropy(&options.words).map_err(phrase_error)?);
+    let damaged = || Error::new("backup-damaged").with("path", backup.display());
+    let grant = head.open(&recovery).map_err(|error| match error {
+        BackupError::OtherPerson => Error::new("words-of-another"),
+        BackupError::Malformed | BackupError::Grant(_) => damaged(),
+    })?;
+    let inception = recovery.incept();
+    let person = inception.person().map_err(|_| Error::new("internal"))?;
+    let space = head.body().space;
+    let (keyring, keeper) = grant.duplicate().into_parts();
+    let keeper = keeper.filter(|seed| {
+        let keeper = SigningKey::from_secret(seed).verifying_key();
+        space_id(&keeper, &inception.body().recovery_keeper) == space
+    });
+    let grant = keeper.map_or_else(|| keyring.to_grant(), |keeper| keyring.to_grant().with_keeper(keeper));
+    let lock = empty_home(home)?;
+    let (device_seed, kem_seed) = (entropy::secret(), entropy::secret());
+    let keys = Keys {
+        inception: inception.to_bytes(),
+        space,
+        device: device_seed,
+        kem: kem_seed,
+        epochs: grant,
+        index: entropy::secret(),
+        journal: JournalId::from_bytes(entropy::bytes()),
+        recovery: None,
+        recovery_checked: true,
+        words: Default::default(),
+        addresses: Default::default(),
+        met: Default::default(),
+        healing: Default::default(),
+    };
+    let (device, device_key, journal) = (keys.device_id(), keys.device_key(), keys.journal);
+    let kem = KemSecret::from_secret(&keys.kem).public();
+    let certificate = Certificate { person, device, kem, name: options.device_name.clone(), admin: true };
+    let mut damaged_bytes = 0;
+    let fill = |home: &Home| {
+        damaged_bytes = copy(home, journal, backup, &head)?;
+        Ok(())
+    };
+    let mut restored = None;
+    begin_home(home, lock, keys, &options.vault, fill, |store: &mut Store| {
+        if !store.state().log().devices().contains_key(&head.body().device) {
+            return Err(damaged());
+        }
+        let device_signature = certificate.countersign(&device_key);
+        let enrolment = Action::Enrol { certificate, device_signature, verified: true };
+        let operation = store.state().log().sign(Author::Root, enrolment, recovery.root());
+        store.write_statement(Payload::Operation(operation))?;
+        store.commit()?;
+        if !options.alone {
+            store.begin_healing()?;
+        }
+        restored = Some((store.person_name().to_owned(), store.item_count() as u64, store.is_restored()));
+        Ok(())
+    })?;
+    let (person, items, waits) = restored.ok_or_else(|| Error::new("internal"))?;
+    let items = if waits { 0 } else { items };
+    Ok(Restored { person, device: device.to_string(), items, waits, damaged_bytes })
+}
+
+fn phrase_error(error: PhraseError) -> Error {
+    let told = Error::new(error.code());
+    match error {
+        PhraseError::WrongCount { found } => told.with("found", found),
+        PhraseError::UnknownWord { position } => told.with("position", position),
+        PhraseError::BadChecksum => told,
+    }
+}
+
+/// Copies a backup's records into a home's journal; gives the bytes that could not be read.
+fn copy(home: &Home, id: JournalId, backup: &Path, head: &Signed<BackupHead>) -> Result<u64> {
+    let disk = told(FileDisk::open(&home.journal_dir()))?;
+    let (mut journal, _) =
+        Journal::open(disk, &Opening::new(id), &mut |_, _, _| {}).map_err(journal_error)?;
+    let (mut batch, mut bytes, mut failure) = (Vec::new(), 0, None);
+    let recovery = read_records(backup, head, true, &mut |_, record| {
+        bytes += record.len();
+        batch.push(record.to_vec());
+        if failure.is_none() && bytes >= FRAME_TARGET_LEN {
+            bytes = 0;
+            failure = journal.append(&std::mem::take(&mut batch)).err();
+        }
+    })?;
+    if let Some(error) = failure {
+        return Err(journal_error(error));
+    }
+    journal.append(&batch).map_err(journal_error)?;
+    journal.sync().map_err(journal_error)?;
+    Ok(recovery.damaged_bytes + recovery.torn_bytes)
+}

@@ -1,0 +1,159 @@
+//! What the store gives to a backup, and what it remembers of the last one.
+
+use std::{collections::HashSet, path::PathBuf};
+
+use musette_protocol::{
+    backup::BackupHead,
+    crypto::{
+        aead::{self, NONCE_LEN},
+        kdf::{context, derive},
+        secret::Secret32,
+    },
+    id::{RecordId, SpaceId},
+    journal::{JournalId, Position},
+    signed::Signed,
+    time::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Store, inception_of, journal_error,
+    keys::Keys,
+    replace::{read_bounded, replace, told},
+};
+use crate::{
+    clock, entropy,
+    error::{Error, Result},
+    home::Home,
+};
+
+/// Bytes of records that are handed out at a time.
+const BYTES_AT_ONCE: usize = 4 * 1024 * 1024;
+/// After so long without a backup the person is reminded.
+const REMIND_AFTER_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
+/// Bytes of the file that remembers.
+const MAX_FILE_LEN: u64 = 4_096;
+
+/// When this device last wrote a backup. In a file of its own: it outlives the index, and is sealed
+/// because it tells of habits.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) struct Backups {
+    /// Since when somebody counts.
+    since: Timestamp,
+    last: Option<Timestamp>,
+}
+
+impl Backups {
+    /// What the home remembers; from now on where it does not.
+    pub(super) fn open(home: &Home, keys: &Keys) -> Self {
+        let read = read_bounded(&home.backups_path(), MAX_FILE_LEN);
+        let kept = read.ok().flatten().and_then(|file| {
+            let (nonce, sealed) = file.split_first_chunk::<NONCE_LEN>()?;
+            let bytes = aead::open(&key(keys), nonce, &[], sealed).ok()?;
+            postcard::from_bytes(&bytes).ok()
+        });
+        kept.unwrap_or_else(|| {
+            let begun = Self { since: clock::now(), last: None };
+            if let Err(error) = begun.save(home, keys) {
+                tracing::warn!(code = error.code(), "when to remind of a backup is not kept");
+            }
+            begun
+        })
+    }
+
+    fn save(&self, home: &Home, keys: &Keys) -> Result<()> {
+        let bytes = postcard::to_allocvec(self).expect("postcard writes instants");
+        let nonce = entropy::bytes::<NONCE_LEN>();
+        let sealed = aead::seal(&key(keys), &nonce, &[], &bytes);
+        told(replace(&home.backups_path(), &[&nonce[..], &sealed].concat()))
+    }
+
+    pub(super) const fn last(&self) -> Option<Timestamp> {
+        self.last
+    }
+
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        now.millis_since(self.last.unwrap_or(self.since)) > REMIND_AFTER_MS
+    }
+}
+
+/// What a device has to back up.
+pub(crate) struct Source {
+    pub(crate) space: SpaceId,
+    pub(crate) home: PathBuf,
+    /// All that are held, in the order of the journal.
+    pub(crate) records: Vec<RecordId>,
+    /// Attachments that are not all here, and so not all in the backup.
+    pub(crate) attachments_missing: usize,
+}
+
+fn key(keys: &Keys) -> Secret32 {
+    derive(context::INDEX, &[keys.index.expose(), b"backups"])
+}
+
+impl Store {
+    /// What there is to back up.
+    ///
+    /// # Errors
+    /// `healing` while this device lacks something: a backup of that would be taken for whole.
+    pub(crate) fn begin_backup(&mut self) -> Result<Source> {
+        self.check_whole()?;
+        Ok(Source {
+            space: *self.state().space(),
+            home: self.home.path().to_owned(),
+            records: self.state().held(),
+            attachments_missing: self.attachments_missing(),
+        })
+    }
+
+    /// Reads the first of these records, as far as they are still held; and gives those that are left.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub(crate) fn read_for_backup(
+        &mut self,
+        mut wanted: Vec<RecordId>,
+        at_most: usize,
+    ) -> Result<(Vec<Vec<u8>>, Vec<RecordId>)> {
+        let (mut records, mut bytes, mut taken) = (Vec::new(), 0, 0);
+        for record in wanted.iter().take(at_most) {
+            if bytes >= BYTES_AT_ONCE {
+                break;
+            }
+            taken += 1;
+            if let Some(location) = self.state().location(record) {
+                let read = self.replica.read(location).map_err(journal_error)?;
+                bytes += read.len();
+                records.push(read);
+            }
+        }
+        let left = wanted.split_off(taken);
+        Ok((records, left))
+    }
+
+    /// Those of some records that were dropped here.
+    pub(crate) fn dropped_of(&self, records: Vec<RecordId>) -> HashSet<RecordId> {
+        records.into_iter().filter(|record| self.state().has_dropped(record)).collect()
+    }
+
+    /// States how far a backup reaches, with what opens it.
+    ///
+    /// # Errors
+    /// When nothing can be sealed to the recovery key.
+    pub(crate) fn sign_backup(&mut self, journal: JournalId, end: Position) -> Result<Signed<BackupHead>> {
+        let inception = inception_of(&self.keys)?;
+        let (grant, space) = (self.keys.epochs.duplicate(), *self.state().space());
+        let signed =
+            BackupHead::sign(&inception, space, (journal, end), &grant, &self.device_key, &entropy::secret());
+        signed.map_err(|_| Error::new("vault-damaged"))
+    }
+
+    /// Remembers that a backup was written and read back.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(crate) fn note_backup(&mut self) -> Result<()> {
+        self.backups.last = Some(clock::now());
+        self.backups.save(&self.home, &self.keys)
+    }
+}

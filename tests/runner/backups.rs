@@ -1,0 +1,198 @@
+//! Backups: written into a folder, brought up to date, and made into a new device.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+};
+
+use musette_tests::{
+    need,
+    netns::Cable,
+    process::{Process, Run},
+    search::{Needle, files_below},
+    turns,
+    wait::{PATIENCE, until},
+    world::{Device, World},
+};
+use serde_json::Value;
+
+/// A first device whose words are on paper, and items with an attachment.
+fn first_device(world: &World) -> (Device, PathBuf) {
+    let laptop = world.device("laptop");
+    let paper = world.path().join("paper");
+    let init = ["init", "--name", "Emilie", "--device", "laptop", "--no-passphrase", "--recovery-out"];
+    laptop.run(&[&init[..], &[paper.to_str().unwrap()]].concat()).ok();
+    let id = laptop.add(&["note", "title=Canary of a backup"]);
+    laptop.add(&["experience", "title=Festival", "from=2016-06-04"]);
+    let file = world.file("poster.bin", vec![7; 700_000]);
+    laptop.run(&["attach", &id, file.to_str().unwrap()]).ok();
+    laptop.json(&["edit", &id, "note=edited"]);
+    (laptop, paper)
+}
+
+fn back_up(device: &Device, dir: &Path) -> Value {
+    device.json(&["backup", dir.to_str().unwrap()])
+}
+
+fn restore(device: &Device, paper: &Path, args: &[&str]) -> Run {
+    let args = [&["--json", "restore", "--device", "new", "--no-passphrase"], args].concat();
+    let input = File::open(paper).unwrap();
+    Process::start_with_input(device.command(&args), input, device.new_log(&args)).wait(PATIENCE)
+}
+
+fn refuses(device: &Device, paper: &Path, dir: &Path, code: &str) {
+    let run = restore(device, paper, &[dir.to_str().unwrap()]);
+    assert_ne!(run.code, Some(0));
+    assert_eq!(run.json()["error"]["code"], code, "{}", run.stderr);
+    assert!(!device.home().join("vault").exists());
+}
+
+/// All items, without what tells how they are synced.
+fn all(device: &Device) -> Value {
+    device.json(&["list", "--all"])["items"].clone()
+}
+
+fn copy_dir(from: &Path, to: &Path) {
+    for file in files_below(from) {
+        let copy = to.join(file.strip_prefix(from).unwrap());
+        fs::create_dir_all(copy.parent().unwrap()).unwrap();
+        fs::copy(&file, copy).unwrap();
+    }
+}
+
+#[test]
+fn words_and_a_backup_bring_everything_back_under_a_new_device() {
+    let _turn = turns::shared();
+    let world = World::new();
+    let (laptop, paper) = first_device(&world);
+    let dir = world.path().join("stick").join("backup");
+    let first = back_up(&laptop, &dir);
+    assert_eq!(first["added"], first["records"]);
+    let again = back_up(&laptop, &dir);
+    assert_eq!((&again["added"], &again["removed"]), (&Value::from(0), &Value::from(0)));
+    let later = laptop.add(&["note", "title=Later"]);
+    let node = laptop.up();
+    let third = back_up(&laptop, &dir);
+    node.stop();
+    assert!(third["added"].as_u64().unwrap() < 10, "{third}");
+    assert!(Needle::new("Canary of a backup").find_below(&dir).is_empty());
+    assert!(laptop.json(&["status"])["backup"]["last"].is_string());
+
+    // What folding drops leaves the backup too, and nothing else with it.
+    for number in 0..30 {
+        laptop.json(&["edit", &later, &format!("note=edit {number}")]);
+    }
+    back_up(&laptop, &dir);
+    laptop.run(&["doctor", "--compact"]).ok();
+    assert!(back_up(&laptop, &dir)["removed"].as_u64().unwrap() >= 30);
+
+    let bare = world.device("bare");
+    let restored = restore(&bare, &paper, &["--alone", dir.to_str().unwrap()]).ok().json();
+    assert_eq!((&restored["person"], &restored["waits"]), (&Value::from("Emilie"), &Value::from(false)));
+    assert_eq!(all(&bare), all(&laptop));
+    let id = bare.json(&["list"])["items"].as_array().unwrap().iter().find_map(|item| {
+        (item["title"] == "Canary of a backup").then(|| item["id"].as_str().unwrap().to_owned())
+    });
+    let out = world.path().join("out.bin");
+    bare.run(&["extract", &id.unwrap(), "poster.bin", "--to", out.to_str().unwrap()]).ok();
+    assert_eq!(fs::read(out).unwrap(), vec![7; 700_000]);
+    bare.add(&["note", "title=From the new device"]);
+    let ids = |device: &Device| device.json(&["status"])["device"]["id"].clone();
+    assert_ne!(ids(&bare), ids(&laptop));
+    assert_eq!(bare.json(&["doctor"])["ok"], laptop.json(&["doctor"])["ok"]);
+    // The backup goes on from the new device.
+    assert!(back_up(&bare, &dir)["added"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn a_restored_device_shows_nothing_before_it_met_another() {
+    if !need::privileges(&["ip"]) {
+        return;
+    }
+    let _turn = turns::shared();
+    let world = World::new();
+    let cable = Cable::new();
+    let (laptop, paper) = first_device(&world);
+    let laptop = laptop.in_namespace(&cable.ends[0]);
+    let dir = world.path().join("backup");
+    back_up(&laptop, &dir);
+    let later = laptop.add(&["note", "title=Later"]);
+    let bare = world.device("bare").in_namespace(&cable.ends[1]);
+    let restored = restore(&bare, &paper, &[dir.to_str().unwrap()]).ok().json();
+    assert_eq!(restored["waits"], true);
+    for args in [&["list"][..], &["timeline"], &["add", "note", "title=No"], &["show", &later]] {
+        bare.refuses(args, 1, "restored-waits");
+    }
+    bare.refuses(&["backup", dir.to_str().unwrap()], 1, "restored-waits");
+    assert!(bare.notices().contains(&"restored-waits".to_owned()));
+
+    // It is let in by what it shows, without being paired.
+    let up = |device: &Device, end: usize| {
+        let listen = format!("/ip4/{}/udp/4100/quic-v1", cable.addresses[end]);
+        device.up_with(&["--listen", &listen])
+    };
+    let (node, met) = (up(&laptop, 0), up(&bare, 1));
+    met.await_agreement("laptop");
+    until(PATIENCE, "the laptop knows the new device", || {
+        let devices = node.api.get("/v1/devices");
+        let known = devices["devices"].as_array()?.iter().any(|device| device["state"] == "agrees");
+        known.then_some(())
+    });
+    assert_eq!(all(&bare), all(&laptop));
+    bare.add(&["note", "title=Together"]);
+    node.await_agreement("new");
+    node.stop();
+    met.stop();
+    bare.refuses(&["restore", "--alone"], 1, "not-restored");
+}
+
+#[test]
+fn bad_backups_and_wrong_words_are_told_and_leave_nothing() {
+    let _turn = turns::shared();
+    let world = World::new();
+    let (laptop, paper) = first_device(&world);
+    let dir = world.path().join("backup");
+    back_up(&laptop, &dir);
+    let bare = world.device("bare");
+    refuses(&bare, &paper, world.path(), "no-backup");
+    refuses(&bare, &paper, &world.path().join("nowhere"), "no-backup");
+    let words = fs::read_to_string(&paper).unwrap();
+    let mut list: Vec<&str> = words.split_whitespace().collect();
+    refuses(&bare, &world.file("few", list[..23].join(" ")), &dir, "phrase-word-count");
+    list.swap(0, 1);
+    if list[0] != list[1] {
+        refuses(&bare, &world.file("swapped", list.join("\n")), &dir, "phrase-checksum");
+    }
+    list[5] = "musette";
+    refuses(&bare, &world.file("unknown", list.join(" ")), &dir, "phrase-unknown-word");
+    let other = World::new();
+    let (stranger, strange_paper) = first_device(&other);
+    refuses(&bare, &strange_paper, &dir, "words-of-another");
+    stranger.refuses(&["backup", dir.to_str().unwrap()], 1, "backup-foreign");
+    let docs = world.path().join("documents");
+    fs::create_dir(&docs).unwrap();
+    fs::write(docs.join("letter.txt"), "x").unwrap();
+    laptop.refuses(&["backup", docs.to_str().unwrap()], 1, "backup-not-empty");
+    laptop.refuses(&["backup", laptop.home().join("b").to_str().unwrap()], 1, "backup-in-home");
+
+    // A flipped bit in the head is refused; what is damaged in the records is told, the rest is there.
+    let head = dir.join("musette-backup");
+    let bytes = fs::read(&head).unwrap();
+    let mut flipped = bytes.clone();
+    flipped[bytes.len() / 2] ^= 1;
+    fs::write(&head, flipped).unwrap();
+    refuses(&bare, &paper, &dir, "backup-damaged");
+    fs::write(&head, &bytes).unwrap();
+    let torn = world.path().join("torn");
+    copy_dir(&dir, &torn);
+    let segment = torn.join("journal").join("00000001.seg");
+    let len = fs::metadata(&segment).unwrap().len();
+    File::options().write(true).open(&segment).unwrap().set_len(len - 300_000).unwrap();
+    laptop.refuses(&["backup", torn.to_str().unwrap()], 7, "backup-damaged");
+    let restored = restore(&bare, &paper, &["--alone", torn.to_str().unwrap()]).ok().json();
+    assert!(restored["damaged_bytes"].as_u64().unwrap() > 0, "{restored}");
+    assert!(restored["items"].as_u64().unwrap() >= 1, "{restored}");
+    // A home that is there is not written over.
+    let run = restore(&bare, &paper, &[dir.to_str().unwrap()]);
+    assert_eq!(run.exits(1).json()["error"]["code"], "home-exists");
+}
