@@ -274,6 +274,12 @@ impl State {
         applied.map(|(name, _)| *name).collect()
     }
 
+    /// The records that a drop lists; none when it is not held here.
+    pub fn listed_by(&self, name: &DropId) -> impl Iterator<Item = RecordId> {
+        let slots = self.drops.drops.get(name).map_or(&[][..], |held| &held.slots);
+        slots.iter().map(|slot| self.records.id(*slot))
+    }
+
     /// The drops that a device has confirmed; `None` when it never wrote a receipt.
     #[must_use]
     pub fn confirmed_by(&self, device: &DeviceId) -> Option<&BTreeSet<DropId>> {
@@ -296,9 +302,9 @@ impl State {
     pub(super) fn mergeable(&self) -> Option<(Vec<RecordId>, Vec<DropId>)> {
         let (mut ids, mut replaces) = (BTreeSet::new(), Vec::new());
         for name in self.settled_drops() {
-            let slots = &self.drops.drops[&name].slots;
-            if ids.len() + slots.len() <= MAX_DROP_IDS {
-                ids.extend(slots.iter().map(|slot| self.records.id(*slot)));
+            let listed: Vec<RecordId> = self.listed_by(&name).collect();
+            if ids.len() + listed.len() <= MAX_DROP_IDS {
+                ids.extend(listed);
                 replaces.push(name);
             }
         }

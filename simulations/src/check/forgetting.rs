@@ -1,10 +1,14 @@
 //! Invariant 6: what a device says it has dropped is in no file of its disk, and does not come back.
 //!
-//! Nobody is asked where it is: the files are searched for the bytes.
+//! Nobody is asked where it is: the files are searched for the bytes. What was dropped after a device
+//! last searched its files is not among what it says.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use musette_protocol::{id::RecordId, replica::State};
+use musette_protocol::{
+    id::{DeviceId, RecordId},
+    replica::State,
+};
 
 use super::{Check, Violation, ensure};
 use crate::storage::Storage;
@@ -24,13 +28,14 @@ impl Graves {
         }
     }
 
-    /// Checks that no file holds what was dropped on a device that says so.
+    /// Checks that no file of a device holds what its receipt says it has dropped.
     ///
     /// # Errors
     /// When one does.
-    pub fn check_erased(&self, state: &State, storage: &Storage) -> Result<(), Violation> {
-        let dropped = self.0.iter().filter(|(record, _)| state.has_dropped(record));
-        let needles = Needles::new(dropped.map(|(record, tail)| (*tail, *record)));
+    pub fn check_erased(&self, device: &DeviceId, state: &State, storage: &Storage) -> Result<(), Violation> {
+        let drops = state.confirmed_by(device).into_iter().flatten();
+        let said = drops.flat_map(|drop| state.listed_by(drop));
+        let needles = Needles::new(said.filter_map(|record| Some((*self.0.get(&record)?, record))));
         let found = storage.files().iter().find_map(|file| needles.find_in(file));
         ensure(found.is_none(), Check::Forgetting, || format!("{found:?} is still in a file"))
     }

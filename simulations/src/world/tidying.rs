@@ -63,7 +63,7 @@ impl World {
         let World { devices, person, dice, ledger, tally, .. } = self;
         let device = &mut devices[number];
         if device.confirm(dice, ledger)? {
-            ledger.graves.check_erased(device.state(), &device.storage)?;
+            ledger.graves.check_erased(&device.id, device.state(), &device.storage)?;
             tally.check(Check::Forgetting);
             return Ok(Some(Chore::Confirm));
         }
@@ -120,7 +120,7 @@ impl World {
         for device in &self.devices[..self.plan.devices] {
             let unconfirmed = device.has_unconfirmed_drops();
             ensure(!unconfirmed, Check::Forgetting, || format!("device {} confirms no drop", device.number))?;
-            self.ledger.graves.check_erased(device.state(), &device.storage)?;
+            self.ledger.graves.check_erased(&device.id, device.state(), &device.storage)?;
             self.tally.check(Check::Forgetting);
         }
         Ok(())
