@@ -64,6 +64,9 @@ pub(crate) mod status;
 mod tidying;
 pub(crate) mod vault;
 
+#[cfg(test)]
+mod tests;
+
 /// Documents kept loaded. One costs about 19 KB; this many serve a person who edits.
 const LOADED_DOCUMENTS: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
 /// The index was written before records moved; nobody sees this code.
@@ -377,9 +380,11 @@ impl Store {
     /// Makes everything written so far durable.
     ///
     /// # Errors
-    /// When the disk fails: the node must stop, nobody knows what was kept.
+    /// When the disk fails: the node must stop, nobody knows what was kept. Also when a new epoch cannot
+    /// be put into the vault: what is sealed under it might not be read after the next start.
     pub(crate) fn commit(&mut self) -> Result<()> {
         if self.unsynced {
+            self.keep_epochs()?;
             self.replica.sync().map_err(journal_error)?;
             self.unsynced = false;
             self.changed = true;
@@ -499,13 +504,19 @@ impl Store {
     /// Puts secrets of new epochs into the vault, before what is sealed under them is durable.
     fn keep_epochs(&mut self) -> Result<()> {
         let keyring = self.replica.state().keyring();
-        let (kept, keeper) = self.keys.epochs.duplicate().into_parts();
-        if keyring.iter().count() == kept.iter().count() {
+        if keyring.count() == self.keys.epochs.count() {
             return Ok(());
         }
+        let (_, keeper) = self.keys.epochs.duplicate().into_parts();
         let grant = keyring.to_grant();
         let epochs = keeper.map_or(grant.duplicate(), |keeper| grant.with_keeper(keeper));
-        self.change_keys(|keys| keys.epochs = epochs)
+        let kept = std::mem::replace(&mut self.keys.epochs, epochs);
+        let saved = self.vault.save(&self.keys);
+        if saved.is_err() {
+            // So that the next sync tries again: the journal holds the epoch, and nothing takes it back.
+            self.keys.epochs = kept;
+        }
+        saved
     }
 
     /// Writes the index when enough has changed, or when asked to.

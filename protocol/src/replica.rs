@@ -438,14 +438,15 @@ impl<D: Disk> Replica<D> {
     /// is told in [`Ingested`], and the others land.
     pub fn ingest(&mut self, peer: &DeviceId, records: &[Vec<u8>]) -> Result<Ingested, WriteError<D::Error>> {
         let mut ingested = Ingested::default();
-        self.learn_epochs(records);
+        let learnt = self.learnt_from(records);
+        let keyring = learnt.as_ref().unwrap_or(self.state.keyring());
         let (mut statements, mut data) = (Vec::new(), Vec::new());
         let (mut fresh, mut listed) = (HashSet::new(), HashSet::new());
         for record in records {
             let opened = if record.len() > MAX_RECORD_LEN {
                 Err(OpenError::Malformed)
             } else {
-                open(record, self.state.space(), self.state.keyring())
+                open(record, self.state.space(), keyring)
             };
             let payload = match opened {
                 Ok(payload) => payload,
@@ -479,7 +480,7 @@ impl<D: Disk> Replica<D> {
                 } else {
                     &mut data
                 };
-            self.may_be_stale |= is_new && !is_written_under(record, self.state.keyring());
+            self.may_be_stale |= is_new && !is_written_under(record, keyring);
             list.push((((id, record.clone()), payload), is_new));
         }
         // Who knows an epoch's secret but is not enrolled may show why it should be, and nothing
@@ -499,14 +500,16 @@ impl<D: Disk> Replica<D> {
         Ok(ingested)
     }
 
-    /// Learns the secrets that epochs of a batch hold for this device: what follows in the same
-    /// batch may be sealed under them.
-    fn learn_epochs(&mut self, records: &[Vec<u8>]) {
-        for record in records.iter().filter(|record| is_epoch(record)) {
-            if let Ok(Payload::Epoch(statement)) = open(record, self.state.space(), self.state.keyring()) {
-                self.state.learn_epoch(&statement);
-            }
-        }
+    /// The keyring with the secrets that new epochs of a batch hold for this device: what follows in
+    /// the same batch may be sealed under them. It becomes the replica's own once they are stored. What
+    /// would be sealed under an epoch that is in no file could not be read after the next start.
+    fn learnt_from(&self, records: &[Vec<u8>]) -> Option<Keyring> {
+        let opened = records.iter().filter(|record| is_epoch(record));
+        let opened = opened.filter_map(|record| open(record, self.state.space(), self.state.keyring()).ok());
+        self.state.keyring_with(opened.filter_map(|payload| match payload {
+            Payload::Epoch(statement) => Some(statement),
+            _ => None,
+        }))
     }
 
     fn take_in(

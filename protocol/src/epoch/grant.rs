@@ -69,6 +69,12 @@ impl Grant {
         }
     }
 
+    /// Of how many epochs it holds the secret.
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.epochs.len()
+    }
+
     /// The same for a device that may not state epochs.
     #[must_use]
     pub fn without_keeper(self) -> Self {

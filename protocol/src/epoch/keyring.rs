@@ -40,9 +40,14 @@ impl Keyring {
     /// This keyring, with an epoch that replaces all heads.
     #[must_use]
     pub(crate) fn replaced_by(&self, secret: Secret32) -> Self {
-        let mut keyring = Self::of(self.copy());
+        let mut keyring = self.duplicate();
         keyring.insert(secret, &self.heads());
         keyring
+    }
+
+    /// A second one with the same secrets.
+    pub(crate) fn duplicate(&self) -> Self {
+        Self::of(self.copy())
     }
 
     /// Adds all of another's.
@@ -96,6 +101,12 @@ impl Keyring {
     #[must_use]
     pub fn secret(&self, epoch: &EpochId) -> Option<&Secret32> {
         self.epochs.get(epoch).map(|(secret, _)| secret)
+    }
+
+    /// How many epochs are known.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.epochs.len()
     }
 
     /// All epochs known, with their secrets.

@@ -687,7 +687,26 @@ impl State {
         });
     }
 
-    /// Learns the secret of an epoch before its statement is stored.
+    /// The keyring with what statements that are not stored yet hold for this device; `None` when that
+    /// is nothing new.
+    pub(super) fn keyring_with(
+        &self,
+        statements: impl Iterator<Item = Signed<EpochStatement>>,
+    ) -> Option<Keyring> {
+        let room = MAX_EPOCHS.saturating_sub(self.epochs.len());
+        let is_new = |statement: &Signed<EpochStatement>| {
+            !self.epochs.contains(&StatementId::from(statement.body().epoch))
+                && self.check_epoch(statement).is_ok()
+        };
+        let learnt = statements.filter(is_new).take(room).filter_map(|statement| self.open_epoch(&statement));
+        learnt.fold(None, |keyring, learnt| {
+            let mut keyring = keyring.unwrap_or_else(|| self.keyring.duplicate());
+            keyring.merge(learnt);
+            Some(keyring)
+        })
+    }
+
+    /// Learns the secret of an epoch whose statement is stored.
     pub(super) fn learn_epoch(&mut self, statement: &Signed<EpochStatement>) {
         if self.check_epoch(statement).is_ok() {
             self.absorb(statement);
@@ -696,11 +715,15 @@ impl State {
 
     /// Learns the secret of an epoch that is sealed to this device.
     fn absorb(&mut self, statement: &Signed<EpochStatement>) {
-        if self.keyring.secret(&statement.body().epoch).is_none()
-            && let Some(keyring) = self.kems.iter().find_map(|kem| statement.open(kem).ok())
-        {
+        if let Some(keyring) = self.open_epoch(statement) {
             self.keyring.merge(keyring);
         }
+    }
+
+    /// What an epoch holds for this device, unless its secret is known.
+    fn open_epoch(&self, statement: &Signed<EpochStatement>) -> Option<Keyring> {
+        let is_unknown = self.keyring.secret(&statement.body().epoch).is_none();
+        self.kems.iter().filter(|_| is_unknown).find_map(|kem| statement.open(kem).ok())
     }
 
     /// Adds a key that epochs may be sealed to.

@@ -41,10 +41,29 @@ fn space(keeper: u8) -> SpaceId {
 
 /// A space of the owner, on a device that was handed nothing; `own` opens what is sealed to it.
 fn empty(keeper: u8, own: KemSecret) -> Replica<MemoryDisk> {
+    testkit::replica(empty_state(keeper, own))
+}
+
+fn empty_state(keeper: u8, own: KemSecret) -> State {
     let inception = inception(OWNER);
     let log = DeviceLog::new(inception.person().unwrap(), inception.body());
-    let state = State::new(space(keeper), log, inception.body().clone(), Keyring::default(), Some(own));
-    testkit::replica(state)
+    State::new(space(keeper), log, inception.body().clone(), Keyring::default(), Some(own))
+}
+
+/// A shared space after a start from its journal alone, on a disk with so much room.
+fn restarted(replica: Replica<MemoryDisk>, own: KemSecret, room: Option<u64>) -> Replica<MemoryDisk> {
+    let bytes = replica.journal().bytes();
+    let journal = replica.into_journal();
+    let opening = Opening::new(journal.id());
+    let mut disk = journal.into_disk();
+    disk.set_byte_budget(room.map(|room| bytes + room));
+    let mut state = empty_state(SHARED, own);
+    let (journal, _) = Journal::open(disk, &opening, &mut |id, location, record| {
+        let payload = crate::record::open(record, &space(SHARED), state.keyring()).unwrap();
+        state.replay(id, location, payload);
+    })
+    .unwrap();
+    Replica::new(state, journal)
 }
 
 fn nonces(first: u8) -> impl FnMut() -> [u8; 24] {
@@ -159,9 +178,15 @@ fn invited(owners: &mut Replica<MemoryDisk>) -> Spaces {
 
 /// Runs a session between two devices until nobody has anything to say.
 fn talk(devices: [&mut Spaces; 2], keys: [u8; 2]) -> Result<usize, SessionError> {
-    let binding = [keys[1]; 32];
-    let mut sessions =
-        [Session::new(Role::Dialer, binding, [5; 32]), Session::new(Role::Listener, binding, [6; 32])];
+    go_on(devices, keys, &mut open_sessions([[keys[1]; 32]; 2]))
+}
+
+/// Runs a session that was opened before; gives how many frames of records there were.
+fn go_on(
+    devices: [&mut Spaces; 2],
+    keys: [u8; 2],
+    sessions: &mut [Session; 2],
+) -> Result<usize, SessionError> {
     let mut records = 0;
     for _ in 0..10_000 {
         let mut quiet = true;
@@ -247,7 +272,7 @@ fn shared(spaces: &mut Spaces) -> &mut Replica<MemoryDisk> {
 }
 
 fn epochs(spaces: &Spaces) -> usize {
-    spaces[&space(SHARED)].state().keyring().iter().count()
+    spaces[&space(SHARED)].state().keyring().count()
 }
 
 #[test]
@@ -327,4 +352,33 @@ fn members_pass_on_what_they_read() {
     assert_eq!(read(shared(&mut phone)), ["a", "b"], "a member brings it to the owner's other device");
     let [theirs, ours] = [&mut phone, &mut laptop].map(|spaces| Frontier::of(shared(spaces).state()));
     assert_eq!(theirs.chains, ours.chains);
+}
+
+/// The records of a space that a device holds, but for those that another one does.
+fn news(replica: &mut Replica<MemoryDisk>, other: &Replica<MemoryDisk>) -> Vec<Vec<u8>> {
+    let locations = replica.state().locations();
+    let all = locations.into_iter().map(|location| replica.read(location).unwrap());
+    all.filter(|record| !other.state().holds(&crate::record::record_id(record))).collect()
+}
+
+#[test]
+fn an_epoch_that_found_no_room_is_not_written_under() {
+    let mut laptop = begun(SHARED, 1);
+    let mut phone = all([begun(SHARED, 2)]);
+    let drawn = secret(50);
+    let new = NewEpoch { keeper: &key(SHARED), recovery: None, secret: secret(50), entropy: secret(51) };
+    laptop.begin_epoch(&new).unwrap();
+    write(&mut laptop, 1, &"large ".repeat(1_000));
+    let batch = news(&mut laptop, shared(&mut phone));
+    let mut phone = restarted(phone.remove(&space(SHARED)).unwrap(), kem(2), Some(4_000));
+    let before = phone.state().keyring().count();
+    assert!(phone.ingest(&id(1), &batch).is_err(), "the epoch alone would fit");
+    assert_eq!(phone.state().keyring().count(), before);
+    write(&mut phone, 2, "meanwhile");
+    phone.sync().unwrap();
+    let mut phone = restarted(phone, kem(2), None);
+    assert_eq!(read(&mut phone), ["meanwhile"]);
+    let ingested = phone.ingest(&id(1), &batch).unwrap();
+    assert_eq!((ingested.unopened, ingested.effects.counted.len()), (vec![], 1));
+    assert!(phone.state().keyring().secret(&epoch_id(&drawn)).is_some());
 }
