@@ -30,6 +30,7 @@ use crate::{
         FRAME_TARGET_LEN, MAX_FRONTIER_ENTRIES, MAX_RECONCILE_MESSAGES, MAX_RECONCILED, MAX_RECONCILIATIONS,
         MAX_STATEMENTS,
     },
+    record::OpenError,
     replica::{
         Ingested, Refusal, Replica, State,
         records::{Class, Row, Slot},
@@ -57,6 +58,10 @@ pub(super) struct Exchange {
     fetches: Fetches,
     /// The pieces of attachments that had come here when it was last looked.
     arrivals: u64,
+    /// How many epochs were known here by then.
+    epochs: usize,
+    /// Whether records came under an epoch that was not known: once another is, they are to come again.
+    left_aside: bool,
     frontier_due: bool,
     check_due: bool,
     last_frontier: Option<Frontier>,
@@ -101,6 +106,8 @@ impl Exchange {
             flow: Flow::Everything,
             fetches: Fetches::default(),
             arrivals: 0,
+            epochs: 0,
+            left_aside: false,
             frontier_due: true,
             check_due: true,
             last_frontier: None,
@@ -288,6 +295,7 @@ impl Exchange {
             given.extend(&ingested.statements);
         }
         self.fetches.note_received(ingested.chunks);
+        self.left_aside |= ingested.unopened.contains(&OpenError::UnknownEpoch);
         self.frontier_due = true;
         Ok(())
     }
@@ -337,6 +345,11 @@ impl Exchange {
     fn poll_message(&mut self, state: &State) -> Option<SpaceMessage> {
         if let Some(message) = self.outbox.pop_front() {
             return Some(message);
+        }
+        let epochs = std::mem::replace(&mut self.epochs, state.keyring().count());
+        if self.left_aside && epochs < self.epochs {
+            self.left_aside = false;
+            self.check();
         }
         // Pieces that came from a third device: who lacks them can have them here now.
         let arrivals = std::mem::replace(&mut self.arrivals, state.arrivals());

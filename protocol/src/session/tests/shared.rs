@@ -382,3 +382,25 @@ fn an_epoch_that_found_no_room_is_not_written_under() {
     assert_eq!((ingested.unopened, ingested.effects.counted.len()), (vec![], 1));
     assert!(phone.state().keyring().secret(&epoch_id(&drawn)).is_some());
 }
+
+#[test]
+fn what_came_under_an_unknown_epoch_comes_again_once_it_is_known() {
+    let (mut laptop, mut phone) = (all([begun(SHARED, 1)]), all([begun(SHARED, 2)]));
+    let mut sessions = open_sessions([[2; 32]; 2]);
+    go_on([&mut laptop, &mut phone], [1, 2], &mut sessions).unwrap();
+    let known = shared(&mut laptop).state().keyring().duplicate();
+    let to = [kem(1).public()];
+    let hidden = EpochStatement::begin(space(SHARED), &key(SHARED), &secret(50), &to, &known, &secret(51));
+    shared(&mut laptop).write_statement(Payload::Epoch(hidden.unwrap()), &mut nonces(50)).unwrap();
+    write(shared(&mut laptop), 1, "hidden");
+    go_on([&mut laptop, &mut phone], [1, 2], &mut sessions).unwrap();
+    assert_eq!(read(shared(&mut phone)), [""; 0]);
+    let (keeper, recovery) = (key(SHARED), Some(kem(60).public()));
+    let new = NewEpoch { keeper: &keeper, recovery, secret: secret(52), entropy: secret(53) };
+    shared(&mut laptop).begin_epoch(&new).unwrap();
+    go_on([&mut laptop, &mut phone], [1, 2], &mut sessions).unwrap();
+    assert_eq!(read(shared(&mut phone)), ["hidden"]);
+    let [theirs, ours] = [&mut phone, &mut laptop].map(|spaces| Frontier::of(shared(spaces).state()));
+    assert_eq!(theirs, ours);
+    assert_eq!(go_on([&mut laptop, &mut phone], [1, 2], &mut sessions), Ok(0));
+}
