@@ -3,7 +3,7 @@
 //! 1. A record that is dropped lies on in its segment, and perhaps in another one: a copy that was
 //!    cut off leaves two. So segments are searched, also for what is known elsewhere, each once: until
 //!    a record of theirs is dropped, or they are copied from, there is nothing new to find
-//!    ([`Replica::find_dropped`]).
+//!    ([`Replica::find_dropped`]). One with a record that is unknown here is searched each time.
 //! 2. A segment that holds some is rewritten ([`Replica::rewrite_segment`]).
 //! 3. When no segment holds any, the drops that took effect by then are carried out, and a receipt
 //!    tells the others ([`Replica::write_receipt`]). A receipt before that would be a lie.
@@ -63,15 +63,24 @@ impl<D: Disk> Replica<D> {
                 continue;
             }
             let records = &self.state.records;
+            let mut is_known = true;
             let mut is_to_go = |record, location| match records.find(&record) {
                 Some((_, Row::Held(held, _))) => held != location,
                 Some((_, Row::Dropped)) => true,
-                Some((_, Row::Wanted | Row::Absent)) | None => false,
+                Some((_, Row::Wanted | Row::Absent)) => false,
+                // It did not open. Should it come again, and be dropped where it lies then, it must be
+                // found here too.
+                None => {
+                    is_known = false;
+                    false
+                }
             };
             if self.journal.holds(segment, &mut is_to_go)? {
                 return Ok(Some(segment));
             }
-            self.erasing.clean.insert(segment);
+            if is_known {
+                self.erasing.clean.insert(segment);
+            }
         }
         self.erasing.carried_out = self.state.applied_drops().into_iter().collect();
         Ok(None)

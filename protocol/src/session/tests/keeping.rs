@@ -171,6 +171,38 @@ fn nothing_is_confirmed_that_is_still_in_a_file() {
 }
 
 #[test]
+fn what_did_not_open_once_is_found_when_it_is_dropped() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    laptop.write("old");
+    sync(&mut laptop, &mut phone).unwrap();
+    let old = phone.replica.state().document(&DOCUMENT).next().unwrap();
+    let inception = Recovery::from_entropy(&Secret32::from_bytes([9; 32])).incept();
+    let mut state = testkit::state(&inception, phone.space(), vec![Secret32::from_bytes([7; 32])]);
+    let journal = phone.replica.into_journal();
+    let opening = Opening::new(journal.id());
+    let (journal, _) = Journal::open(journal.into_disk(), &opening, &mut |id, location, record| {
+        let payload = crate::record::open(record, state.space(), state.keyring()).unwrap();
+        if id != old.0 {
+            state.replay(id, location, payload);
+        }
+    })
+    .unwrap();
+    phone = Device { key: key(2), replica: Replica::new(state, journal), nonce: 0 };
+    phone.replica.rotate_journal().unwrap();
+    assert_eq!(phone.replica.find_dropped(), Ok(None), "it is unknown");
+    sync(&mut laptop, &mut phone).unwrap();
+    assert_eq!(phone.texts(), ["old"], "it came again");
+    laptop.fold("new");
+    sync(&mut laptop, &mut phone).unwrap();
+    phone.erase();
+    let mut journal = phone.replica.into_journal();
+    let segments: Vec<SegmentNumber> = journal.segment_bytes().map(|(segment, _)| segment).collect();
+    for segment in segments {
+        assert!(!journal.holds(segment, &mut |record, _| record == old.0).unwrap(), "{segment}");
+    }
+}
+
+#[test]
 fn a_drop_by_somebody_else_has_no_effect() {
     let (mut laptop, _) = laptop_and_phone();
     laptop.write("kept");
