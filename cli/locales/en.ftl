@@ -467,6 +467,11 @@ error-journal-damaged = The journal is damaged in the middle; what comes before 
 hint-journal-damaged = Keep a copy of the folder, then: musette doctor --rebuild. It keeps all that can be read; your other devices may have the rest.
 error-disk-full = The disk is full.
 hint-disk-full = Make some room and try again. What was saved before is there; this was not saved.
+error-import-cut-short = { $landed ->
+    [one] Only one row was saved, then the disk refused.
+   *[other] Only { $landed } rows were saved, then the disk refused.
+}
+hint-import-cut-short = Make some room and import the same file again: what is there is not brought twice.
 error-disk-failed = The disk did not accept a write. Musette stopped, so as not to pretend.
 hint-disk-failed = Check the disk. What was saved before is there; the last change may not be.
 error-needs-running-node = No node is running on this home.
@@ -556,7 +561,11 @@ hint-sync-budget-used = It goes on tomorrow by itself. For more today: musette s
 error-budget-too-small = That is too little to keep devices in step.
 hint-budget-too-small = Give at least { $min } bytes a day. To stop altogether: musette sync pause
 error-not-synced = Not in step yet: { $waiting }.
-hint-not-synced = It goes on by itself while musette up runs on both devices. To see more: musette sync
+hint-not-synced = { $why ->
+    [refused] The two do not talk again by themselves. To see more: musette sync
+    [never-met] They meet once musette up runs on both and they can reach each other: most easily on one network, without --no-discovery.
+   *[other] It goes on by itself while musette up runs on both devices. To see more: musette sync
+}
 error-no-node-in-time = No node runs on this home, so nothing moves.
 hint-no-node-in-time = To start it: musette up
 error-session-duplicate = The two devices are connected already.
@@ -564,7 +573,7 @@ error-session-refused = The other device refused to talk to this one.
 error-session-malformed = The other device sent something that makes no sense.
 error-session-unrecognised = Whoever answered is not one of your devices.
 error-session-bad-proof = Whoever answered could not prove to be your device.
-error-session-fork = A device has written two different histories, perhaps after a restored backup. Nothing is lost; it needs to be paired again.
+error-session-fork = One device has written two different histories, perhaps because a copy of its folder was started. Each stays readable where it is; one of the two must be paired again, into a new home.
 error-words-mismatch = These are not the words that the new device shows.
 hint-words-mismatch = Type them as the new device shows them; after three wrong tries it is sent away. If the words do differ, somebody may be in between: invite again on a network you trust.
 error-no-pairing = No device is waiting to be confirmed.
@@ -596,6 +605,8 @@ error-port-in-use = Another program uses the port of { $address }.
 hint-port-in-use = Choose another with --listen; 0 takes any free port.
 error-attachment-not-found = This item has no attachment "{ $name }".
 hint-attachment-not-found = To see them: musette show ID
+error-read-only = Nothing can be written in this place.
+hint-read-only = Musette needs a folder that it may write to, also to look at what is there. Nothing was changed.
 error-permission-denied = This is not allowed here.
 hint-permission-denied = Check who owns the home folder.
 error-bad-request = The request makes no sense to this node.

@@ -495,6 +495,11 @@ error-journal-damaged = Le journal est abîmé au milieu ; ce qui précède et 
 hint-journal-damaged = Gardez une copie du dossier, puis : musette doctor --rebuild. Tout ce qui se lit est gardé ; vos autres appareils ont peut-être le reste.
 error-disk-full = Le disque est plein.
 hint-disk-full = Faites de la place et réessayez. Ce qui était enregistré est là ; ceci ne l’est pas.
+error-import-cut-short = { $landed ->
+    [one] Une seule ligne a été enregistrée, puis le disque a refusé.
+   *[other] Seules { $landed } lignes ont été enregistrées, puis le disque a refusé.
+}
+hint-import-cut-short = Faites de la place et importez de nouveau le même fichier : ce qui est là ne sera pas apporté deux fois.
 error-disk-failed = Le disque a refusé une écriture. Musette s’est arrêtée, pour ne pas faire semblant.
 hint-disk-failed = Vérifiez le disque. Ce qui était enregistré est là ; le dernier changement peut-être pas.
 error-needs-running-node = Aucun nœud ne fonctionne sur ce dossier.
@@ -584,7 +589,11 @@ hint-sync-budget-used = Tout reprend demain sans rien faire. Pour davantage aujo
 error-budget-too-small = C’est trop peu pour garder les appareils à jour.
 hint-budget-too-small = Donnez au moins { $min } octets par jour. Pour tout arrêter : musette sync pause
 error-not-synced = Tout n’est pas encore à jour : { $waiting }.
-hint-not-synced = Cela continue tout seul tant que musette up tourne sur les deux appareils. Pour en voir plus : musette sync
+hint-not-synced = { $why ->
+    [refused] Les deux ne se reparleront pas d’eux-mêmes. Pour en voir plus : musette sync
+    [never-met] Ils se rencontrent dès que musette up tourne sur les deux et qu’ils peuvent s’atteindre : le plus simplement sur un même réseau, sans --no-discovery.
+   *[other] Cela continue tout seul tant que musette up tourne sur les deux appareils. Pour en voir plus : musette sync
+}
 error-no-node-in-time = Aucun nœud ne tourne sur ce dossier, donc rien ne bouge.
 hint-no-node-in-time = Pour le démarrer : musette up
 error-session-duplicate = Les deux appareils sont déjà connectés.
@@ -592,7 +601,7 @@ error-session-refused = L’autre appareil a refusé de parler à celui-ci.
 error-session-malformed = L’autre appareil a envoyé quelque chose d’incompréhensible.
 error-session-unrecognised = Ce qui a répondu n’est pas l’un de vos appareils.
 error-session-bad-proof = Ce qui a répondu n’a pas pu prouver être votre appareil.
-error-session-fork = Un appareil a écrit deux histoires différentes, peut-être après une sauvegarde restaurée. Rien n’est perdu ; il faut l’associer de nouveau.
+error-session-fork = Un appareil a écrit deux histoires différentes, peut-être parce qu’une copie de son dossier a été démarrée. Chacune reste lisible là où elle est ; l’un des deux doit être associé de nouveau, dans un nouveau dossier.
 error-words-mismatch = Ce ne sont pas les mots que montre le nouvel appareil.
 hint-words-mismatch = Recopiez-les tels que le nouvel appareil les montre ; après trois essais il est renvoyé. Si les mots sont vraiment différents, quelqu’un s’est peut-être glissé entre les deux : invitez de nouveau, sur un réseau sûr.
 error-no-pairing = Aucun appareil n’attend d’être confirmé.
@@ -624,6 +633,8 @@ error-port-in-use = Un autre programme utilise le port de { $address }.
 hint-port-in-use = Choisissez-en un autre avec --listen ; 0 prend un port libre.
 error-attachment-not-found = Cet élément n’a pas de pièce jointe « { $name } ».
 hint-attachment-not-found = Pour les voir : musette show ID
+error-read-only = Rien ne peut être écrit à cet endroit.
+hint-read-only = Musette a besoin d’un dossier où elle peut écrire, même pour montrer ce qui s’y trouve. Rien n’a changé.
 error-permission-denied = Ce n’est pas permis ici.
 hint-permission-denied = Vérifiez à qui appartient le dossier.
 error-bad-request = Ce nœud ne comprend pas la demande.

@@ -31,6 +31,40 @@ use crate::{
 const LOCK_WAIT: Duration = Duration::from_secs(3);
 const LOCK_POLL: Duration = Duration::from_millis(20);
 
+/// A home that was opened, here or by a node that runs.
+pub(crate) enum Opened {
+    Here(Box<Store>),
+    ByNode(Client),
+}
+
+/// Opens a home's store. Another command may hold the home for a moment, and a node that starts is
+/// reached by its socket a moment later: worth a short wait before saying that the home is in use.
+///
+/// # Errors
+/// When the home is locked, in use, damaged or newer.
+pub(crate) async fn open_when_free(
+    home: &Home,
+    passphrase: Option<Zeroizing<String>>,
+    repair: Repair,
+) -> Result<Opened> {
+    let passphrase = std::sync::Arc::new(passphrase);
+    let deadline = Instant::now() + LOCK_WAIT;
+    loop {
+        let (home_there, secret) = (home.clone(), passphrase.clone());
+        let open = move || Store::open(&home_there, secret.as_ref().as_deref().map(String::as_str), repair);
+        match tokio::task::spawn_blocking(open).await.map_err(|_| Error::new("internal"))? {
+            Ok(store) => return Ok(Opened::Here(Box::new(store))),
+            Err(error) if error.code() == "home-in-use" && Instant::now() < deadline => {
+                if let Some(client) = Client::connect(home).await? {
+                    return Ok(Opened::ByNode(client));
+                }
+                tokio::time::sleep(LOCK_POLL).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 /// An open way to one home's API.
 pub struct Client(Way);
 
@@ -75,27 +109,11 @@ impl Client {
         Self::open_with(home, passphrase, Repair::Rebuild).await
     }
 
-    /// Another command may hold the home for a moment, and a node that starts is reached by its
-    /// socket a moment later: worth a short wait before saying that the home is in use.
     async fn open_with(home: &Home, passphrase: Option<Zeroizing<String>>, repair: Repair) -> Result<Self> {
-        let passphrase = std::sync::Arc::new(passphrase);
-        let deadline = Instant::now() + LOCK_WAIT;
-        loop {
-            let (home_there, secret) = (home.clone(), passphrase.clone());
-            let open =
-                move || Store::open(&home_there, secret.as_ref().as_deref().map(String::as_str), repair);
-            match tokio::task::spawn_blocking(open).await.map_err(|_| Error::new("internal"))? {
-                Ok(store) => return Ok(Self::in_process(Driver::start(store))),
-                Err(error) if error.code() == "home-in-use" && Instant::now() < deadline => {
-                    if repair == Repair::No
-                        && let Some(client) = Self::connect(home).await?
-                    {
-                        return Ok(client);
-                    }
-                    tokio::time::sleep(LOCK_POLL).await;
-                }
-                Err(error) => return Err(error),
-            }
+        match open_when_free(home, passphrase, repair).await? {
+            Opened::Here(store) => Ok(Self::in_process(Driver::start(*store))),
+            Opened::ByNode(client) if repair == Repair::No => Ok(client),
+            Opened::ByNode(_) => Err(Error::new("home-in-use")),
         }
     }
 

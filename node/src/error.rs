@@ -45,6 +45,7 @@ impl Error {
         match self.code() {
             "bad-request" | "bad-listen-address" | "budget-too-small" => 2,
             "wrong-passphrase" | "passphrase-needed" => 4,
+            "import-cut-short" => 3,
             "deadline" => 5,
             "home-in-use" | "backup-in-use" => 6,
             "home-newer" | "backup-newer" | "backup-damaged" | "home-damaged" | "vault-damaged"

@@ -3,12 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::Router;
-use tokio::{sync::oneshot, task::JoinHandle};
+use tokio::{
+    sync::{broadcast::error::RecvError, oneshot},
+    task::JoinHandle,
+};
 use zeroize::Zeroizing;
 
 use crate::{
     api::{Context, Online, router, socket::Socket},
-    client::Client,
+    client::{Client, Opened, open_when_free},
     config::Config,
     driver::Driver,
     error::{Error, Result},
@@ -36,6 +39,8 @@ pub use restore::{RestoreOptions, Restored, restore};
 
 pub use crate::store::vault::is_passphrase_needed;
 
+/// How long after something happened the index is written.
+const INDEX_AFTER: Duration = Duration::from_secs(5);
 /// How often the store is tidied.
 const TIDY_EVERY: Duration = Duration::from_secs(60);
 /// The pause between two steps of that.
@@ -68,10 +73,10 @@ pub async fn start(
     passphrase: Option<Zeroizing<String>>,
     options: NodeOptions,
 ) -> Result<RunningNode> {
-    let opened = home.clone();
-    let open = move || Store::open(&opened, passphrase.as_deref().map(String::as_str), Repair::No);
-    let store = tokio::task::spawn_blocking(open).await.map_err(|_| Error::new("internal"))??;
-    let mut node = start_network(home, Driver::start(store), &options).await?;
+    let Opened::Here(store) = open_when_free(home, passphrase, Repair::No).await? else {
+        return Err(Error::new("home-in-use"));
+    };
+    let mut node = start_network(home, Driver::start(*store), &options).await?;
     match Socket::bind(home) {
         Ok(socket) => node.serve(socket),
         Err(error) => {
@@ -103,14 +108,28 @@ async fn start_network(home: &Home, driver: Driver, options: &NodeOptions) -> Re
     let sessions = network.sessions.clone();
     let online = Online { endpoint: endpoint.clone(), pairing, scheduler, sessions };
     let context = Context { driver: driver.clone(), network: Some(online) };
-    let tidying = driver.clone();
+    let (tidying, indexing) = (driver.clone(), driver.clone());
     let network = tokio::spawn(async move {
         tokio::select! {
             () = network.run(events) => {}
             () = keep_tidy(tidying) => {}
+            () = keep_index(indexing) => {}
         }
     });
     Ok(RunningNode { driver, context, endpoint: Some(endpoint), network, server: None })
+}
+
+/// Writes the index a while after something happened: what other devices acknowledged is in no other
+/// place, and a node that is killed would deny it afterwards until it meets them.
+async fn keep_index(driver: Driver) {
+    loop {
+        let mut events = driver.events();
+        if matches!(events.recv().await, Err(RecvError::Closed)) {
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(INDEX_AFTER).await;
+        drop(driver.run(Store::write_index).await);
+    }
 }
 
 /// Tidies the store now and then, one step at a time so that nobody waits long, and gives back the

@@ -565,6 +565,14 @@ impl Store {
     /// # Errors
     /// When the disk fails.
     pub(crate) fn close(mut self) -> Result<()> {
+        self.write_index()
+    }
+
+    /// Makes everything durable and writes the index.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub(crate) fn write_index(&mut self) -> Result<()> {
         self.commit()?;
         self.checkpoint(true);
         if let Some(index) = &self.index {

@@ -13,6 +13,7 @@ use crate::{check::Check, run::Batch};
 pub struct Options {
     /// How many seeds to run.
     #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     pub seeds: u64,
 
     /// The first seed.

@@ -4,7 +4,7 @@ use std::{fs, path::Path, process::Command};
 
 use musette_tests::{
     linkedin, need, turns,
-    world::{Device, World},
+    world::{Device, LOOPBACK, World},
 };
 use serde_json::Value;
 
@@ -73,8 +73,11 @@ fn a_full_disk_loses_nothing_and_works_again_with_room() {
     let many = world.file("Connections.csv", many_connections());
     let many = many.to_str().unwrap();
 
-    // In process.
-    laptop.refuses(&["import", many], 1, "disk-full");
+    // In process. What had landed by then is told, and is there.
+    let cut = laptop.run(&["--json", "import", many]).exits(3).json();
+    assert_eq!(cut["error"]["code"], "import-cut-short");
+    let landed: usize = cut["error"]["args"]["landed"].as_str().unwrap().parse().unwrap();
+    assert_eq!(contacts(&laptop.list()), landed);
     assert!(shows(&laptop, &id));
     let large = world.file("large.bin", vec![7; 8 << 20]);
     laptop.refuses(&["attach", &id, large.to_str().unwrap()], 1, "disk-full");
@@ -83,9 +86,9 @@ fn a_full_disk_loses_nothing_and_works_again_with_room() {
 
     // Through a node, which must go on: what it refused was not written.
     disk.grow("7m");
-    let landed = contacts(&laptop.list());
     let node = laptop.up();
-    laptop.refuses(&["import", many], 1, "disk-full");
+    let cut = laptop.run(&["--json", "import", many]).json();
+    assert!(["import-cut-short", "disk-full"].contains(&cut["error"]["code"].as_str().unwrap()), "{cut}");
     assert!(shows(&laptop, &id));
     assert!(contacts(&laptop.list()) >= landed, "what had landed stays");
     disk.grow("200m");
@@ -120,4 +123,38 @@ fn a_home_that_finds_no_room_at_all_says_so() {
     disk.grow("20m");
     laptop.run(&line).ok();
     laptop.add(&["note", "title=Mine"]);
+}
+
+#[test]
+fn joining_on_a_small_disk_ends_and_says_why_and_goes_on_with_room() {
+    if !need::privileges(&["mount", "umount"]) {
+        return;
+    }
+    let _turn = turns::shared();
+    let world = World::new();
+    let laptop = world.first_device("laptop");
+    laptop.run(&["import", world.file("Connections.csv", many_connections()).to_str().unwrap()]).ok();
+    let node = laptop.up();
+    let path = world.path().join("disk");
+    let disk = Disk::new(&path, "6m");
+    let phone = world.device("phone").with_home(&path.join("home"));
+    let join = |device: &Device| {
+        let ticket = laptop.ticket(&["--yes"]);
+        let line = ["--json", "device", "join", &ticket, "--device", &device.name, "--yes"];
+        device.run(&[&line[..], &LOOPBACK].concat())
+    };
+    assert_eq!(join(&phone).exits(1).json()["error"]["code"], "disk-full");
+    disk.grow("200m");
+    let phone_node = phone.up();
+    node.await_agreement("phone");
+    assert_eq!(phone.list(), laptop.list());
+    phone_node.stop();
+
+    // Where nothing can be written at all, nobody is enrolled.
+    let nowhere = world.device("nowhere").with_home(&path.join("other"));
+    fs::write(path.join("other"), "a file where the home would be").unwrap();
+    assert_ne!(join(&nowhere).code, Some(0));
+    let devices = laptop.json(&["device", "list"]);
+    assert_eq!(devices["devices"].as_array().unwrap().len(), 2, "{devices}");
+    node.stop();
 }

@@ -184,3 +184,15 @@ fn a_node_that_is_asked_to_stop_as_soon_as_it_answers_stops_in_good_order() {
         laptop.up().stop();
     }
 }
+
+#[test]
+fn a_node_waits_for_a_command_that_has_the_home_for_a_moment() {
+    let _turn = turns::shared();
+    let world = World::new();
+    let laptop = world.first_device("laptop");
+    let adding = laptop.start(&["add", "note", "title=Meanwhile"]);
+    let node = laptop.up();
+    adding.wait(PATIENCE).ok();
+    assert_eq!(node.api.items().len(), 1);
+    node.stop();
+}

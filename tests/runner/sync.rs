@@ -1,7 +1,10 @@
 //! Syncing as its user sees it: it ends, and says what it waits for while it has not.
 
+use std::{fs, path::Path};
+
 use musette_tests::{
     process::Node,
+    search::files_below,
     turns,
     wait::{PATIENCE, until, until_seen},
     world::{Device, World},
@@ -161,4 +164,28 @@ fn settings_need_no_node_and_nonsense_is_refused() {
     laptop.refuses(&["sync", "budget", "10"], 2, "budget-too-small");
     let french = laptop.run(&["--lang", "fr", "sync", "budget", "500 Mo"]).ok().stdout;
     assert!(french.contains("500\u{a0}Mo"), "{french}");
+}
+
+#[test]
+fn what_others_acknowledged_is_known_after_a_kill() {
+    let _turn = turns::shared();
+    let world = World::new();
+    let (laptop, _phone, node, phone_node) = world.pair(|laptop| drop(laptop.add(&["note", "title=Mine"])));
+    until(PATIENCE, "the acknowledgement is on the disk", || {
+        // What a kill would leave at this moment.
+        let copy = world.path().join("copy");
+        drop(fs::remove_dir_all(&copy));
+        for file in files_below(laptop.home()) {
+            let name = file.strip_prefix(laptop.home()).unwrap();
+            if name != Path::new("lock") && name != Path::new("socket") {
+                let target = copy.join(name);
+                fs::create_dir_all(target.parent().unwrap()).unwrap();
+                fs::copy(&file, target).ok()?;
+            }
+        }
+        let status = laptop.clone().with_home(&copy).json(&["status"]);
+        (status["sync"]["state"] == "everywhere").then_some(())
+    });
+    node.stop();
+    phone_node.stop();
 }

@@ -1,5 +1,7 @@
 //! A new device: pairing, the home that it writes, and the first sync.
 
+use std::time::{Duration, Instant};
+
 use libp2p::{Multiaddr, PeerId, multiaddr::Protocol as Part};
 use musette_protocol::{
     crypto::{kem::KemSecret, secret::Secret32, sign::SigningKey},
@@ -26,14 +28,16 @@ use crate::{
     driver::Driver,
     entropy,
     error::{Error, Result},
-    home::{Home, VaultChoice},
+    home::{Home, HomeLock, VaultChoice},
     net::{Endpoint, EndpointConfig, Framed, Protocol},
     pairing::parse_ticket,
     store::{Repair, Store, keys::Keys},
 };
 
 /// Without any news for this long, the first sync is given up; a later start goes on with it.
-const SYNC_PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+const SYNC_PATIENCE: Duration = Duration::from_secs(60);
+/// How often the first sync is looked at although nothing arrived.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How a device joins.
 pub struct JoinOptions {
@@ -95,10 +99,12 @@ pub async fn join(
     if home.exists() {
         return Err(Error::new("home-not-empty").with("home", home.path().display()));
     }
+    // Before the ticket is spent: where nothing can be written, nobody is enrolled.
+    let lock = empty_home(home)?;
     on_event(JoinEvent::Connecting);
     let addresses: Vec<Multiaddr> =
         ticket.addresses.iter().filter_map(|bytes| Multiaddr::try_from(bytes.clone()).ok()).collect();
-    let inviter = enrol(home, &options, ticket, &addresses, on_event).await?;
+    let inviter = enrol(home, lock, &options, ticket, &addresses, on_event).await?;
     let opened = home.clone();
     let passphrase = match options.vault {
         VaultChoice::Passphrase(passphrase) => Some(passphrase),
@@ -122,6 +128,7 @@ async fn first_sync(
     on_event: &mut (dyn FnMut(JoinEvent) + Send),
 ) -> Result<Joined> {
     let mut changed = driver.changed();
+    let (mut held, mut since) = (0, Instant::now());
     loop {
         let work = move |store: &mut Store| {
             let joined = Joined {
@@ -129,22 +136,33 @@ async fn first_sync(
                 device: store.device().to_string(),
                 items: store.item_count() as u64,
             };
-            Ok((store.has_all_of(inviter), joined))
+            Ok((store.has_all_of(inviter), joined, store.journal_bytes(), store.disk_failure(inviter)))
         };
-        let (done, joined) = driver.run(work).await?;
+        let (done, joined, bytes, failure) = driver.run(work).await?;
         if done {
             on_event(JoinEvent::Synced { items: joined.items });
             return Ok(joined);
         }
+        // The home is there: a later start goes on with it.
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
+        if bytes > held {
+            (held, since) = (bytes, Instant::now());
+        }
+        if since.elapsed() > SYNC_PATIENCE {
+            return Err(Error::new("deadline"));
+        }
         on_event(JoinEvent::Syncing { received: joined.items });
-        let waited = tokio::time::timeout(SYNC_PATIENCE, changed.changed());
-        waited.await.map_err(|_| Error::new("deadline"))?.map_err(|_| Error::new("stopping"))?;
+        let news = tokio::time::timeout(LOOK_EVERY, changed.changed()).await;
+        news.unwrap_or(Ok(())).map_err(|_| Error::new("stopping"))?;
     }
 }
 
 /// Talks with the inviting device until this one is enrolled and its home is written.
 async fn enrol(
     home: &Home,
+    lock: HomeLock,
     options: &JoinOptions,
     ticket: Ticket,
     addresses: &[Multiaddr],
@@ -152,14 +170,14 @@ async fn enrol(
 ) -> Result<DeviceId> {
     let (endpoint, _events) =
         Endpoint::start(EndpointConfig { listen: Vec::new(), discovery: false }).await?;
-    let joined = enrol_over(&endpoint, home, options, ticket, addresses, on_event).await;
+    let joined = enrol_over(&endpoint, (home, lock), options, ticket, addresses, on_event).await;
     endpoint.stop().await;
     joined
 }
 
 async fn enrol_over(
     endpoint: &Endpoint,
-    home: &Home,
+    (home, lock): (&Home, HomeLock),
     options: &JoinOptions,
     ticket: Ticket,
     addresses: &[Multiaddr],
@@ -179,7 +197,9 @@ async fn enrol_over(
     let machine = Joiner::new(ticket, channel, new_device, &entropy::secret(), clock::now());
     let machine = machine.map_err(|error| Error::new(error.code()))?;
     let seeds = Seeds { device: device_seed, kem: kem_seed };
-    let joined = Joining { home, options, machine, seeds, inviter: None }.run(&mut stream, on_event).await;
+    let joined = Joining { home, lock: Some(lock), options, machine, seeds, inviter: None }
+        .run(&mut stream, on_event)
+        .await;
     drop(stream.close().await);
     joined
 }
@@ -191,6 +211,8 @@ struct Seeds {
 
 struct Joining<'a> {
     home: &'a Home,
+    /// Until the home is written.
+    lock: Option<HomeLock>,
     options: &'a JoinOptions,
     machine: Joiner,
     seeds: Seeds,
@@ -229,7 +251,7 @@ impl Joining<'_> {
                     Some(frame) => self.machine.handle(&frame, clock::now()),
                     None => return Err(Error::new("connection-lost")),
                 },
-                () = tokio::time::sleep(std::time::Duration::from_millis(left)) => {
+                () = tokio::time::sleep(Duration::from_millis(left)) => {
                     self.machine.handle_time(clock::now())
                 }
             };
@@ -263,7 +285,7 @@ impl Joining<'_> {
     }
 
     fn store(
-        &self,
+        &mut self,
         welcome: &Welcome,
         inception: &[u8],
         operations: Vec<Signed<Operation>>,
@@ -286,7 +308,7 @@ impl Joining<'_> {
             met: Default::default(),
             healing: Default::default(),
         };
-        let lock = empty_home(self.home)?;
+        let lock = self.lock.take().ok_or_else(|| Error::new("pairing-broken"))?;
         begin_home(
             self.home,
             lock,

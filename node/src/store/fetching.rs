@@ -209,6 +209,12 @@ impl Store {
         self.fetching.generation += 1;
     }
 
+    /// Whether an attachment is to be here: it is small, or was asked for.
+    pub(super) fn comes_by_itself(&self, attachment: &Attachment) -> bool {
+        let Attachment { id, size, .. } = attachment;
+        *size <= SMALL_ATTACHMENT_BYTES || self.fetching.asked.contains(id)
+    }
+
     /// Whether some attachment, or one of this item, is to come and has not come whole.
     pub(super) fn awaits_attachment(&self, item: Option<DocumentId>) -> bool {
         let missing = self.fetching.missing.iter().filter_map(|blob| self.fetching.known.get_key_value(blob));

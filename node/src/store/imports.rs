@@ -35,6 +35,7 @@ use serde_json::{Value as Json, json};
 use super::{
     Store,
     items::{document_error, unique},
+    replace::is_disk_failure,
 };
 use crate::{
     clock, entropy,
@@ -260,6 +261,8 @@ struct Importer<'a> {
     run_key: String,
     batch: DocumentId,
     parts: usize,
+    /// Rows that are saved.
+    landed: usize,
     at_hand: BTreeMap<DocumentId, Document>,
     rows: Vec<BatchRow>,
     would_add: HashSet<DocumentId>,
@@ -295,6 +298,7 @@ impl Store {
             run_key: format!("{device}/{earlier:05}"),
             batch,
             parts: 0,
+            landed: 0,
             at_hand: BTreeMap::new(),
             rows: Vec::new(),
             would_add: HashSet::new(),
@@ -302,11 +306,15 @@ impl Store {
             failure: None,
             store: self,
         };
-        for source in sources {
-            importer.read(source, progress)?;
+        let read = sources.into_iter().try_for_each(|source| importer.read(source, progress));
+        match read.and_then(|()| importer.flush()) {
+            Ok(()) => Ok(importer.finish()),
+            // What had landed stays, and must not be taken for lost.
+            Err(error) if importer.landed > 0 && is_disk_failure(&error) => {
+                Err(Error::new("import-cut-short").with("landed", importer.landed))
+            }
+            Err(error) => Err(error),
         }
-        importer.flush()?;
-        Ok(importer.finish())
     }
 
     /// All batches, newest first.
@@ -544,10 +552,13 @@ impl Importer<'_> {
         }
         let mut documents: Vec<(DocumentId, Document)> =
             std::mem::take(&mut self.at_hand).into_iter().collect();
+        let rows = self.rows.len();
         if !self.rows.is_empty() {
             documents.push((self.batch, self.batch_document()?));
         }
-        self.store.save_documents(documents)
+        self.store.save_documents(documents)?;
+        self.landed += rows;
+        Ok(())
     }
 
     fn batch_document(&mut self) -> Result<Document> {

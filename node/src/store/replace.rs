@@ -131,15 +131,22 @@ pub(crate) fn remove_dir(path: &Path) -> Result<()> {
     }
 }
 
-/// A disk's error as people are told of it: `disk-full`, `permission-denied`, or `disk-failed` with
+/// A disk's error as people are told of it: `disk-full`, `read-only`, `permission-denied`, or `disk-failed` with
 /// the system's reason. No path is told.
 #[must_use]
 pub(crate) fn io_error(error: &io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::new("disk-full"),
+        io::ErrorKind::ReadOnlyFilesystem => Error::new("read-only"),
         io::ErrorKind::PermissionDenied => Error::new("permission-denied"),
         kind => Error::new("disk-failed").with("reason", kind),
     }
+}
+
+/// Whether this is an error of [`io_error`].
+#[must_use]
+pub(crate) fn is_disk_failure(error: &Error) -> bool {
+    matches!(error.code(), "disk-full" | "read-only" | "permission-denied" | "disk-failed")
 }
 
 /// [`io_error`] for a `?`.

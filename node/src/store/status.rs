@@ -3,19 +3,19 @@
 
 use std::collections::BTreeMap;
 
-use musette_crdt::date::rfc3339;
+use musette_crdt::{date::rfc3339, view::Attachment};
 use musette_protocol::{
-    id::{DeviceId, DocumentId},
+    id::{BlobId, DeviceId, DocumentId},
     schedule::StopReason,
     session::Frontier,
     time::Timestamp,
 };
 use serde_json::{Value as Json, json};
 
-use super::{Notice, Store, StoreEvent, documents::views_of};
+use super::{Notice, Store, StoreEvent, documents::views_of, replace};
 use crate::{
     clock,
-    error::Result,
+    error::{Error, Result},
     net::limits::MAX_ADDRESSES,
     standing::{Goal, Standing, Waiting},
 };
@@ -164,6 +164,17 @@ impl Store {
             self.note_sync_changed();
         }
         if heals { self.finish_healing() } else { Ok(()) }
+    }
+
+    /// Bytes of the journal.
+    pub(crate) fn journal_bytes(&self) -> u64 {
+        self.replica.journal().bytes()
+    }
+
+    /// Why what a device sent could not be kept here.
+    pub(crate) fn disk_failure(&self, device: DeviceId) -> Option<Error> {
+        let reason = self.peers.by_device.get(&device)?.reason.clone()?;
+        Some(Error::new(reason)).filter(replace::is_disk_failure)
     }
 
     /// Whether all that a device said it holds is held here.
@@ -415,8 +426,9 @@ impl Store {
         }
         let unreadable = documents - current;
         check("views-current", unreadable == 0, json!({ "documents": documents, "bad": unreadable }));
-        let wanted: Vec<_> = self.items().flat_map(|view| view.attachments).collect();
-        let held = |id| self.state().chunks_held(id);
+        let held = |id: &BlobId| self.state().chunks_held(id);
+        let comes = |one: &Attachment| self.comes_by_itself(one) || held(&one.id) > 0;
+        let wanted: Vec<_> = self.items().flat_map(|view| view.attachments).filter(comes).collect();
         let bad = wanted.iter().filter(|one| held(&one.id) < one.chunks() as usize).count();
         check("attachments-whole", bad == 0, json!({ "attachments": wanted.len(), "bad": bad }));
         check("index-open", self.index.is_some(), json!({}));

@@ -138,7 +138,15 @@ impl Conversation {
                 let mut session = session.lock().unwrap_or_else(PoisonError::into_inner);
                 store.handle_frame(&mut session, &frame)
             });
-            match handled.await? {
+            let handled = match handled.await {
+                Ok(handled) => handled,
+                // Not the other side's fault, and the person must learn of it.
+                Err(error) => {
+                    self.note_reason(error.code().to_owned()).await;
+                    return Err(error);
+                }
+            };
+            match handled {
                 Ok(Some(Event::Established { device })) => self.begin(device).await?,
                 Ok(_) => {}
                 Err(error) => {
@@ -161,7 +169,7 @@ impl Conversation {
         if matches!(error, SessionError::Unrecognised | SessionError::RefusedByPeer(_)) {
             self.network.scheduler.tell(|schedule, _| schedule.note_stranger(self.peer));
         }
-        self.note_reason(code).await;
+        self.note_reason(code.to_owned()).await;
         tracing::debug!(%error, "a session ended");
         Error::new(code)
     }
@@ -171,7 +179,7 @@ impl Conversation {
             StopReason::Paused => "peer-paused",
             StopReason::BudgetUsed => "peer-budget-used",
         };
-        self.note_reason(code).await;
+        self.note_reason(code.to_owned()).await;
         let error = Error::new(code);
         match not_now.until {
             Some(until) => error.with("until_ms", until.as_millis()),
@@ -179,11 +187,11 @@ impl Conversation {
         }
     }
 
-    async fn note_reason(&self, code: &'static str) {
+    async fn note_reason(&self, code: String) {
         let device = self.established().map(|(device, _)| device);
         if let Some(device) = device {
             let noted = self.network.driver.run(move |store| {
-                store.note_unreachable(device, code.to_owned());
+                store.note_unreachable(device, code);
                 Ok(())
             });
             drop(noted.await);
@@ -309,6 +317,8 @@ pub(super) fn ending_of(ended: &Error) -> Ending {
             let until = ended.args().get("until_ms").and_then(|millis| millis.parse().ok());
             Ending::NotNow { until: until.map(Timestamp::from_millis) }
         }
+        // With each try the other side sends what then finds no room.
+        "disk-full" => Ending::NotNow { until: None },
         "session-malformed"
         | "protocol-newer"
         | "session-unrecognised"

@@ -109,6 +109,15 @@ impl Chain {
         Some(before as u64 + 1)
     }
 
+    /// How many changes count by commits after a number; of commits that name none, each is one.
+    pub(crate) fn changes_after(&self, number: u64) -> u64 {
+        let later = (self.len() as u64).saturating_sub(number);
+        let before = self.len() - later as usize;
+        let named = before.checked_sub(1).map_or(0, |last| self.commits[last].records_end as usize);
+        let changes = (self.records.len() - named) as u64;
+        if later == 0 { 0 } else { later.max(changes) }
+    }
+
     fn push(&mut self, entry: &NewEntry, seen: impl Iterator<Item = Place>) {
         self.seen.extend(seen);
         self.records.extend(&entry.records);

@@ -164,11 +164,12 @@ impl Frontier {
             && self.chains.iter().all(|chain| state.head(&chain.head.device).0 >= chain.head.number)
     }
 
-    /// How many of the commits that count in `state` this frontier lacks.
+    /// How many of the changes that count in `state` this frontier lacks. A commit that makes no
+    /// change count is one.
     #[must_use]
     pub fn missing_from(&self, state: &State) -> u64 {
         let has = |device: &DeviceId| self.chain(device).map_or(0, |chain| chain.head.number);
-        state.chains.iter().map(|(device, chain)| (chain.len() as u64).saturating_sub(has(device))).sum()
+        state.chains.iter().map(|(device, chain)| chain.changes_after(has(device))).sum()
     }
 
     /// Whether both name the same commits.

@@ -42,13 +42,16 @@ pub(super) async fn until(context: &Context, goal: &str, limit: Duration) -> Res
 
 fn not_reached(answer: &Value) -> Failure {
     let waiting = list_of(answer, "waiting_for");
-    let sentences: Vec<String> = waiting.iter().map(super::waiting_in_words).collect();
+    let mut sentences: Vec<String> = waiting.iter().map(super::waiting_in_words).collect();
+    sentences.dedup();
+    let sentences: Vec<&str> = sentences.iter().map(|sentence| sentence.trim_end_matches('.')).collect();
     let first = waiting.first().unwrap_or(&Value::Null);
     let failure = Failure::new("not-synced").with("waiting", sentences.join("; "));
-    ["device", "why", "last_seen"]
+    ["device", "last_seen"]
         .into_iter()
         .filter(|name| !text_of(first, name).is_empty())
         .fold(failure, |failure, name| failure.with(name, text_of(first, name)))
+        .with("why", text_of(first, "why"))
         .with("devices", waiting.len())
 }
 
