@@ -71,6 +71,7 @@ restore-alone = { $items ->
    *[other] { $items } items are here; some may be ones that you had deleted since the backup.
 }
 restore-damaged = { $size } of the backup could not be read; the rest is here.
+passphrase-changed = From now on the new passphrase opens this device, and the old one no longer does. A copy of the folder from before still opens with the old one.
 recovery-checked = That is right. This device no longer keeps the words; keep the paper safe.
 
 ## Status
@@ -453,6 +454,8 @@ error-wrong-passphrase = This passphrase does not open the Musette.
 hint-wrong-passphrase = Check capitals and keyboard layout, and try again. Nothing was changed.
 error-passphrase-needed = This Musette is locked with a passphrase.
 hint-passphrase-needed = Give it with --passphrase-file FILE (or - for standard input), or run this in a terminal.
+error-already-key-file = A key file opens this Musette already.
+hint-already-key-file = Nothing was changed.
 error-passphrase-empty = The passphrase is empty.
 hint-passphrase-empty = It is the first line of its file. For none at all: --no-passphrase
 error-home-in-use = Another program is using this Musette.
@@ -645,6 +648,7 @@ usage-duration = Please write a duration such as 30min, 2h or 1d.
 usage-pause-too-long = That is more than a year; without --for it lasts until you resume.
 usage-field-value = Please write FIELD=VALUE.
 usage-nothing-to-remove = A new item has nothing to take away: FIELD-=VALUE is for edit.
+usage-passphrase-new = Give the new passphrase with --new FILE, or --no-passphrase, or run this in a terminal.
 usage-passphrase-or-not = --passphrase-file and --no-passphrase do not go together.
 usage-recovery-lines = Expected: all 24 words on one line, or at least three lines of POSITION WORD.
 usage-extract-to = Please say where to write it: --to FILE
@@ -693,6 +697,9 @@ help-musette-init--name = Your name
 help-musette-init--device = This device's name
 help-musette-init--no_passphrase = Open it by a key file
 help-musette-init--recovery_out = Write the 24 recovery words to this new file
+help-musette-passphrase = Change what opens this device
+help-musette-passphrase--new = A file whose first line is the new passphrase (- for standard input)
+help-musette-passphrase--no_passphrase = Open it by a key file from now on
 help-musette-backup = Write everything that this device holds into a folder elsewhere, sealed; the next time only what is new
 help-musette-backup--dir = The backup's folder
 help-musette-restore = Make a new device from a backup and your 24 words

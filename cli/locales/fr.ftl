@@ -72,6 +72,7 @@ restore-alone = { $items ->
    *[other] { $items } éléments sont là ; certains sont peut-être de ceux que vous aviez supprimés depuis la sauvegarde.
 }
 restore-damaged = { $size } de la sauvegarde n’ont pas pu être lus ; le reste est là.
+passphrase-changed = Désormais la nouvelle phrase de passe ouvre cet appareil, et l’ancienne ne l’ouvre plus. Une copie du dossier faite avant s’ouvre encore avec l’ancienne.
 recovery-checked = C’est juste. Cet appareil ne garde plus les mots ; gardez le papier en lieu sûr.
 
 ## Status
@@ -481,6 +482,8 @@ error-wrong-passphrase = Cette phrase de passe n’ouvre pas la Musette.
 hint-wrong-passphrase = Vérifiez les majuscules et le clavier, puis réessayez. Rien n’a changé.
 error-passphrase-needed = Cette Musette est verrouillée par une phrase de passe.
 hint-passphrase-needed = Donnez-la par --passphrase-file FICHIER (ou - pour l’entrée standard), ou lancez ceci dans un terminal.
+error-already-key-file = Un fichier-clé ouvre déjà cette Musette.
+hint-already-key-file = Rien n’a changé.
 error-passphrase-empty = La phrase de passe est vide.
 hint-passphrase-empty = C’est la première ligne de son fichier. Pour s’en passer : --no-passphrase
 error-home-in-use = Un autre programme utilise cette Musette.
@@ -673,6 +676,7 @@ usage-duration = Écrivez une durée comme 30min, 2h ou 1j.
 usage-pause-too-long = C’est plus d’un an ; sans --for, la pause dure jusqu’à la reprise.
 usage-field-value = Écrivez CHAMP=VALEUR.
 usage-nothing-to-remove = Un nouvel élément n’a rien à retirer : CHAMP-=VALEUR est pour edit.
+usage-passphrase-new = Donnez la nouvelle phrase de passe par --new FICHIER, ou --no-passphrase, ou lancez ceci dans un terminal.
 usage-passphrase-or-not = --passphrase-file et --no-passphrase ne vont pas ensemble.
 usage-recovery-lines = Attendu : les 24 mots sur une ligne, ou au moins trois lignes POSITION MOT.
 usage-extract-to = Dites où l’écrire : --to FICHIER
@@ -721,6 +725,9 @@ help-musette-init--name = Votre nom
 help-musette-init--device = Le nom de cet appareil
 help-musette-init--no_passphrase = L’ouvrir par un fichier-clé
 help-musette-init--recovery_out = Écrire les 24 mots de secours dans ce nouveau fichier
+help-musette-passphrase = Changer ce qui ouvre cet appareil
+help-musette-passphrase--new = Un fichier dont la première ligne est la nouvelle phrase de passe (- pour l’entrée standard)
+help-musette-passphrase--no_passphrase = L’ouvrir désormais par un fichier-clé
 help-musette-backup = Écrire tout ce que cet appareil contient, scellé, dans un dossier ailleurs ; la fois suivante, seulement le nouveau
 help-musette-backup--dir = Le dossier de la sauvegarde
 help-musette-restore = Faire un nouvel appareil à partir d’une sauvegarde et de vos 24 mots

@@ -5,7 +5,7 @@
 
 use crate::commands::{
     add, attach, backup, demo, device, doctor, edit, events, extract, fetch, history, import, init, kinds,
-    list, recovery, resolve, restore, show, status, sync, timeline, up,
+    list, passphrase, recovery, resolve, restore, show, status, sync, timeline, up,
 };
 use std::path::PathBuf;
 
@@ -44,6 +44,7 @@ pub(crate) enum Command {
     Demo(demo::Demo),
     Init(init::Init),
     Recovery(recovery::Recovery),
+    Passphrase(passphrase::Passphrase),
     Backup(backup::Backup),
     Restore(restore::Restore),
     Status(status::Status),

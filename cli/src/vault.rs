@@ -44,7 +44,8 @@ pub(crate) fn choose(context: &Context, no_passphrase: bool) -> Result<VaultChoi
     Ok(VaultChoice::KeyFile)
 }
 
-fn ask_new(context: &Context) -> Result<VaultChoice, Failure> {
+/// A new passphrase, typed twice, or none.
+pub(crate) fn ask_new(context: &Context) -> Result<VaultChoice, Failure> {
     context.output.warn(&t!("vault-explained"));
     loop {
         let first = prompt::ask_secret(&t!("ask-new-passphrase"))?;
@@ -59,7 +60,8 @@ fn ask_new(context: &Context) -> Result<VaultChoice, Failure> {
     }
 }
 
-fn read(file: &Path) -> Result<Zeroizing<String>, Failure> {
+/// The first line of a file, or of standard input for `-`.
+pub(crate) fn read(file: &Path) -> Result<Zeroizing<String>, Failure> {
     let line = if file == Path::new("-") {
         Zeroizing::new(prompt::read_line()?.unwrap_or_default())
     } else {

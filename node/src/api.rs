@@ -9,6 +9,7 @@
 //! | `GET /v1/timeline` | what has a date |
 //! | `GET, POST /v1/imports`, `DELETE /v1/imports/{id}` | batches |
 //! | `GET /v1/devices`, `GET /v1/pairing`, `POST /v1/pairing/{invitations,confirm}` | devices |
+//! | `POST /v1/passphrase` | lock the vault in another way |
 //! | `POST /v1/recovery`, `POST /v1/recovery/check` | the recovery phrase |
 //! | `GET, PATCH /v1/sync`, `POST /v1/sync/now` | pause, metered mode, budget; dial everybody |
 //! | `GET /v1/sync/wait?for=synced&timeout_ms=N` | answers when the goal is reached, or the time is up |
@@ -40,6 +41,7 @@ use zeroize::Zeroizing;
 use crate::{
     driver::Driver,
     error::{Error, Result},
+    home::VaultChoice,
     net::Endpoint,
     pairing::{Pairing, vouch},
     store::{
@@ -106,6 +108,7 @@ pub(crate) fn router(context: Context) -> Router {
         .route("/v1/sync", get(sync::show).patch(sync::change))
         .route("/v1/sync/now", post(sync::now))
         .route("/v1/sync/wait", get(sync::wait))
+        .route("/v1/passphrase", post(passphrase))
         .route("/v1/recovery", post(recovery))
         .route("/v1/recovery/check", post(recovery_check))
         .route("/v1/doctor", get(doctor))
@@ -321,6 +324,28 @@ async fn confirm(State(context): State<Context>, body: axum::body::Bytes) -> Ans
 struct RecoveryRequest {
     language: Option<String>,
     passphrase: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewLock {
+    passphrase: Option<String>,
+    new: Option<String>,
+}
+
+/// The present passphrase is asked for again: an unlocked node is not the person.
+async fn passphrase(State(context): State<Context>, body: axum::body::Bytes) -> Answer {
+    let NewLock { passphrase, new } = parse(&body)?;
+    let (current, new) = (passphrase.map(Zeroizing::new), new.map(Zeroizing::new));
+    if new.as_ref().is_some_and(|new| new.is_empty()) {
+        return Err(Error::new("passphrase-empty"));
+    }
+    let new = new.map_or(VaultChoice::KeyFile, VaultChoice::Passphrase);
+    let work = move |store: &mut Store| {
+        store.change_lock(current.as_deref().map(String::as_str), &new)?;
+        Ok(json!({ "vault": if store.vault().has_passphrase() { "passphrase" } else { "key-file" } }))
+    };
+    context.driver.run(work).await.map(AxumJson)
 }
 
 /// Whoever holds the words is the person, for ever. So an unlocked node is not enough: the

@@ -45,7 +45,7 @@ use crate::{
     config::Config,
     entropy,
     error::{Error, Result},
-    home::{Home, HomeLock},
+    home::{Home, HomeLock, VaultChoice},
 };
 
 pub(crate) mod attachments;
@@ -340,6 +340,15 @@ impl Store {
     /// `passphrase-needed`, `wrong-passphrase`.
     pub(crate) fn check_passphrase(&self, passphrase: Option<&str>) -> Result<()> {
         Vault::open::<Keys>(&self.home, passphrase).map(drop)
+    }
+
+    /// Locks the vault in another way, for whoever knows the present one.
+    ///
+    /// # Errors
+    /// `passphrase-needed`, `wrong-passphrase`, `already-key-file`, or when the disk refuses.
+    pub(crate) fn change_lock(&mut self, current: Option<&str>, new: &VaultChoice) -> Result<()> {
+        self.check_passphrase(current)?;
+        self.vault.relock(new, &self.keys)
     }
 
     /// Writes the vault as it is: what makes a new home one.

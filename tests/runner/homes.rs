@@ -36,6 +36,33 @@ fn a_wrong_passphrase_opens_nothing_and_changes_nothing() {
 }
 
 #[test]
+fn a_passphrase_is_changed_by_who_knows_it_and_a_key_file_goes_with_it() {
+    let _turn = turns::shared();
+    let world = World::new();
+    let laptop = world.first_device("laptop");
+    let id = laptop.add(&["note", "title=Mine"]);
+    let shows = |args: &[&str]| laptop.json(&[args, &["show", &id]].concat())["fields"]["title"] == "Mine";
+    let file = |name: &str, line: &str| world.file(name, line).to_str().unwrap().to_owned();
+    let (one, two) = (file("one", "first\n"), file("two", "second\n"));
+    laptop.refuses(&["passphrase", "--no-passphrase"], 1, "already-key-file");
+    laptop.refuses(&["passphrase"], 2, "usage");
+    laptop.run(&["passphrase", "--new", &one]).ok();
+    assert!(!laptop.home().join("key").exists());
+    laptop.refuses(&["list"], 4, "passphrase-needed");
+    assert!(shows(&["--passphrase-file", &one]));
+
+    let node = laptop.up_with(&[&["--passphrase-file", &one], &LOOPBACK[..]].concat());
+    laptop.refuses(&["--passphrase-file", &two, "passphrase", "--new", &two], 4, "wrong-passphrase");
+    laptop.run(&["--passphrase-file", &one, "passphrase", "--new", &two]).ok();
+    assert!(shows(&[]), "the node goes on");
+    node.stop();
+    laptop.refuses(&["--passphrase-file", &one, "list"], 4, "wrong-passphrase");
+    assert!(shows(&["--passphrase-file", &two]));
+    laptop.run(&["--passphrase-file", &two, "passphrase", "--no-passphrase"]).ok();
+    assert!(shows(&[]));
+}
+
+#[test]
 fn a_home_from_a_newer_version_is_left_alone() {
     let _turn = turns::shared();
     let world = World::new();

@@ -140,7 +140,7 @@ fn settings_need_no_node_and_nonsense_is_refused() {
     let standing = laptop.json(&["sync", "pause", "--for", "2h"]);
     assert!(standing["settings"]["paused_until"].is_string(), "{standing}");
     let config: Value =
-        serde_json::from_slice(&std::fs::read(laptop.home().join("musette.json")).unwrap()).unwrap();
+        serde_json::from_slice(&fs::read(laptop.home().join("musette.json")).unwrap()).unwrap();
     assert_eq!((&config["sync"]["paused"], &config["sync"]["metered"]), (&true.into(), &true.into()));
     let node = laptop.up();
     let status = node.api.get("/v1/status");

@@ -15,6 +15,7 @@ pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod kinds;
 pub(crate) mod list;
+pub(crate) mod passphrase;
 pub(crate) mod recovery;
 pub(crate) mod resolve;
 pub(crate) mod restore;
@@ -38,6 +39,7 @@ pub(crate) async fn run(arguments: Arguments, mut output: Output) -> Result<Exit
         Command::Demo(command) => command.run(&context).await,
         Command::Init(command) => command.run(&context),
         Command::Recovery(command) => command.run(&context).await,
+        Command::Passphrase(command) => command.run(&context).await,
         Command::Backup(command) => command.run(&context).await,
         Command::Restore(command) => command.run(&context).await,
         Command::Status(command) => command.run(&context).await,

@@ -25,7 +25,7 @@ use crate::{
     entropy,
     error::{Error, Result},
     home::{Home, VaultChoice},
-    store::replace::{read_bounded, replace, told},
+    store::replace::{read_bounded, remove_if_there, replace, told},
 };
 
 const MAGIC: &[u8; 8] = b"MUSETTEV";
@@ -88,9 +88,10 @@ impl Vault {
     /// # Errors
     /// `home-exists` when there is a vault; `disk-full`, `disk-failed`.
     pub(crate) fn prepare(home: &Home, choice: &VaultChoice) -> Result<Self> {
-        if home.exists() {
-            return Err(Error::new("home-exists"));
-        }
+        if home.exists() { Err(Error::new("home-exists")) } else { Self::make(home, choice) }
+    }
+
+    fn make(home: &Home, choice: &VaultChoice) -> Result<Self> {
         let salt = entropy::bytes();
         let (cost, root) = match choice {
             VaultChoice::Passphrase(passphrase) => (Some(COST), stretch(passphrase, COST, &salt)?),
@@ -141,6 +142,25 @@ impl Vault {
         let body = codec::encode_secret(contents);
         let sealed = aead::seal(&self.key, &nonce, &header, &body);
         told(replace(&self.home.vault_path(), &[&header[..], &sealed].concat()))
+    }
+
+    /// Locks the contents in another way. After a crash the old or the new one opens them.
+    ///
+    /// # Errors
+    /// `already-key-file` when there is nothing to change; `disk-full`, `disk-failed`: the old way then
+    /// still holds.
+    pub(crate) fn relock<T: Encoded>(&mut self, choice: &VaultChoice, contents: &T) -> Result<()> {
+        if matches!(choice, VaultChoice::KeyFile) && !self.has_passphrase() {
+            // A new key file in the place of the old one would be there before the vault that needs it.
+            return Err(Error::new("already-key-file"));
+        }
+        let new = Self::make(&self.home, choice)?;
+        new.save(contents)?;
+        *self = new;
+        if self.has_passphrase() {
+            told(remove_if_there(&self.home.key_path()))?;
+        }
+        Ok(())
     }
 
     /// Whether a passphrase protects it.
