@@ -23,7 +23,7 @@ use musette_protocol::{
     identity::{log::DeviceLog, person::Inception},
     journal::{Journal, JournalError, Location, Opening, Position},
     record::{BlobChunk, Payload, open},
-    replica::{Counted, Effects, Item, Replica, State, Subject, Write, WriteError},
+    replica::{Counted, Effects, Item, Replica, State, Subject, Write, WriteError, rotating::Watch},
     session::{Event as SessionEvent, Session, SessionError},
     signed::Signed,
     time::Timestamp,
@@ -276,7 +276,7 @@ impl Store {
         let local = local_of(&kept);
         self.views = kept.views;
         self.peers.take_back(&local.peers);
-        self.tidying.epochs = local.epochs;
+        self.tidying.watch = Watch::new(local.epochs);
         self.checkpointed_bytes = self.replica.journal().bytes();
         self.read_internal_documents();
         let mut effects = Effects::default();
@@ -548,7 +548,7 @@ impl Store {
         };
         let local = Local {
             peers: self.peers.to_bytes(),
-            epochs: self.tidying.epochs.clone(),
+            epochs: self.tidying.watch.first_seen().clone(),
             emptied: self.replica.journal().emptied(),
         };
         let local = postcard::to_allocvec(&local).expect("postcard writes every type of this file");

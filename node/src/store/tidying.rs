@@ -9,18 +9,16 @@
 //! 4. Segments of the journal that are mostly dead are rewritten. Records move then, so the index is
 //!    removed before and written anew after: a crash in between costs a rebuild, and nothing else.
 
-use std::collections::BTreeMap;
-
 use musette_crdt::document::Document;
 use musette_protocol::{
     crypto::{aead::NONCE_LEN, sign::SigningKey},
-    epoch::rotation::{admins_before, elected, rotation_due, turn_has_come},
-    id::{DocumentId, EpochId},
+    epoch::rotation::elected,
+    id::DocumentId,
     journal::{SegmentNumber, worth_rewriting},
     limits::{MAX_DROPS, MAX_RECORD_LEN},
     replica::{
         Effects, Fold,
-        rotating::{EpochStartError, NewEpoch},
+        rotating::{EpochStartError, NewEpoch, Watch},
     },
     time::Timestamp,
 };
@@ -44,10 +42,8 @@ const ERASE_EVERY_MS: u64 = 24 * 60 * 60 * 1_000;
 /// What this device remembers for tidying.
 #[derive(Debug, Default)]
 pub(super) struct Tidying {
-    /// When each epoch was first seen here.
-    pub(super) epochs: BTreeMap<EpochId, Timestamp>,
-    /// Since when the present epoch is not for just the devices that there are.
-    misdirected_since: Option<Timestamp>,
+    /// When it is this device's turn to start an epoch.
+    pub(super) watch: Watch,
     /// When what was dropped was last erased, since the start.
     erased: Option<Timestamp>,
 }
@@ -104,12 +100,8 @@ impl Store {
     fn rotate_epoch(&mut self, now: Timestamp) -> Result<()> {
         let Some(keeper) = self.keys.epochs.duplicate().into_parts().1 else { return Ok(()) };
         let recovery = super::inception_of(&self.keys)?.body().recovery_kem;
-        let is_misdirected = self.replica.is_epoch_due(Some(&recovery)).map_err(journal_error)?;
-        if !is_misdirected {
-            self.tidying.misdirected_since = None;
-        }
-        let is_due = self.is_old(now) || is_misdirected && self.is_our_turn(now);
-        if !is_due {
+        let watch = &mut self.tidying.watch;
+        if !watch.is_due(now, &self.device, &recovery, &mut self.replica).map_err(journal_error)? {
             return Ok(());
         }
         let keeper = SigningKey::from_secret(&keeper);
@@ -126,24 +118,6 @@ impl Store {
                 Ok(())
             }
         }
-    }
-
-    /// Whether the present epoch is so old that this device replaces it.
-    fn is_old(&mut self, now: Timestamp) -> bool {
-        let keyring = self.replica.state().keyring();
-        let (heads, held) = (keyring.heads(), keyring.iter().count());
-        self.tidying.epochs.retain(|epoch, _| heads.contains(epoch));
-        let seen = heads.iter().map(|epoch| *self.tidying.epochs.entry(*epoch).or_insert(now)).min();
-        let is_elected = elected(&self.replica.state().log().devices()) == Some(self.device);
-        seen.is_some_and(|seen| rotation_due(now, seen, is_elected, held))
-    }
-
-    /// Whether the admin devices before this one have had time to start an epoch for those who are in.
-    fn is_our_turn(&mut self, now: Timestamp) -> bool {
-        let since = *self.tidying.misdirected_since.get_or_insert(now);
-        let held = self.state().keyring().iter().count();
-        let before = admins_before(&self.state().log().devices(), &self.device);
-        before.is_some_and(|before| turn_has_come(now, since, before, held))
     }
 
     /// Folds some documents with at least so many changes; gives how many.

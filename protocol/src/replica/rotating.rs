@@ -1,14 +1,20 @@
 //! Starting epochs.
 
-use super::{Effects, Replica, WriteError, named};
+use std::collections::BTreeMap;
+
+use super::{Effects, Replica, State, WriteError, named};
 use crate::{
     crypto::{kem::KemPublic, secret::Secret32, sign::SigningKey},
-    epoch::EpochStatement,
-    id::{EpochId, StatementId},
+    epoch::{
+        EpochStatement,
+        rotation::{admins_before, elected, rotation_due, turn_has_come},
+    },
+    id::{DeviceId, EpochId, StatementId},
     journal::{Disk, JournalError},
     membership::Roster,
     record::{Payload, epoch_record},
     signed::Signed,
+    time::Timestamp,
 };
 
 /// Who states a new epoch, and what was drawn for it.
@@ -41,6 +47,68 @@ pub(super) struct Audience {
     epoch: EpochId,
     recipients: Vec<KemPublic>,
     is_for: bool,
+}
+
+/// What a device of the person remembers to tell when its turn has come to start an epoch of the
+/// person's own space.
+#[derive(Debug, Default)]
+pub struct Watch {
+    /// When each epoch that is written under was first seen here.
+    first_seen: BTreeMap<EpochId, Timestamp>,
+    /// Since when just these epochs are not for just the devices that there are.
+    misdirected: Option<(Vec<EpochId>, Timestamp)>,
+}
+
+impl Watch {
+    /// With what was remembered before a start.
+    #[must_use]
+    pub const fn new(first_seen: BTreeMap<EpochId, Timestamp>) -> Self {
+        Self { first_seen, misdirected: None }
+    }
+
+    /// When each epoch that is written under was first seen here, to be remembered over a start.
+    #[must_use]
+    pub const fn first_seen(&self) -> &BTreeMap<EpochId, Timestamp> {
+        &self.first_seen
+    }
+
+    /// Whether this device starts an epoch now: the present one is old, or it is not for just the devices
+    /// that there are and the admin devices before this one have had time.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn is_due<D: Disk>(
+        &mut self,
+        now: Timestamp,
+        own: &DeviceId,
+        recovery: &KemPublic,
+        replica: &mut Replica<D>,
+    ) -> Result<bool, JournalError<D::Error>> {
+        let is_misdirected = replica.is_epoch_due(Some(recovery))?;
+        let state = replica.state();
+        Ok(self.is_old(now, own, state) || self.is_our_turn(now, own, state, is_misdirected))
+    }
+
+    fn is_old(&mut self, now: Timestamp, own: &DeviceId, state: &State) -> bool {
+        let heads = state.keyring().heads();
+        self.first_seen.retain(|epoch, _| heads.contains(epoch));
+        let seen = heads.iter().map(|epoch| *self.first_seen.entry(*epoch).or_insert(now)).min();
+        let is_elected = elected(&state.log().devices()) == Some(*own);
+        seen.is_some_and(|seen| rotation_due(now, seen, is_elected, state.keyring().count()))
+    }
+
+    /// With each epoch that somebody starts, everybody waits anew: devices that once collided would
+    /// otherwise all have waited long enough, and collide again each time.
+    fn is_our_turn(&mut self, now: Timestamp, own: &DeviceId, state: &State, is_misdirected: bool) -> bool {
+        let heads = state.keyring().heads();
+        self.misdirected = self.misdirected.take().filter(|(before, _)| is_misdirected && *before == heads);
+        if !is_misdirected {
+            return false;
+        }
+        let since = self.misdirected.get_or_insert((heads, now)).1;
+        let before = admins_before(&state.log().devices(), own);
+        before.is_some_and(|before| turn_has_come(now, since, before, state.keyring().count()))
+    }
 }
 
 impl<D: Disk> Replica<D> {

@@ -10,8 +10,13 @@ use crate::{
         person::Inception,
     },
     membership::{MembershipAction, Role as MemberRole},
-    replica::{Fold, rotating::NewEpoch, sharing::Change as MemberChange},
+    replica::{
+        Fold,
+        rotating::{NewEpoch, Watch},
+        sharing::Change as MemberChange,
+    },
     signed::Signed,
+    time::Timestamp,
 };
 
 const OWNER: u8 = 9;
@@ -403,4 +408,32 @@ fn what_came_under_an_unknown_epoch_comes_again_once_it_is_known() {
     let [theirs, ours] = [&mut phone, &mut laptop].map(|spaces| Frontier::of(shared(spaces).state()));
     assert_eq!(theirs, ours);
     assert_eq!(go_on([&mut laptop, &mut phone], [1, 2], &mut sessions), Ok(0));
+}
+
+#[test]
+fn devices_that_each_started_an_epoch_take_turns_again() {
+    let (mut left, mut right) = (begun(SHARED, 1), begun(SHARED, 2));
+    let mut watches = [Watch::default(), Watch::default()];
+    // The first epoch is not for the recovery key.
+    let recovery = kem(60).public();
+    let mut due = |left: &mut Replica<MemoryDisk>, right: &mut Replica<MemoryDisk>, minutes: i64| {
+        let now = Timestamp::from_millis(60_000 * minutes);
+        let [first, second] = &mut watches;
+        let left = first.is_due(now, &id(1), &recovery, left).unwrap();
+        [left, second.is_due(now, &id(2), &recovery, right).unwrap()]
+    };
+    assert_eq!(due(&mut left, &mut right, 0), [false, false]);
+    assert_eq!(due(&mut left, &mut right, 5), [true, true]);
+    for (replica, drawn) in [(&mut left, 50), (&mut right, 52)] {
+        let (keeper, recovery) = (key(SHARED), Some(recovery));
+        let new = NewEpoch { keeper: &keeper, recovery, secret: secret(drawn), entropy: secret(drawn + 1) };
+        replica.begin_epoch(&new).unwrap();
+    }
+    let (ours, theirs) = (news(&mut left, &right), news(&mut right, &left));
+    left.ingest(&id(2), &theirs).unwrap();
+    right.ingest(&id(1), &ours).unwrap();
+    assert_eq!(left.state().keyring().heads().len(), 2);
+    assert_eq!(due(&mut left, &mut right, 6), [false, false], "nobody waited for these two epochs yet");
+    assert_eq!(due(&mut left, &mut right, 7).iter().filter(|due| **due).count(), 1);
+    assert_eq!(due(&mut left, &mut right, 8), [true, true]);
 }
