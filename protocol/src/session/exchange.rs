@@ -69,7 +69,7 @@ pub(super) struct Exchange {
     /// The sums of records, own and theirs, that were last reconciled. As long as neither changes, what
     /// that found is still on its way.
     reconciled: Option<([u8; 32], [u8; 32])>,
-    /// Whether the statements were listed since the last check.
+    /// Whether the statements were listed since a frontier with the mark of a check was last told, or heard.
     listed: bool,
     /// How many the dialer may begin before the next periodic check.
     reconciliations: u32,
@@ -82,6 +82,8 @@ pub(super) struct Exchange {
 struct Given {
     /// `None` until it is known.
     statements: Option<BTreeSet<StatementId>>,
+    /// Those of them that it is to name anew, or it is given them again: it may have left some aside.
+    doubted: BTreeSet<StatementId>,
     chains: BTreeMap<DeviceId, u64>,
     /// As of which change of the statements here they were last compared.
     generation: Option<u64>,
@@ -150,7 +152,6 @@ impl Exchange {
     pub(super) fn check(&mut self) {
         self.frontier_due = true;
         self.check_due = true;
-        self.listed = false;
         self.reconciliations = MAX_RECONCILIATIONS;
         self.reconciled = None;
         self.reconcile_credit =
@@ -200,6 +201,8 @@ impl Exchange {
         // would never be sent in this session, so at a check only the other side's word is taken.
         if check {
             self.given.chains.clear();
+            self.given.doubted = self.given.statements.clone().unwrap_or_default();
+            self.listed = false;
         }
         for chain in &frontier.chains {
             self.note_given(chain.head);
@@ -220,12 +223,13 @@ impl Exchange {
     fn compare_statements(&mut self, frontier: &Frontier, state: &State) {
         if frontier.statements == digest_of_statements(state) {
             self.given.statements.get_or_insert_default().extend(state.statements().copied());
+            self.given.doubted.clear();
         } else {
             self.list_statements(state);
         }
     }
 
-    /// Once for each check: who is told a list answers with its own, and needs no second one.
+    /// Once for each check, own or theirs: who is told a list answers with its own, and needs no second one.
     fn list_statements(&mut self, state: &State) {
         if !std::mem::replace(&mut self.listed, true) {
             self.outbox.push_back(SpaceMessage::Statements(state.statements().copied().collect()));
@@ -238,7 +242,10 @@ impl Exchange {
         }
         // Only what is held here matters: a list of other names costs nothing.
         let known = names.into_iter().filter(|name| state.holds_statement(name));
-        self.given.statements.get_or_insert_default().extend(known);
+        let doubted = std::mem::take(&mut self.given.doubted);
+        let given = self.given.statements.get_or_insert_default();
+        given.retain(|name| !doubted.contains(name));
+        given.extend(known);
         self.given.generation = None;
         self.list_statements(state);
         Ok(())
@@ -357,6 +364,7 @@ impl Exchange {
             return None;
         }
         let check = std::mem::take(&mut self.check_due);
+        self.listed &= !check;
         let frontier = Frontier::of(state);
         if !check && self.last_frontier.as_ref() == Some(&frontier) {
             return None;

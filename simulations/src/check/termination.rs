@@ -2,7 +2,7 @@
 //!
 //! In one session a side sends no record twice unless it was asked for it again, and says nothing
 //! but the handshake, its frontier and its statements once, and once more for each frame of records
-//! that its device took, from whomever, or check that was asked for. Reconciliations and questions for attachments have
+//! that its device took, from whomever, or check that either asked for. Reconciliations and questions for attachments have
 //! bounds of their own. So a session is bounded by what there is to tell.
 
 use std::collections::BTreeSet;
@@ -59,7 +59,10 @@ impl Exchange {
     pub fn note_heard(&mut self, frame: &[u8], from_villain: bool) {
         let Ok(Message::Space { message, .. }) = decode(frame) else { return };
         match message {
-            SpaceMessage::Frontier { check: true, .. } => self.records.clear(),
+            SpaceMessage::Frontier { check: true, .. } => {
+                self.records.clear();
+                self.occasions += 1;
+            }
             SpaceMessage::Frontier { .. } | SpaceMessage::Statements(_) => {}
             // Who lacks a piece asks again, also for what is on its way.
             SpaceMessage::Want { .. } => self.asked = true,

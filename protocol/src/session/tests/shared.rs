@@ -397,6 +397,8 @@ fn what_came_under_an_unknown_epoch_comes_again_once_it_is_known() {
     let to = [kem(1).public()];
     let hidden = EpochStatement::begin(space(SHARED), &key(SHARED), &secret(50), &to, &known, &secret(51));
     shared(&mut laptop).write_statement(Payload::Epoch(hidden.unwrap()), &mut nonces(50)).unwrap();
+    let tablet = enrol(shared(&mut laptop).state().log(), OWNER, 3);
+    shared(&mut laptop).write_statement(Payload::Operation(tablet), &mut nonces(54)).unwrap();
     write(shared(&mut laptop), 1, "hidden");
     go_on([&mut laptop, &mut phone], [1, 2], &mut sessions).unwrap();
     assert_eq!(read(shared(&mut phone)), [""; 0]);
