@@ -32,6 +32,8 @@ names! {
         Intrusion => "intruder changed nothing",
         /// What a device says it has dropped is in no file of its disk, and does not come back.
         Forgetting => "dropped is in no file",
+        /// A device that is let in can read what was written before.
+        Grant => "newcomer may read all of before",
         /// Folding changes nothing that is shown.
         Folding => "folded shows the same",
         /// No exchange goes on without progress.

@@ -11,7 +11,7 @@ use musette_protocol::{
     id::{DeviceId, RecordId},
     journal::{Location, memory::MemoryDiskError},
     record::{Change, Payload},
-    replica::{Counted, Effects, State, Subject, WriteError},
+    replica::{Counted, Effects, State, Subject, WriteError, rotating::Watch},
     session::Frontier,
 };
 
@@ -31,6 +31,7 @@ use crate::{
     tally::{Fault, Tally},
 };
 
+mod rotating;
 mod talking;
 mod tidying;
 mod writing;
@@ -57,6 +58,8 @@ pub struct Device {
     pub clock_jumped: bool,
     /// Its disk takes long to sync until then.
     pub slow_until_ms: u64,
+    /// When it is its turn to start an epoch.
+    watch: Watch,
     key: SigningKey,
     breakage: Option<Breakage>,
     replica: Option<SimReplica>,
@@ -92,6 +95,7 @@ impl Device {
             wall_offset_ms: i64::try_from(number).unwrap_or(0) * 7_000,
             clock_jumped: false,
             slow_until_ms: 0,
+            watch: Watch::default(),
             key,
             breakage,
             replica: None,
@@ -148,7 +152,7 @@ impl Device {
         tally: &mut Tally,
     ) -> Result<(), Trouble> {
         let with_index = !dice.one_in(6);
-        let opened = self.storage.open(person, with_index)?;
+        let opened = self.storage.open(person, &self.id, with_index)?;
         if opened.recovery.torn_bytes > 0 {
             tally.fault(Fault::TornTail);
         }
@@ -231,6 +235,7 @@ impl Device {
         let uncounted = replica.state().uncounted().map(|(record, _)| record);
         self.gone.extend(self.going.drain(..));
         self.durable.note_sync(self.unsynced.drain(..).chain(uncounted), Frontier::of(replica.state()));
+        self.durable.note_statements(replica.state().statements());
         self.storage.note_durable(replica.journal().position());
     }
 
@@ -248,6 +253,9 @@ impl Device {
 
     /// Takes in what counts now.
     fn apply(&mut self, effects: Effects, ledger: &Ledger) -> Result<(), Trouble> {
+        if effects.membership_changed {
+            self.keep_epochs()?;
+        }
         self.unsynced.extend(effects.arrived.iter().map(|arrived| arrived.item.record));
         for newly in effects.counted {
             ledger.check_counted(&newly.counted)?;

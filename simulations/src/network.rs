@@ -219,6 +219,15 @@ impl Network {
         }
     }
 
+    /// A device knows another epoch: it may have a reason to compare everything again.
+    pub fn note_check(&mut self, device: usize) {
+        for connection in self.connections.values_mut() {
+            for side in [0, 1].into_iter().filter(|side| connection.ends[*side] == device) {
+                connection.exchanges[side].note_check();
+            }
+        }
+    }
+
     /// Closes one side of a connection; it is gone once both are closed.
     pub fn close(&mut self, number: u64, side: usize) {
         let Some(connection) = self.connections.get_mut(&number) else { return };

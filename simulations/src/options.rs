@@ -88,6 +88,8 @@ pub enum Breakage {
     FoldLossily,
     /// Confirm drops while their records are still in a file.
     ConfirmEarly,
+    /// Hand a new device the secret of the newest epoch alone.
+    GrantNewestOnly,
 }
 
 impl Breakage {
@@ -116,6 +118,7 @@ impl Breakage {
             Self::IgnoreDrops => &[Check::Convergence, Check::Quiet],
             Self::FoldLossily => &[Check::Folding],
             Self::ConfirmEarly => &[Check::Forgetting],
+            Self::GrantNewestOnly => &[Check::Grant],
             Self::EnrolAnybody => &[Check::Intrusion, Check::Authenticity],
         }
     }

@@ -19,7 +19,7 @@ use musette_protocol::{
 
 use crate::dice::Dice;
 
-/// A person with one space, whose secret all devices know.
+/// A person with one space. Here all its secrets are known, whichever device drew them.
 pub struct Person {
     recovery: Recovery,
     inception: Inception,
@@ -27,6 +27,8 @@ pub struct Person {
     space: SpaceId,
     keeper: SigningKey,
     epoch: Secret32,
+    /// The epochs that devices started later.
+    later: Vec<Secret32>,
     statement: Signed<EpochStatement>,
 }
 
@@ -44,7 +46,16 @@ impl Person {
         let earlier = Keyring::default();
         let statement = EpochStatement::begin(space, &keeper, &epoch, &recipients, &earlier, &dice.secret())
             .expect("a fresh key can be sealed to");
-        Self { recovery, inception: inception.body().clone(), id, space, keeper, epoch, statement }
+        Self {
+            recovery,
+            inception: inception.body().clone(),
+            id,
+            space,
+            keeper,
+            epoch,
+            later: Vec::new(),
+            statement,
+        }
     }
 
     /// The space.
@@ -65,19 +76,46 @@ impl Person {
         &self.statement
     }
 
-    /// The secrets that every device was handed.
+    /// The secrets of all epochs that there ever were.
     #[must_use]
-    pub fn keyring(&self) -> Keyring {
+    pub fn all_secrets(&self) -> Keyring {
+        let mut keyring = self.first_epoch();
+        for secret in &self.later {
+            keyring.insert(secret.duplicate(), &[]);
+        }
+        keyring
+    }
+
+    /// The secret of the first epoch: what the first device holds, and what somebody stole.
+    #[must_use]
+    pub fn first_epoch(&self) -> Keyring {
         let mut keyring = Keyring::default();
         keyring.insert(self.epoch.duplicate(), &[]);
         keyring
     }
 
-    /// The state of a device that holds no record.
+    /// Notes an epoch that a device started.
+    pub fn note_epoch(&mut self, secret: &Secret32) {
+        self.later.push(secret.duplicate());
+    }
+
+    /// The key that recovers the person: every epoch is sealed to it.
+    #[must_use]
+    pub const fn recovery_kem(&self) -> KemPublic {
+        self.inception.recovery_kem
+    }
+
+    /// The state of somebody who holds the first epoch's secret and no record.
     #[must_use]
     pub fn empty_state(&self) -> State {
+        self.state_of(self.first_epoch(), None)
+    }
+
+    /// The state of who holds these secrets and no record. `kem` opens later epochs.
+    #[must_use]
+    pub fn state_of(&self, keyring: Keyring, kem: Option<KemSecret>) -> State {
         let log = DeviceLog::new(self.id, &self.inception);
-        State::new(self.space, log, self.inception.clone(), self.keyring(), None)
+        State::new(self.space, log, self.inception.clone(), keyring, kem)
     }
 
     /// The enrolment of a device by another one, or of the first by the root.
@@ -100,7 +138,13 @@ impl Person {
 
     fn certificate(&self, key: &SigningKey, admin: bool) -> Certificate {
         let device = device_id(key);
-        Certificate { person: self.id, device, kem: kem(device), name: device.short(), admin }
+        Certificate {
+            person: self.id,
+            device,
+            kem: device_kem(&device).public(),
+            name: device.short(),
+            admin,
+        }
     }
 }
 
@@ -110,7 +154,8 @@ pub fn device_id(key: &SigningKey) -> DeviceId {
     DeviceId::from_bytes(*key.verifying_key().as_bytes())
 }
 
-/// Nothing is sealed to single devices here, so any key does.
-fn kem(device: DeviceId) -> KemPublic {
-    KemSecret::from_secret(&Secret32::from_bytes(*device.as_bytes())).public()
+/// What epochs are sealed to, for a device. Nobody else looks for it, so it may follow from the name.
+#[must_use]
+pub fn device_kem(device: &DeviceId) -> KemSecret {
+    KemSecret::from_secret(&Secret32::from_bytes(*device.as_bytes()))
 }

@@ -21,8 +21,12 @@ pub struct Plan {
     pub latency_ms: Vec<u64>,
     /// One frame in so many takes far longer.
     pub delay_one_in: u64,
-    /// Devices are enrolled within so long.
+    /// Devices are enrolled within so long, but for the last one.
     pub enrolled_at_ms: u64,
+    /// The last one is enrolled only then, in the middle of life.
+    pub late_at_ms: Option<u64>,
+    /// How much faster than the first phase the calendar goes by which epochs grow old.
+    pub calendar: i64,
     /// The first phase ends when so much was written.
     pub acts: u64,
     /// The longest pause of a person between two deeds.
@@ -59,6 +63,9 @@ impl Plan {
             links,
             delay_one_in: dice.between(5, 60),
             enrolled_at_ms: dice.between(1_000, 6_000),
+            late_at_ms: dice.one_in(2).then(|| dice.between(8_000, 25_000)),
+            // From half a day to four days in a second.
+            calendar: 43_200 * i64::try_from(dice.between(1, 8)).unwrap_or(1),
             acts: dice.between(MIN_ACTS, MIN_ACTS + 20),
             work_pause_ms: dice.between(800, 2_400),
             fold_from: 3 + dice.index(8),

@@ -2,12 +2,14 @@
 //!
 //! The disk outlives the replica on it: the simulator keeps a handle, fills it up, makes it refuse
 //! to sync, and cuts its power. Beside it lies what a node's index would hold: the commits that
-//! counted at some earlier position, from where the journal need not be read again.
+//! counted at some earlier position, from where the journal need not be read again; and the vault, with
+//! the epochs' secrets, which is written whole or not at all.
 
 use std::{cell::RefCell, rc::Rc};
 
 use musette_protocol::{
-    id::RecordId,
+    epoch::{Grant, Keyring},
+    id::{DeviceId, RecordId},
     journal::{
         Disk, Journal, JournalError, JournalId, Location, Opening, Position, Recovery, SegmentNumber,
         memory::{MemoryDisk, MemoryDiskError},
@@ -19,8 +21,11 @@ use musette_protocol::{
 use crate::{
     check::{Check, Violation},
     dice::Dice,
-    person::Person,
+    person::{Person, device_kem},
 };
+
+/// Bytes of a vault without a secret, and for each one more.
+const VAULT_LEN: [u64; 2] = [400, 100];
 
 /// A replica on a simulated disk.
 pub type SimReplica = Replica<SharedDisk>;
@@ -41,6 +46,8 @@ impl SharedDisk {
 pub enum Trouble {
     /// Its disk is full.
     Full,
+    /// Its disk has no room for the vault with a new epoch; it must start again.
+    VaultFull,
     /// Its disk failed in a way after which it must start again.
     Stopped,
     /// Something does not hold.
@@ -98,13 +105,31 @@ pub struct Storage {
     segment_len: u64,
     durable: Option<Position>,
     index: Option<Index>,
+    vault: Grant,
 }
 
 impl Storage {
     /// An empty disk.
     #[must_use]
     pub fn new(journal: JournalId, segment_len: u64) -> Self {
-        Self { disk: SharedDisk::default(), journal, segment_len, durable: None, index: None }
+        let (disk, vault) = (SharedDisk::default(), Keyring::default().to_grant());
+        Self { disk, journal, segment_len, durable: None, index: None, vault }
+    }
+
+    /// Of how many epochs the vault holds the secret.
+    #[must_use]
+    pub const fn epochs_kept(&self) -> usize {
+        self.vault.count()
+    }
+
+    /// Writes the vault; false when there is no room for it beside the old one.
+    pub fn keep_epochs(&mut self, keyring: &Keyring) -> bool {
+        let len = VAULT_LEN[0] + VAULT_LEN[1] * keyring.count() as u64;
+        let fits = self.disk.0.borrow().has_room(len);
+        if fits {
+            self.vault = keyring.to_grant();
+        }
+        fits
     }
 
     /// Notes up to where a sync made the journal durable.
@@ -140,19 +165,25 @@ impl Storage {
     ///
     /// # Errors
     /// When the journal refuses: whatever befell the disk, it only lost what was not synced.
-    pub fn open(&mut self, person: &Person, with_index: bool) -> Result<Opened, Trouble> {
-        if let Some(opened) = self.open_from(person, self.index.as_ref().filter(|_| with_index))? {
+    pub fn open(&mut self, person: &Person, device: &DeviceId, with_index: bool) -> Result<Opened, Trouble> {
+        if let Some(opened) = self.open_from(person, device, self.index.as_ref().filter(|_| with_index))? {
             return Ok(opened);
         }
         self.index = None;
-        let opened = self.open_from(person, None)?;
+        let opened = self.open_from(person, device, None)?;
         let opened = opened.ok_or_else(|| Violation::new(Check::Durability, "moved since nothing"))?;
         Ok(Opened { moved: true, ..opened })
     }
 
     /// Opens from an index; `None` when records moved since it was kept.
-    fn open_from(&self, person: &Person, index: Option<&Index>) -> Result<Option<Opened>, Trouble> {
-        let mut state = person.empty_state();
+    fn open_from(
+        &self,
+        person: &Person,
+        device: &DeviceId,
+        index: Option<&Index>,
+    ) -> Result<Option<Opened>, Trouble> {
+        let (keyring, _) = self.vault.duplicate().into_parts();
+        let mut state = person.state_of(keyring, Some(device_kem(device)));
         let (kept, uncounted) =
             index.map_or((Vec::new(), Vec::new()), |index| (index.counted.clone(), index.uncounted.clone()));
         kept.iter().for_each(|counted| state.restore(counted));
@@ -163,14 +194,21 @@ impl Storage {
             segment_len: self.segment_len,
             ..Opening::new(self.journal)
         };
-        let (keyring, mut tail, mut unopened) = (person.keyring(), Vec::new(), None);
+        let (keyring, _) = self.vault.duplicate().into_parts();
+        let durable = |location: Location| {
+            let position = Position { segment: location.segment, offset: location.offset };
+            self.durable.is_some_and(|durable| position < durable)
+        };
+        let (mut tail, mut unopened) = (Vec::new(), None);
         let opened = Journal::open(self.disk.clone(), &opening, &mut |id, location, bytes| match open(
             bytes,
             person.space(),
             &keyring,
         ) {
             Ok(payload) => tail.push((id, location, payload)),
-            Err(error) => unopened = Some(error),
+            // The disk may keep what was never synced, and the vault was not written for.
+            Err(error) if durable(location) => unopened = Some(error),
+            Err(_) => {}
         });
         let (journal, recovery) = match opened {
             Err(JournalError::Moved { .. }) => return Ok(None),
@@ -224,7 +262,7 @@ impl Storage {
     }
 }
 
-/// Only records that opened are ever stored, and the keys do not change.
+/// Only records that opened are ever stored, and the vault holds every key before they are durable.
 fn check_opened(unopened: Option<OpenError>) -> Result<(), Violation> {
     match unopened {
         Some(error) => Err(Violation::new(Check::Durability, format!("a stored record: {error}"))),

@@ -67,12 +67,20 @@ names! {
         WriteRefused => "write refused, disk full",
         /// A disk had no room for what a peer sent.
         IngestRefused => "peer refused, disk full",
+        /// A disk had no room for a vault with a new epoch, and the device stopped.
+        VaultRefused => "vault refused, disk full",
         /// A disk could not sync, and the device stopped.
         SyncFailed => "fsync failed",
         /// A disk took seconds to sync.
         SlowDisk => "slow fsync",
         /// Somebody wrote by a wall clock that had jumped.
         ClockJump => "write after a clock jump",
+        /// A record came under an epoch that was not known yet.
+        UnknownEpoch => "record under an unknown epoch",
+        /// A device was enrolled in the middle of life.
+        LateDevice => "device enrolled late",
+        /// Epochs were started apart, and one took the place of all.
+        SeveralEpochs => "several epochs at a time",
         /// A session that was listened to was played back.
         Tape => "session played back",
         /// Somebody without any key called.
@@ -105,6 +113,8 @@ names! {
 names! {
     /// What devices did when nobody waited for it.
     Chore {
+        /// An epoch of the person's own space was started.
+        Rotate => "epoch of the own space started",
         /// A document's changes were replaced by one.
         Fold => "document folded",
         /// A segment was rewritten that held what was dropped.

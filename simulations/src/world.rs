@@ -21,6 +21,7 @@ use crate::{
 mod faults;
 mod healing;
 mod life;
+mod rotating;
 mod tidying;
 mod traffic;
 mod work;
@@ -57,6 +58,10 @@ struct World {
     markers: u64,
     healing: bool,
     healed_at_ms: u64,
+    /// How long the first phase was.
+    first_phase_ms: u64,
+    /// Rounds in which all devices tidied since.
+    rounds: i64,
     /// Honest devices hold two histories of the bad one, and refuse each other for it.
     parted: bool,
     story: Option<Vec<String>>,
@@ -108,6 +113,8 @@ impl World {
             markers: 0,
             healing: false,
             healed_at_ms: 0,
+            first_phase_ms: 0,
+            rounds: 0,
             parted: false,
             story: tell.then(Vec::new),
         }
@@ -147,7 +154,8 @@ impl World {
         self.enrol(0)?;
         for device in 1..self.devices.len() {
             let latest = self.plan.enrolled_at_ms;
-            let at = if device == 1 { 0 } else { self.dice.below(latest) };
+            let late = self.plan.late_at_ms.filter(|_| device + 1 == self.plan.devices);
+            let at = late.unwrap_or_else(|| if device == 1 { 0 } else { self.dice.below(latest) });
             self.schedule(at, Event::Enrol { device });
         }
         for device in 0..self.devices.len() {

@@ -65,6 +65,12 @@ impl MemoryDisk {
         self.byte_budget = bytes;
     }
 
+    /// Whether so many bytes more would fit.
+    #[must_use]
+    pub fn has_room(&self, bytes: u64) -> bool {
+        self.free_bytes() as u64 >= bytes
+    }
+
     /// Lets this many more syncs (of files or of the directory) succeed; `None` lets all.
     pub const fn fail_syncs_after(&mut self, syncs: Option<u64>) {
         self.syncs_left = syncs;

@@ -75,7 +75,7 @@ pub(super) fn check_no_data(frame: &[u8], person: &Person) -> Result<(), Violati
     let records = parse_frame(frame).ok().flatten().map(|(_, records)| records).unwrap_or_default();
     let is_data = |record: &Vec<u8>| {
         matches!(
-            open(record, person.space(), &person.keyring()),
+            open(record, person.space(), &person.all_secrets()),
             Ok(Payload::Change(_) | Payload::BlobChunk(_) | Payload::Commit(_))
         )
     };

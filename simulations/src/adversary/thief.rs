@@ -75,7 +75,7 @@ fn forged_frontier(real: &Frontier, dice: &mut Dice) -> Frontier {
 
 /// Records that are not what they say.
 fn forge(thief: &SigningKey, device: &Device, person: &Person, dice: &mut Dice) -> Vec<Vec<u8>> {
-    let keyring = person.keyring();
+    let keyring = person.first_epoch();
     let sealed = |payload: &Payload, dice: &mut Dice| seal(payload, person.space(), &keyring, &dice.bytes());
     match dice.below(6) {
         0 => vec![dice.some_bytes(1, 400)],

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use musette_crdt::view::ItemView;
 use musette_protocol::{
-    id::{BlobId, CommitId, RecordId},
+    id::{BlobId, CommitId, DeviceId, RecordId},
     record::BlobChunk,
-    replica::Counted,
+    replica::{Counted, State, Subject},
 };
 
 use super::{Check, Violation, ensure, forgetting::Graves};
@@ -19,6 +19,8 @@ use super::{Check, Violation, ensure, forgetting::Graves};
 pub struct Ledger {
     /// Attachments, and of how many pieces each is.
     blobs: BTreeMap<BlobId, u32>,
+    /// The last commit that names pieces of an attachment.
+    attached: BTreeMap<BlobId, (DeviceId, u64)>,
     commits: BTreeMap<CommitId, BTreeSet<RecordId>>,
     markers: BTreeSet<String>,
     /// What was to be dropped.
@@ -30,6 +32,11 @@ impl Ledger {
     pub fn note_commit(&mut self, counted: &Counted) {
         let records = counted.items.iter().map(|item| item.record).collect();
         self.commits.insert(counted.commit, records);
+        for item in &counted.items {
+            if let Subject::Blob(blob, _) = item.subject {
+                self.attached.insert(blob, (counted.device, counted.number));
+            }
+        }
     }
 
     /// Notes a commit that a bad device signed, and that names nothing.
@@ -43,9 +50,12 @@ impl Ledger {
         *len = (*len).max(chunk.index + 1);
     }
 
-    /// All attachments, and of how many pieces each is.
-    pub fn blobs(&self) -> impl Iterator<Item = (BlobId, u32)> + '_ {
-        self.blobs.iter().map(|(blob, len)| (*blob, *len))
+    /// All attachments that somebody with this state knows of, and of how many pieces each is.
+    pub fn blobs(&self, state: &State) -> impl Iterator<Item = (BlobId, u32)> {
+        let is_known = |blob: &BlobId| {
+            self.attached.get(blob).is_some_and(|(device, number)| state.head(device).0 >= *number)
+        };
+        self.blobs.iter().filter(move |(blob, _)| is_known(blob)).map(|(blob, len)| (*blob, *len))
     }
 
     /// Notes a word that a person writes once.

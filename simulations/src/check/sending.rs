@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use musette_protocol::{
     codec::decode,
-    id::RecordId,
+    id::{RecordId, StatementId},
     record::record_id,
     session::{
         Frontier,
@@ -21,6 +21,7 @@ use super::{Check, Violation, durability::Told, ensure};
 #[derive(Debug, Default)]
 pub struct Durable {
     records: BTreeSet<RecordId>,
+    statements: BTreeSet<StatementId>,
     frontier: Option<Frontier>,
 }
 
@@ -70,14 +71,33 @@ impl Durable {
         self.frontier = Some(frontier);
     }
 
-    /// Checks a frame that is about to leave, and notes what a frontier tells.
+    /// These statements are held, and durable.
+    pub fn note_statements<'a>(&mut self, held: impl Iterator<Item = &'a StatementId>) {
+        self.statements.extend(held);
+    }
+
+    /// Whether a statement is held durably, under whatever seal.
+    #[must_use]
+    pub fn states(&self, statement: &StatementId) -> bool {
+        self.statements.contains(statement)
+    }
+
+    /// Checks a frame that is about to leave, and notes what a frontier tells. `renewed` are those of its
+    /// records that say what a durable one says.
     ///
     /// # Errors
     /// When it holds or claims something that a power cut could still take.
-    pub fn check(&self, frame: &Frame, told: &mut Told) -> Result<(), Violation> {
+    pub fn check(
+        &self,
+        frame: &Frame,
+        renewed: &BTreeSet<RecordId>,
+        told: &mut Told,
+    ) -> Result<(), Violation> {
         match frame {
             Frame::Records(records) => {
-                let early = records.iter().find(|record| !self.records.contains(*record));
+                let early = records
+                    .iter()
+                    .find(|record| !self.records.contains(*record) && !renewed.contains(*record));
                 ensure(early.is_none(), Check::Sending, || format!("{early:?} left before its fsync"))?;
             }
             Frame::Frontier(frontier) => {

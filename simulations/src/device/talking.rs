@@ -1,6 +1,9 @@
 //! What a device hears from its peers, and tells them.
 
+use std::collections::BTreeSet;
+
 use musette_protocol::{
+    id::RecordId,
     record::{Payload, open, record_id},
     replica::Ingested,
     session::{
@@ -76,7 +79,7 @@ impl Device {
 
     /// Asks the other side for all attachments of which something is missing here.
     fn fetch_missing(&self, session: &mut Session, ledger: &Ledger) {
-        for (blob, len) in ledger.blobs() {
+        for (blob, len) in ledger.blobs(self.state()) {
             if !self.state().missing_chunks(&blob, 0..len, 1).is_empty() {
                 session.fetch(self.state().space(), blob, len, true);
             }
@@ -126,15 +129,30 @@ impl Device {
         Ok(session.poll_frame(self.replica())?)
     }
 
+    /// Records of a frame that say what a durable one says, under the present epoch: so the log is shown
+    /// to who is not in it.
+    fn renewed_in(&self, frame: &[u8]) -> BTreeSet<RecordId> {
+        let records = parse_frame(frame).ok().flatten().map(|(_, records)| records).unwrap_or_default();
+        let is_renewed = |record: &Vec<u8>| match open(record, self.state().space(), self.state().keyring()) {
+            Ok(Payload::Operation(operation)) => {
+                !self.state().holds(&record_id(record)) && self.durable.states(&operation.id().into())
+            }
+            _ => false,
+        };
+        records.iter().filter(|record| is_renewed(record)).map(|record| record_id(record)).collect()
+    }
+
     /// Notes what a frame tells that must never be lost. Drops and receipts may go, since others take
     /// their place, and so may a commit that lost against another one: those that count are told by
     /// frontiers.
-    fn note_told(&mut self, frame: &[u8]) {
+    fn note_told(&mut self, frame: &[u8], renewed: &BTreeSet<RecordId>) {
         let records = parse_frame(frame).ok().flatten().map(|(_, records)| records).unwrap_or_default();
         for record in records {
             let opened = open(&record, self.state().space(), self.state().keyring());
-            if !matches!(opened, Ok(Payload::Drop(_) | Payload::Receipt(_) | Payload::Commit(_))) {
-                self.told.note_record(record_id(&record));
+            let id = record_id(&record);
+            let may_go = matches!(opened, Ok(Payload::Drop(_) | Payload::Receipt(_) | Payload::Commit(_)));
+            if !may_go && !renewed.contains(&id) {
+                self.told.note_record(id);
             }
         }
     }
@@ -146,8 +164,9 @@ impl Device {
     pub fn poll(&mut self, session: &mut Session) -> Result<Option<(Vec<u8>, Frame)>, Trouble> {
         let Some(bytes) = session.poll_frame(self.replica())? else { return Ok(None) };
         let frame = Frame::read(&bytes)?;
-        self.durable.check(&frame, &mut self.told)?;
-        self.note_told(&bytes);
+        let renewed = self.renewed_in(&bytes);
+        self.durable.check(&frame, &renewed, &mut self.told)?;
+        self.note_told(&bytes, &renewed);
         if matches!(frame, Frame::Frontier(_)) && self.is_broken(Breakage::AnnounceNothing) {
             let nothing = Frontier { statements: [0; 32], records: [0; 32], chains: Vec::new() };
             let message = SpaceMessage::Frontier { frontier: nothing, check: true };

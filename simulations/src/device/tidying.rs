@@ -100,7 +100,7 @@ impl Device {
         Ok(())
     }
 
-    fn take_written(&mut self, effects: Effects, ledger: &Ledger) -> Result<(), Trouble> {
+    pub(super) fn take_written(&mut self, effects: Effects, ledger: &Ledger) -> Result<(), Trouble> {
         self.dirty = true;
         self.check_not_refused(&effects)?;
         self.apply(effects, ledger)

@@ -21,6 +21,7 @@ const APART_MS: u64 = 10_000;
 impl World {
     pub(super) fn heal(&mut self) -> Result<(), Violation> {
         self.healing = true;
+        self.first_phase_ms = self.clock.now_ms();
         self.healed_at_ms = self.clock.now_ms();
         self.tell(|_| "everything is healed".to_owned());
         self.mend();

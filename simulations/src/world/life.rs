@@ -20,6 +20,7 @@ impl World {
         let sponsors: Vec<usize> =
             self.honest().iter().filter(|device| device.is_on()).map(|device| device.number).collect();
         let mut statements = vec![Payload::Epoch(self.person.statement().clone())];
+        let mut granted = self.person.first_epoch();
         if number > 0 {
             let sponsor = match sponsors.len() {
                 0 => None,
@@ -29,10 +30,18 @@ impl World {
                 self.schedule(1_000, Event::Enrol { device: number });
                 return Ok(());
             }
-            let log = self.devices[sponsor.unwrap_or(0)].state().log();
+            let sponsor = &mut self.devices[sponsor.unwrap_or(0)];
+            let log = sponsor.state().log();
             statements.extend(log.in_order().into_iter().cloned().map(Payload::Operation));
+            granted = sponsor.grant();
+            sponsor.check_granted(&granted).map_err(unexpected)?;
+            self.tally.check(Check::Grant);
+            if granted.count() > 1 {
+                self.tally.fault(Fault::LateDevice);
+            }
         }
         self.devices[number].enrolled = true;
+        self.devices[number].storage.keep_epochs(&granted);
         self.start(number)?;
         if number == 0 {
             let log = self.devices[0].state().log();
@@ -63,6 +72,7 @@ impl World {
                 Ok(true)
             }
             Err(Trouble::Full) => Ok(false),
+            Err(Trouble::VaultFull) => Err(unexpected(Trouble::VaultFull)),
             Err(Trouble::Stopped) => {
                 self.tally.fault(Fault::SyncFailed);
                 self.end(sponsor, End::PowerCut);
@@ -81,7 +91,7 @@ impl World {
         let started = device.start(&self.person, &mut self.dice, &self.ledger, &mut self.tally);
         match started {
             Ok(()) => self.tell(|_| format!("device {number} starts")),
-            Err(Trouble::Full) => {
+            Err(Trouble::Full | Trouble::VaultFull) => {
                 device.stop();
                 self.schedule(500, Event::Return { device: number });
             }
@@ -114,6 +124,10 @@ impl World {
                 self.tally.fault(Fault::IngestRefused);
                 self.tell(|_| format!("device {number} has no room for what a peer sent"));
             }
+            Trouble::VaultFull => {
+                self.tally.fault(Fault::VaultRefused);
+                self.end(number, End::PowerCut);
+            }
             Trouble::Stopped => {
                 self.tally.fault(Fault::SyncFailed);
                 self.end(number, End::PowerCut);
@@ -123,7 +137,7 @@ impl World {
     }
 }
 
-fn unexpected(trouble: Trouble) -> Violation {
+pub(super) fn unexpected(trouble: Trouble) -> Violation {
     match trouble {
         Trouble::Broken(violation) => violation,
         other => Violation::new(Check::Durability, format!("a healthy disk refuses: {other:?}")),

@@ -48,6 +48,12 @@ impl World {
     }
 
     fn try_tidying(&mut self, number: usize) -> Result<Option<Chore>, Trouble> {
+        // Who is no admin device does not hold the keeper's seed.
+        if Some(number) != self.plan.villain()
+            && let Some(chore) = self.rotate(number)?
+        {
+            return Ok(Some(chore));
+        }
         let World { devices, person, dice, ledger, tally, plan, .. } = self;
         let device = &mut devices[number];
         if device.is_elected() && device.fold(plan.fold_from, person.keeper(), dice, ledger)? > 0 {
@@ -103,11 +109,13 @@ impl World {
     pub(super) fn tidy_until_nothing_is_left(&mut self) -> Result<(), Violation> {
         for _ in 0..MAX_ROUNDS {
             self.healed_at_ms = self.clock.now_ms();
+            self.rounds += 1;
             let mut done = false;
             for number in 0..self.plan.devices {
                 done |= self.tidy(number)?;
             }
             self.run_until_quiet()?;
+            done |= self.is_epoch_due().map_err(super::life::unexpected)?;
             if !done {
                 return self.check_forgotten();
             }

@@ -1,6 +1,7 @@
 //! Connections, and the frames that travel in them.
 
 use musette_protocol::{
+    record::OpenError,
     replica::{Ingested, Refusal},
     session::{SessionError, message::Reason},
 };
@@ -192,7 +193,7 @@ impl World {
         let [receiver, sender] = [connection.ends[side], connection.ends[1 - side]];
         let device = &mut self.devices[receiver];
         connection.exchanges[side].note_heard(&bytes, Some(sender) == villain);
-        let was_dirty = device.dirty;
+        let (was_dirty, epochs) = (device.dirty, device.state().keyring().count());
         let handled = match device.handle(&mut connection.sessions[side], &bytes, &self.ledger) {
             Ok(handled) => handled,
             Err(trouble) => {
@@ -200,6 +201,9 @@ impl World {
                 return self.suffer(receiver, trouble);
             }
         };
+        if device.state().keyring().count() > epochs {
+            self.network.note_check(receiver);
+        }
         if is_stale {
             self.tally.fault(Fault::StaleFrame);
         }
@@ -274,6 +278,9 @@ impl World {
             return Ok(());
         };
         check_nothing_refused(receiver, ingested, bad)?;
+        if !ingested.unopened.is_empty() {
+            self.tally.fault(Fault::UnknownEpoch);
+        }
         self.tally.check(Check::Courtesy);
         Ok(())
     }
@@ -284,7 +291,8 @@ fn check_nothing_refused(
     ingested: &Ingested,
     bad: Option<musette_protocol::id::DeviceId>,
 ) -> Result<(), Violation> {
-    let unopened = ingested.unopened.first();
+    // It comes again once its epoch is known, or in the end not all would hold the same.
+    let unopened = ingested.unopened.iter().find(|error| **error != OpenError::UnknownEpoch);
     ensure(unopened.is_none(), Check::Courtesy, || format!("device {receiver} got a record: {unopened:?}"))?;
     // An honest device may pass on one history of a bad device to one that knows the other.
     let is_fair =

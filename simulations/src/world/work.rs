@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// 2026-11-23: when the first phase begins, for those who look at a clock.
-const EPOCH_MS: i64 = 1_795_392_000_000;
+pub(super) const EPOCH_MS: i64 = 1_795_392_000_000;
 
 impl World {
     pub(super) fn work(&mut self, number: usize) -> Result<(), Violation> {

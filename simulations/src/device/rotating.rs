@@ -1,0 +1,94 @@
+//! Epochs of the person's own space, as the node's shell starts and keeps them.
+
+use musette_protocol::{
+    crypto::secret::Secret32,
+    epoch::Keyring,
+    record::open,
+    replica::rotating::{EpochStartError, NewEpoch},
+    time::Timestamp,
+};
+
+use super::{Device, write_trouble};
+use crate::{
+    check::{Check, Violation, authenticity::Ledger, ensure},
+    dice::Dice,
+    options::Breakage,
+    person::Person,
+    storage::Trouble,
+};
+
+impl Device {
+    /// Puts the secrets of new epochs into the vault, before what is sealed under them is durable. A
+    /// device that cannot stops: nothing takes the epoch back.
+    pub(super) fn keep_epochs(&mut self) -> Result<(), Trouble> {
+        let replica = self.replica.as_ref().expect("only devices that are on are asked");
+        let keyring = replica.state().keyring();
+        let is_kept = keyring.count() == self.storage.epochs_kept() || self.storage.keep_epochs(keyring);
+        if is_kept { Ok(()) } else { Err(Trouble::VaultFull) }
+    }
+
+    /// What a device that this one lets in is handed.
+    #[must_use]
+    pub fn grant(&self) -> Keyring {
+        let keyring = self.state().keyring();
+        let mut newest = Keyring::default();
+        match keyring.heads().first().and_then(|head| keyring.secret(head)) {
+            Some(secret) if self.is_broken(Breakage::GrantNewestOnly) => {
+                newest.insert(secret.duplicate(), &[]);
+                newest
+            }
+            _ => keyring.to_grant().into_parts().0,
+        }
+    }
+
+    /// Checks that who was handed these secrets can read all that is held here.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub fn check_granted(&mut self, granted: &Keyring) -> Result<(), Trouble> {
+        let space = *self.state().space();
+        for location in self.state().locations() {
+            let record = self.replica().read(location)?;
+            let opened = open(&record, &space, granted);
+            ensure(opened.is_ok(), Check::Grant, || format!("who is let in gets a record: {opened:?}"))?;
+        }
+        Ok(())
+    }
+
+    /// Whether an epoch is to be started, be it not yet by this device.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn is_epoch_due(&mut self, person: &Person) -> Result<bool, Trouble> {
+        Ok(self.replica().is_epoch_due(Some(&person.recovery_kem()))?)
+    }
+
+    /// Starts an epoch, if the present one is old or not for just the devices that there are, and it is
+    /// this one's turn; gives how many were written under before, and the new one's secret.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn rotate(
+        &mut self,
+        now: Timestamp,
+        person: &Person,
+        dice: &mut Dice,
+        ledger: &Ledger,
+    ) -> Result<Option<(usize, Secret32)>, Trouble> {
+        let recovery = person.recovery_kem();
+        let replica = self.replica.as_mut().expect("only devices that are on are asked");
+        if !self.watch.is_due(now, &self.id, &recovery, replica)? {
+            return Ok(None);
+        }
+        let heads = replica.state().keyring().heads().len();
+        let (secret, entropy) = (dice.secret(), dice.secret());
+        let drawn = secret.duplicate();
+        let new = NewEpoch { keeper: person.keeper(), recovery: Some(recovery), secret, entropy };
+        let effects = replica.begin_epoch(&new).map_err(|error| match error {
+            EpochStartError::Write(error) => write_trouble(error),
+            EpochStartError::Unsealable => Violation::new(Check::Courtesy, error.to_string()).into(),
+        })?;
+        self.take_written(effects, ledger)?;
+        Ok(Some((heads, drawn)))
+    }
+}
