@@ -1,0 +1,194 @@
+//! Which commits count, and what counts with them.
+
+use std::collections::HashMap;
+
+use super::{Counted, Effects, Item, NewlyCounted, Pending, Refusal, State, Subject};
+use crate::{
+    crypto::sign::VerifyingKey,
+    id::CommitId,
+    record::Commit,
+    replica::{
+        chains::NewEntry,
+        records::{Class, Row, Slot},
+    },
+    signed::Signed,
+};
+
+impl State {
+    /// Takes in a commit that was opened, to count once all that it names is there.
+    pub(super) fn insert_commit(&mut self, slot: Slot, signed: Signed<Commit>, effects: &mut Effects) {
+        let name = signed.id();
+        // Under another seal it says nothing new.
+        if self.holds_commit(&name) {
+            return self.forget(slot);
+        }
+        let commit = signed.body();
+        let key = VerifyingKey::from_bytes(*commit.device.as_bytes());
+        let refusal = if commit.space != self.space || signed.verify(&key).is_err() {
+            Some(Refusal::Commit)
+        } else if commit.number <= self.head(&commit.device).0 {
+            Some(Refusal::Fork { device: commit.device, number: commit.number })
+        } else if self.pending.len() >= self.max_pending {
+            Some(Refusal::TooManyPending)
+        } else {
+            None
+        };
+        match refusal {
+            Some(refusal) => {
+                effects.refused.push(refusal);
+                self.leave_out(refusal, name, slot);
+            }
+            None => {
+                self.records.add_commit(&name);
+                self.pending.insert(name, Pending { signed, record: slot, found: 0 });
+                self.count(effects);
+            }
+        }
+    }
+
+    /// Lets every pending commit count whose conditions are met, until none is left.
+    pub(in crate::replica) fn count(&mut self, effects: &mut Effects) {
+        while let Some((name, verdict)) = self.next_decided() {
+            let pending = self.pending.remove(&name).expect("chosen from the pending commits");
+            match verdict {
+                Ok(()) => effects.counted.push(self.count_one(name, &pending)),
+                Err(refusal) => {
+                    effects.refused.push(refusal);
+                    self.records.remove_commit(&name);
+                    self.leave_out(refusal, name, pending.record);
+                }
+            }
+        }
+        self.apply_drops(effects);
+    }
+
+    /// Keeps a refused commit if it is of another history, and lets go of any other: one too many may
+    /// hold, and were it kept, it would never be judged again; one that is nobody's would be passed on
+    /// when sets of records are compared.
+    fn leave_out(&mut self, refusal: Refusal, name: CommitId, slot: Slot) {
+        if matches!(refusal, Refusal::Fork { .. }) {
+            self.records.add_commit(&name);
+            self.apart.insert(name, slot);
+        } else {
+            self.forget(slot);
+        }
+    }
+
+    fn next_decided(&mut self) -> Option<(CommitId, Result<(), Refusal>)> {
+        let mut pending = std::mem::take(&mut self.pending);
+        let decided = pending.iter_mut().find_map(|(name, pending)| Some((*name, self.verdict(pending)?)));
+        self.pending = pending;
+        decided
+    }
+
+    /// `None` while something is missing that may still arrive.
+    fn verdict(&self, pending: &mut Pending) -> Option<Result<(), Refusal>> {
+        let commit = pending.signed.body();
+        let (number, head) = self.head(&commit.device);
+        if commit.number <= number {
+            return Some(Err(Refusal::Fork { device: commit.device, number: commit.number }));
+        }
+        if commit.number > number + 1 {
+            return None;
+        }
+        if commit.previous != head {
+            return Some(Err(Refusal::Fork { device: commit.device, number }));
+        }
+        while self.is_there(commit, pending.found)? {
+            pending.found += 1;
+        }
+        let entitled = self.roster.is_entitled_at(&commit.log_heads, &commit.device)?;
+        Some(entitled.then_some(()).ok_or(Refusal::Commit))
+    }
+
+    /// Whether the thing in this place, of all that a commit names, is there; `None` when it is not,
+    /// false past the last.
+    ///
+    /// A record must be a change that is held, or be listed by a drop. Nothing else travels because a
+    /// commit names it. Waiting for it, rather than refusing the commit, gives every device one result:
+    /// who never held a dropped record cannot tell what it was.
+    fn is_there(&self, commit: &Commit, mut place: usize) -> Option<bool> {
+        if let Some(seen) = commit.seen.get(place) {
+            return self.chains.place(seen).map(|_| true);
+        }
+        place -= commit.seen.len();
+        if let Some(head) = commit.log_heads.get(place) {
+            return self.roster.contains(head).then_some(true);
+        }
+        place -= commit.log_heads.len();
+        let Some(record) = commit.records.get(place) else { return Some(false) };
+        let is_there = match self.records.find(record)? {
+            (_, Row::Held(_, Class::Change) | Row::Dropped) => true,
+            (slot, Row::Held(..)) => self.drops.is_listed(slot),
+            (_, Row::Wanted | Row::Absent) => false,
+        };
+        is_there.then_some(true)
+    }
+
+    fn count_one(&mut self, name: CommitId, pending: &Pending) -> NewlyCounted {
+        let commit = pending.signed.body();
+        let mut changes = HashMap::new();
+        let mut counted = Counted {
+            device: commit.device,
+            number: commit.number,
+            commit: name,
+            record: self.records.id(pending.record),
+            location: self.records.location(pending.record).expect("a pending commit is held"),
+            seen: commit.seen.clone(),
+            items: Vec::with_capacity(commit.records.len() + commit.chunks.len()),
+            wanted: Vec::new(),
+        };
+        let mut entry = NewEntry::new(name, pending.record);
+        for record in &commit.records {
+            if let Some((slot, Row::Held(_, Class::Change))) = self.records.find(record)
+                && let Some(item) = self.count_item(slot)
+            {
+                entry.add(slot, Class::Change);
+                counted.items.push(item);
+                if let Some(change) = self.staged.remove(&slot) {
+                    self.staged_bytes -= change.bytes.len();
+                    changes.insert(*record, change);
+                }
+            }
+        }
+        for record in &commit.chunks {
+            match self.records.find(record) {
+                Some((slot, Row::Held(_, Class::Chunk))) => {
+                    if let Some(item) = self.count_item(slot) {
+                        entry.add(slot, Class::Chunk);
+                        counted.items.push(item);
+                    }
+                }
+                // Another commit wants it already, or it is no piece of anything.
+                Some((_, Row::Held(..) | Row::Wanted | Row::Dropped)) => {}
+                Some((_, Row::Absent)) | None => {
+                    let slot = self.records.want(*record);
+                    entry.add(slot, Class::Chunk);
+                    self.wanted.insert(slot, commit.device, commit.number);
+                    counted.wanted.push(*record);
+                }
+            }
+        }
+        self.uncounted.remove(&pending.record);
+        self.chains.push(commit.device, commit.number, &entry, &commit.seen);
+        NewlyCounted { counted, changes }
+    }
+
+    /// A record that counts from now on; `None` when it counted before, by another commit.
+    fn count_item(&mut self, slot: Slot) -> Option<Item> {
+        let subject = self.subjects.remove(&slot)?;
+        self.uncounted.remove(&slot);
+        self.note_counted(slot, subject);
+        Some(Item { record: self.records.id(slot), location: self.records.location(slot)?, subject })
+    }
+
+    pub(super) fn note_counted(&mut self, slot: Slot, subject: Subject) {
+        match subject {
+            Subject::Document(document) => self.documents.entry(document).or_default().push(slot),
+            Subject::Blob(blob, index) => {
+                let place = (index, self.records.id(slot));
+                self.blobs.entry(blob).or_default().insert(place, slot);
+            }
+        }
+    }
+}
