@@ -1,8 +1,11 @@
 //! sled as the index sees it: sealed values in parts under named keys.
 
 use std::{
+    io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
+    thread,
+    time::{Duration, Instant},
 };
 
 use musette_protocol::crypto::{
@@ -16,6 +19,10 @@ use crate::entropy;
 
 /// sled keeps far more than this; what is read is not read twice.
 const CACHE_BYTES: u64 = 1024 * 1024;
+/// A sled that was closed goes on holding its lock until a thread of its own has ended, on a busy
+/// machine for a while. It is ours: the home is locked for this process.
+const RELEASED_WITHIN: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// Blocks written to sled at once.
 const BATCH_BLOCKS: usize = 64;
 
@@ -28,7 +35,20 @@ pub(super) struct Table<'a> {
 /// Opens or creates one.
 pub(super) fn open_db(dir: &Path) -> Result<sled::Db, IndexError> {
     let config = sled::Config::new().path(dir).cache_capacity(CACHE_BYTES).flush_every_ms(None);
-    Ok(quietly(|| config.open())??)
+    let deadline = Instant::now() + RELEASED_WITHIN;
+    loop {
+        match quietly(|| config.open())? {
+            Err(sled::Error::Io(error)) if is_locked(&error) && Instant::now() < deadline => {
+                thread::sleep(LOOK_EVERY);
+            }
+            opened => return Ok(opened?),
+        }
+    }
+}
+
+/// sled has no code for it.
+pub(super) fn is_locked(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Other && error.to_string().starts_with("could not acquire lock")
 }
 
 /// Runs sled where a torn file may make it panic, and makes that an error. Its message goes nowhere:

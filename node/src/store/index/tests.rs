@@ -3,7 +3,7 @@ use musette_protocol::{
     replica::{Item, Subject},
 };
 
-use super::{rows::Kept, *};
+use super::{rows::Kept, table::is_locked, *};
 
 fn open(dir: &Path) -> Index {
     Index::open(dir, &Secret32::from_bytes([1; 32])).unwrap()
@@ -238,4 +238,14 @@ fn a_swap_that_was_cut_off_is_finished_or_undone() {
     fs::write(dir.with_extension("new").join("db"), "half").unwrap();
     assert_eq!(loaded(&dir).0.views.len(), 500);
     assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn one_that_is_still_held_is_told_from_one_that_is_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let held = open_db(folder.path()).unwrap();
+    let refused = sled::Config::new().path(folder.path()).open();
+    assert!(matches!(refused, Err(sled::Error::Io(error)) if is_locked(&error)));
+    drop(held);
+    open_db(folder.path()).unwrap();
 }
