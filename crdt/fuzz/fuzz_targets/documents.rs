@@ -85,8 +85,14 @@ fn honest() -> &'static [Vec<u8>] {
 
 fn attach(document: &mut Document) -> Result<(), musette_crdt::document::DocumentError> {
     let (name, media_type) = ("cv.pdf".into(), "application/pdf".into());
-    let attachment =
-        Attachment { id: BlobId::from_bytes([3; 16]), name, media_type, size: 123, digest: [7; 32] };
+    let attachment = Attachment {
+        id: BlobId::from_bytes([3; 16]),
+        name,
+        media_type,
+        size: 123,
+        chunk_len: 100,
+        digest: [7; 32],
+    };
     document.attach(&attachment, NOW, "d", [6; 16])
 }
 

@@ -3,6 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use musette_protocol::{
+    backup::BackupHead,
     codec::{Encoded, decode, encode},
     epoch::{EpochStatement, Grant},
     identity::{certificate::Certificate, log::Operation, person::Inception},
@@ -34,6 +35,7 @@ fuzz_target!(|data: &[u8]| {
     signed::<Commit>(data);
     signed::<DropStatement>(data);
     signed::<Receipt>(data);
+    signed::<BackupHead>(data);
     plain::<Certificate>(data);
     plain::<Change>(data);
     plain::<BlobChunk>(data);
