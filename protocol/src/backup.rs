@@ -116,6 +116,9 @@ impl Signed<BackupHead> {
 }
 
 #[cfg(test)]
+mod vectors;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::{epoch::Keyring, journal::SegmentNumber};

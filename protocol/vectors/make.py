@@ -1,4 +1,4 @@
-"""Makes the vectors of encoding, identity, epochs, records, membership and sessions from protocol/spec alone.
+"""Makes the vectors of encoding, identity, epochs, records, membership, sessions and backups from protocol/spec alone.
 
 A second implementation, so that specification and program are tested against each other:
 `pip install blake3 pynacl cryptography`, then `python3 make.py` in this folder. The same bytes come
@@ -906,6 +906,43 @@ def exchanges(seed1, seed2, n1, n2, binding, secret):
           inception=me.inception, space=space, binding=binding, secret=secret, listener_device=seed2, listener_nonce=n2, records=held)
 
 
+def backups():
+    me, other = Person(bytes([9] * 32)), Person(bytes([8] * 32))
+    keeper, laptop, phone = bytes([1] * 32), bytes([4] * 32), bytes([3] * 32)
+    space, journal = derive("space id", public(keeper), public(me.keeper)), bytes([7] * 16)
+    cases = []
+
+    def case(comment, b, expect="ok", **more):
+        cases.append({"comment": comment, "head": b, "expect": expect, **more})
+
+    def head(inception=me.inception, device=public(laptop), signer=laptop, end=varint(3) + varint(70_000), to=me.kem, where=None,
+             plain=grant([(bytes([10] * 32), [])], keeper)):
+        where = where or b"musette backup v1" + space + device + journal
+        sealed = hpke_seal(kem_public(to), b"musette epoch grant v1", where, plain, b"eph" + to)
+        return signed(signer, b"\x13\x01" + data(inception) + space + device + journal + end + sealed)
+
+    case("of an admin device", head(), epochs=[epoch_id(bytes([10] * 32))], keeper=keeper, segment=3, offset=70_000)
+    case("of a device that does not state epochs", head(plain=grant([(bytes([10] * 32), [])])),
+         epochs=[epoch_id(bytes([10] * 32))], segment=3, offset=70_000)
+    case("a bit of the signature flipped", flip(head(), -1, 0x10), "malformed")
+    case("signed by another device than it names", head(signer=phone), "malformed")
+    case("another person's inception", head(inception=other.inception), "other-person")
+    case("an inception that its root did not sign", head(inception=signed(other.root, me.body)), "malformed")
+    case("an inception cut short", head(inception=me.inception[:-1]), "malformed")
+    case("sealed to another person's recovery key", head(to=other.kem), "not-for-us")
+    case("sealed for the backup of another device", head(where=b"musette backup v1" + space + public(phone) + journal), "not-for-us")
+    case("sealed for a pairing", head(where=bytes(32)), "not-for-us")
+    case("no epoch in it", head(plain=grant([], keeper)), "no-grant")
+    case("segment 0", head(end=b"\x00" + varint(70_000)), "malformed")
+    case("an end with an over-long number", head(end=b"\x83\x00" + varint(70_000)), "not-canonical")
+    case("without its signature", head()[:-64], "malformed")
+    case("a byte too many", head()[:-64] + b"\x00" + head()[-64:], "not-canonical")
+    case("a grant's tag", b"\x0d" + head()[1:], "wrong-tag")
+    case("a newer version", b"\x13\x02" + head()[2:], "newer")
+    write("backups/heads.json", "Heads of backups, spec/backups.md: decoded, checked, opened with the recovery keys of `entropy`.", cases,
+          entropy=me.entropy)
+
+
 if __name__ == "__main__":
-    for make in (encoding, identity, epochs, records, membership, sessions):
+    for make in (encoding, identity, epochs, records, membership, sessions, backups):
         make()
