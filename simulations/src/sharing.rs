@@ -178,9 +178,13 @@ impl<'a> World<'a> {
     fn write(&mut self, number: usize, space: usize) -> Result<(), Trouble> {
         let id = self.spaces[space].id;
         let member = &self.members[number];
-        let Some(state) = member.state(&id).filter(|state| state.roster().may_write(&member.id)) else {
+        if !member.state(&id).is_some_and(|state| state.roster().may_write(&member.id)) {
             return Ok(());
-        };
+        }
+        if !self.is_written_for_members(number, space)? {
+            return Ok(());
+        }
+        let Some(state) = self.members[number].state(&id) else { return Ok(()) };
         self.words += 1;
         let word = format!("w{}", self.words);
         self.ledger.check_sealed(self.parties[0].id, state)?;
@@ -188,6 +192,25 @@ impl<'a> World<'a> {
         self.tally.acts += 1;
         self.tell(|| format!("device {number} writes {word} in space {space}"));
         self.members[number].write(&id, &word, &mut self.dice)
+    }
+
+    /// Whether what is written now is for just those who are in, as the writer knows them: the owner's
+    /// devices start an epoch where it is not, the others wait for one.
+    fn is_written_for_members(&mut self, number: usize, space: usize) -> Result<bool, Trouble> {
+        if self.is_broken(Breakage::KeepEpochOnRemoval) {
+            return Ok(true);
+        }
+        let id = self.spaces[space].id;
+        let Some(replica) = self.members[number].replica(&id) else { return Ok(false) };
+        if !replica.is_epoch_due(None)? {
+            return Ok(true);
+        }
+        if self.members[number].party != 0 {
+            self.tally.fault(Fault::WriterWaits);
+            return Ok(false);
+        }
+        self.begin_epoch(number, space)?;
+        Ok(true)
     }
 
     /// On a device of the owner: lets somebody in or puts somebody out.
@@ -303,15 +326,7 @@ impl<'a> World<'a> {
         }
         let Some(replica) = self.members[number].replica(id) else { return Ok(()) };
         if replica.is_epoch_due(None)? {
-            let (secret, entropy) = (self.dice.secret(), self.dice.secret());
-            let epoch = epoch_id(&secret);
-            let new = NewEpoch { keeper, recovery: None, secret, entropy };
-            replica.begin_epoch(&new).map_err(epoch_trouble)?;
-            self.members[number].dirty = true;
-            let id = *id;
-            self.tell(|| format!("device {number} starts an epoch of space {space}"));
-            self.note_epoch(number, &id, epoch);
-            return Ok(());
+            return self.begin_epoch(number, space);
         }
         if self.is_broken(Breakage::SkipRenewal) {
             return Ok(());
@@ -321,6 +336,20 @@ impl<'a> World<'a> {
             self.tally.fault(Fault::Renewed);
             self.tell(|| format!("device {number} renews {renewed} documents of space {space}"));
         }
+        Ok(())
+    }
+
+    fn begin_epoch(&mut self, number: usize, space: usize) -> Result<(), Trouble> {
+        let Shared { id, keeper } = &self.spaces[space];
+        let (secret, entropy) = (self.dice.secret(), self.dice.secret());
+        let epoch = epoch_id(&secret);
+        let new = NewEpoch { keeper, recovery: None, secret, entropy };
+        let Some(replica) = self.members[number].replica(id) else { return Ok(()) };
+        replica.begin_epoch(&new).map_err(epoch_trouble)?;
+        self.members[number].dirty = true;
+        let id = *id;
+        self.tell(|| format!("device {number} starts an epoch of space {space}"));
+        self.note_epoch(number, &id, epoch);
         Ok(())
     }
 

@@ -107,6 +107,8 @@ names! {
         NewPersonKey => "person key replaced",
         /// Documents were sealed anew.
         Renewed => "documents renewed",
+        /// Who is no owner wrote nothing, because the present epoch is not for just those who are in.
+        WriterWaits => "writer waits for an epoch",
     }
 }
 

@@ -7,6 +7,10 @@
 //!    folding all whose changes lie under older epochs ([`Replica::documents_to_renew`]).
 //! 3. The changes that were folded are dropped, and dropped changes count as held for the commits that
 //!    name them. So a newcomer comes to hold every commit, counts them all, and reads what is now.
+//! 4. Before it writes, a device looks whether the present epoch is for just those who are in
+//!    ([`Replica::is_epoch_due`]). Where it is not, a device of the owner starts another one first, and
+//!    anybody else waits: an epoch that lets somebody in may have been started by who did not know yet
+//!    that they were put out, and would replace the epoch that keeps them out.
 //!
 //! What it does not promise: a snapshot holds its document's history. Where that must not be shown,
 //! documents are not what is shared.
