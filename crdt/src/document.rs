@@ -134,7 +134,10 @@ impl Document {
             return Err(DocumentError::Incomplete);
         }
         let options = LoadOptions::new().on_partial_load(OnPartialLoad::Error);
-        let doc = contain(|| Automerge::load_with_options(&bytes, options))?;
+        let doc = match contain(|| Automerge::load_with_options(&bytes, options)) {
+            Err(DocumentError::Malformed) => load_in_turn(&payloads)?,
+            loaded => loaded?,
+        };
         let kind_name = read_kind(&doc).ok_or(DocumentError::Malformed)?;
         let kind = crate::items::kind(&kind_name);
         let taken = doc.get_heads();
@@ -296,6 +299,33 @@ fn parse_changes(payload: &[u8]) -> Result<Vec<Change>, DocumentError> {
         }
     }
     Ok(changes)
+}
+
+/// Takes changes in one after the other, each once all that it builds on is there, and leaves out what
+/// the engine refuses then or what waits. Whoever means harm can have a change wait under a number of
+/// somebody else's actor: the engine takes each of the two, and loads both together never again.
+fn load_in_turn(payloads: &[&[u8]]) -> Result<Automerge, DocumentError> {
+    let mut waiting = Vec::new();
+    for payload in payloads {
+        waiting.extend(parse_changes(payload)?);
+    }
+    let mut doc = Automerge::new();
+    loop {
+        let before = waiting.len();
+        let is_ready =
+            |change: &Change| change.deps().iter().all(|dep| doc.get_change_by_hash(dep).is_some());
+        let (ready, rest): (Vec<Change>, Vec<Change>) = waiting.into_iter().partition(is_ready);
+        for change in ready {
+            let mut with = doc.clone();
+            if contain(|| with.apply_changes([change])).is_ok() {
+                doc = with;
+            }
+        }
+        waiting = rest;
+        if waiting.len() == before {
+            return Ok(doc);
+        }
+    }
 }
 
 /// Splits a payload into its chunks, each: magic (4 bytes), checksum (4), type (1), length

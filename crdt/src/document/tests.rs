@@ -468,6 +468,27 @@ fn attachments_are_listed() {
     assert_eq!(document.history().last().expect("an entry").fields[0].field, "attachments");
 }
 
+/// Found by fuzzing. Whoever writes here sees others' actors, and could otherwise keep a document from
+/// ever being loaded again.
+#[test]
+fn a_change_that_waits_under_a_number_used_since_keeps_no_document_from_loading() {
+    let mut theirs = created(json!({"role": "a"}));
+    let first = theirs.take_changes();
+    theirs.edit(&set(json!({"note": "never sent"})), LATER, "thief", actor(5)).expect("edits");
+    drop(theirs.take_changes());
+    theirs.edit(&set(json!({"role": "waits"})), LATER, "thief", actor(6)).expect("edits");
+    let waiting = theirs.take_changes();
+
+    let mut ours = Document::load([first.as_slice()]).expect("loads");
+    assert!(!ours.merge(&waiting).expect("waits for what it builds on"));
+    ours.edit(&set(json!({"role": "b"})), LATER, "laptop", actor(6)).expect("edits");
+    let own = ours.take_changes();
+    for payloads in [[&first, &waiting, &own], [&own, &waiting, &first]] {
+        let again = Document::load(payloads.map(Vec::as_slice)).expect("loads");
+        assert_eq!((again.heads(), view(&again)), (ours.heads(), view(&ours)));
+    }
+}
+
 #[test]
 fn an_attachment_is_cut_into_pieces_of_a_length_that_makes_sense() {
     let attachment = |size, chunk_len| Attachment {
