@@ -24,10 +24,10 @@ use musette_protocol::{
     signed::Signed,
 };
 use serde_json::{Value as Json, json};
-use tokio::{sync::mpsc, task::spawn_blocking};
+use tokio::sync::mpsc;
 
 use crate::{
-    driver::Driver,
+    driver::{Driver, blocking},
     entropy,
     error::{Error, Result},
     store::{
@@ -93,10 +93,6 @@ pub(crate) async fn back_up(driver: &Driver, dir: PathBuf, progress: &mpsc::Send
         "bytes": bytes,
         "attachments_missing": attachments_missing,
     }))
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    spawn_blocking(work).await.map_err(|_| Error::new("internal"))?
 }
 
 impl Target {

@@ -8,7 +8,10 @@
 
 use std::thread;
 
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::{
+    sync::{broadcast, mpsc, oneshot, watch},
+    task::spawn_blocking,
+};
 
 use crate::{
     error::{Error, Result},
@@ -106,6 +109,16 @@ impl Driver {
         }
         receiver.await.unwrap_or(Ok(()))
     }
+}
+
+/// Runs work that waits for a disk, without the store.
+///
+/// # Errors
+/// What it says.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    spawn_blocking(work).await.map_err(|_| Error::new("internal"))?
 }
 
 struct Worker {

@@ -50,6 +50,7 @@ use crate::{
 
 pub(crate) mod attachments;
 pub(crate) mod backups;
+pub(crate) mod copying;
 mod documents;
 pub(crate) mod fetching;
 pub(crate) mod files;
@@ -58,6 +59,7 @@ pub(crate) mod imports;
 mod index;
 pub(crate) mod items;
 pub(crate) mod keys;
+mod note;
 pub(crate) mod replace;
 pub(crate) mod settings;
 pub(crate) mod status;

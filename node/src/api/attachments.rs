@@ -17,11 +17,11 @@ use musette_crdt::view::Attachment;
 use musette_protocol::{id::BlobId, limits::BLOB_PIECE_LEN};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
-use tokio::{sync::mpsc, task::spawn_blocking};
+use tokio::sync::mpsc;
 
 use super::{Context, json_lines, lines::WAITING_LINES, parse};
 use crate::{
-    driver::Driver,
+    driver::{Driver, blocking},
     entropy,
     error::{Error, Result},
     store::Store,
@@ -76,10 +76,6 @@ async fn store_file(driver: &Driver, id: String, path: PathBuf, lines: &mpsc::Se
     }
     let attachment = source.describe(blob);
     driver.run(move |store| store.note_attachment(id, &attachment)).await
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    spawn_blocking(work).await.map_err(|_| Error::new("internal"))?
 }
 
 /// A file that is being read.

@@ -20,7 +20,6 @@ use musette_protocol::{
         person::Recovery,
     },
     journal::{Journal, JournalId, Opening},
-    limits::FRAME_TARGET_LEN,
     pairing::words::{PhraseError, recovery_entropy},
     record::Payload,
     signed::Signed,
@@ -33,7 +32,7 @@ use crate::{
     entropy,
     error::{Error, Result},
     home::{Home, VaultChoice},
-    store::{Store, files::FileDisk, journal_error, keys::Keys, replace::told},
+    store::{Store, copying::Copier, files::FileDisk, journal_error, keys::Keys, replace::told},
 };
 
 /// How a backup is restored.
@@ -148,21 +147,9 @@ fn phrase_error(error: PhraseError) -> Error {
 /// Copies a backup's records into a home's journal; gives the bytes that could not be read.
 fn copy(home: &Home, id: JournalId, backup: &Path, head: &Signed<BackupHead>) -> Result<u64> {
     let disk = told(FileDisk::open(&home.journal_dir()))?;
-    let (mut journal, _) =
-        Journal::open(disk, &Opening::new(id), &mut |_, _, _| {}).map_err(journal_error)?;
-    let (mut batch, mut bytes, mut failure) = (Vec::new(), 0, None);
-    let recovery = read_records(backup, head, true, &mut |_, record| {
-        bytes += record.len();
-        batch.push(record.to_vec());
-        if failure.is_none() && bytes >= FRAME_TARGET_LEN {
-            bytes = 0;
-            failure = journal.append(&std::mem::take(&mut batch)).err();
-        }
-    })?;
-    if let Some(error) = failure {
-        return Err(journal_error(error));
-    }
-    journal.append(&batch).map_err(journal_error)?;
-    journal.sync().map_err(journal_error)?;
+    let (journal, _) = Journal::open(disk, &Opening::new(id), &mut |_, _, _| {}).map_err(journal_error)?;
+    let mut copier = Copier::new(journal);
+    let recovery = read_records(backup, head, true, &mut |_, record| copier.push(record))?;
+    copier.finish().map_err(journal_error)?;
     Ok(recovery.damaged_bytes + recovery.torn_bytes)
 }

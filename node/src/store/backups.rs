@@ -4,11 +4,6 @@ use std::{collections::HashSet, path::PathBuf};
 
 use musette_protocol::{
     backup::BackupHead,
-    crypto::{
-        aead::{self, NONCE_LEN},
-        kdf::{context, derive},
-        secret::Secret32,
-    },
     id::{RecordId, SpaceId},
     journal::{JournalId, Position},
     signed::Signed,
@@ -16,11 +11,7 @@ use musette_protocol::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Store, inception_of, journal_error,
-    keys::Keys,
-    replace::{read_bounded, replace, told},
-};
+use super::{Store, inception_of, journal_error, keys::Keys, note};
 use crate::{
     clock, entropy,
     error::{Error, Result},
@@ -33,6 +24,7 @@ const BYTES_AT_ONCE: usize = 4 * 1024 * 1024;
 const REMIND_AFTER_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 /// Bytes of the file that remembers.
 const MAX_FILE_LEN: u64 = 4_096;
+const PURPOSE: &str = "backups";
 
 /// When this device last wrote a backup. In a file of its own: it outlives the index, and is sealed
 /// because it tells of habits.
@@ -46,12 +38,7 @@ pub(super) struct Backups {
 impl Backups {
     /// What the home remembers; from now on where it does not.
     pub(super) fn open(home: &Home, keys: &Keys) -> Self {
-        let read = read_bounded(&home.backups_path(), MAX_FILE_LEN);
-        let kept = read.ok().flatten().and_then(|file| {
-            let (nonce, sealed) = file.split_first_chunk::<NONCE_LEN>()?;
-            let bytes = aead::open(&key(keys), nonce, &[], sealed).ok()?;
-            postcard::from_bytes(&bytes).ok()
-        });
+        let kept = note::load(&home.backups_path(), keys, PURPOSE, MAX_FILE_LEN);
         kept.unwrap_or_else(|| {
             let begun = Self { since: clock::now(), last: None };
             if let Err(error) = begun.save(home, keys) {
@@ -62,10 +49,7 @@ impl Backups {
     }
 
     fn save(&self, home: &Home, keys: &Keys) -> Result<()> {
-        let bytes = postcard::to_allocvec(self).expect("postcard writes instants");
-        let nonce = entropy::bytes::<NONCE_LEN>();
-        let sealed = aead::seal(&key(keys), &nonce, &[], &bytes);
-        told(replace(&home.backups_path(), &[&nonce[..], &sealed].concat()))
+        note::save(&home.backups_path(), keys, PURPOSE, self)
     }
 
     pub(super) const fn last(&self) -> Option<Timestamp> {
@@ -85,10 +69,6 @@ pub(crate) struct Source {
     pub(crate) records: Vec<RecordId>,
     /// Attachments that are not all here, and so not all in the backup.
     pub(crate) attachments_missing: usize,
-}
-
-fn key(keys: &Keys) -> Secret32 {
-    derive(context::INDEX, &[keys.index.expose(), b"backups"])
 }
 
 impl Store {

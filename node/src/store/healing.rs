@@ -20,6 +20,7 @@ use musette_protocol::{
 
 use super::{
     Notice, Store,
+    copying::Copier,
     files::FileDisk,
     journal_error,
     replace::{remove_dir, sync_dir, told},
@@ -30,9 +31,6 @@ use crate::{
     error::{Error, Result},
     home::Home,
 };
-
-/// Bytes of records that are copied at once.
-const COPY_BYTES: usize = 1024 * 1024;
 
 /// Copies what can be read of a damaged journal into a new one. The damaged one is kept beside it:
 /// nothing is destroyed that somebody might still read more of. `None` when it is not damaged.
@@ -45,28 +43,20 @@ pub(super) fn copy_around_damage(
     let (old, new) = (home.journal_dir(), home.journal_dir().with_extension("new"));
     remove_dir(&new)?;
     let disk = |dir: &Path| FileDisk::open(dir).map_err(|error| journal_error(error.into()));
-    let (mut copy, _) =
+    let (copy, _) =
         Journal::open(disk(&new)?, &Opening::new(id), &mut |_, _, _| {}).map_err(journal_error)?;
-    let (mut batch, mut failure) = (Vec::new(), None);
+    let mut copier = Copier::new(copy);
     let opening = Opening { salvage: true, known_durable: known, ..Opening::new(id) };
     let (_, recovery) = Journal::open(disk(&old)?, &opening, &mut |_, _, record| {
-        batch.push(record.to_vec());
-        if failure.is_none() && batch.iter().map(Vec::len).sum::<usize>() >= COPY_BYTES {
-            failure = copy.append(&std::mem::take(&mut batch)).err();
-        }
+        copier.push(record);
     })
     .map_err(journal_error)?;
     if recovery.damage.is_empty() {
-        drop(copy);
+        drop(copier);
         remove_dir(&new)?;
         return Ok(None);
     }
-    if let Some(error) = failure {
-        return Err(journal_error(error));
-    }
-    copy.append(&batch).map_err(journal_error)?;
-    copy.sync().map_err(journal_error)?;
-    drop(copy);
+    copier.finish().map_err(journal_error)?;
     let aside = free_name(&old);
     told(fs::rename(&old, &aside))?;
     told(fs::rename(&new, &old))?;

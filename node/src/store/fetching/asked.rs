@@ -6,39 +6,21 @@
 
 use std::collections::BTreeSet;
 
-use musette_protocol::{
-    crypto::{
-        aead::{self, NONCE_LEN},
-        kdf::{context, derive},
-        secret::Secret32,
-    },
-    id::BlobId,
-};
+use musette_protocol::id::BlobId;
 
 use crate::{
-    entropy,
     error::Result,
     home::Home,
-    store::{
-        keys::Keys,
-        replace::{read_bounded, replace, told},
-    },
+    store::{keys::Keys, note},
 };
 
 /// Bytes of the file: sixteen for each attachment.
 const MAX_FILE_LEN: u64 = 1024 * 1024;
+const PURPOSE: &str = "asked";
 
 /// What was asked for. A file that is missing or damaged costs the person asking again, no more.
 pub(super) fn load(home: &Home, keys: &Keys) -> BTreeSet<BlobId> {
-    let read = read_bounded(&home.asked_path(), MAX_FILE_LEN);
-    let opened = read.ok().flatten().and_then(|file| open(&file, keys));
-    opened.unwrap_or_default()
-}
-
-fn open(file: &[u8], keys: &Keys) -> Option<BTreeSet<BlobId>> {
-    let (nonce, sealed) = file.split_first_chunk::<NONCE_LEN>()?;
-    let bytes = aead::open(&key(keys), nonce, &[], sealed).ok()?;
-    postcard::from_bytes(&bytes).ok()
+    note::load(&home.asked_path(), keys, PURPOSE, MAX_FILE_LEN).unwrap_or_default()
 }
 
 /// Writes down what was asked for. Durable on return.
@@ -46,12 +28,5 @@ fn open(file: &[u8], keys: &Keys) -> Option<BTreeSet<BlobId>> {
 /// # Errors
 /// `disk-full`, `disk-failed`.
 pub(super) fn save(home: &Home, keys: &Keys, asked: &BTreeSet<BlobId>) -> Result<()> {
-    let bytes = postcard::to_allocvec(asked).expect("postcard writes ids");
-    let nonce = entropy::bytes::<NONCE_LEN>();
-    let sealed = aead::seal(&key(keys), &nonce, &[], &bytes);
-    told(replace(&home.asked_path(), &[&nonce[..], &sealed].concat()))
-}
-
-fn key(keys: &Keys) -> Secret32 {
-    derive(context::INDEX, &[keys.index.expose(), b"asked"])
+    note::save(&home.asked_path(), keys, PURPOSE, asked)
 }
