@@ -95,7 +95,7 @@ pub(crate) fn router(context: Context) -> Router {
         .route("/v1/timeline", get(timeline))
         .route("/v1/imports", get(import_list).post(lines::import))
         .route("/v1/imports/{id}", axum::routing::delete(import_undo))
-        .route_layer(from_fn_with_state(context.clone(), backups::readable));
+        .route_layer(from_fn_with_state(backups::Gate::new(context.driver.clone()), backups::pass));
     Router::new()
         .merge(items)
         .route("/v1/status", get(status))

@@ -1,6 +1,12 @@
 //! Writing a backup, and what a restored device may be asked.
 
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use axum::{
     body::Bytes,
@@ -15,6 +21,7 @@ use tokio::sync::mpsc;
 use super::{Answer, AxumJson, Context, json_lines, lines::WAITING_LINES, parse};
 use crate::{
     backup,
+    driver::Driver,
     error::{Error, Result},
     store::Store,
 };
@@ -51,14 +58,26 @@ pub(super) async fn go_alone(State(context): State<Context>) -> Answer {
     context.driver.run(work).await.map(AxumJson)
 }
 
-/// Lets a request for items pass, unless this device was restored and may still hold what was
-/// forgotten since.
-pub(super) async fn readable(
-    State(context): State<Context>,
-    request: Request,
-    next: Next,
-) -> Result<Response> {
-    let check = |store: &mut Store| if store.is_restored() { store.check_whole() } else { Ok(()) };
-    context.driver.run(check).await?;
+/// Lets requests for items pass, unless this device was restored and may still hold what was forgotten
+/// since. Once they pass they always do, so that the store is not asked at each of them.
+#[derive(Clone)]
+pub(super) struct Gate {
+    driver: Driver,
+    is_open: Arc<AtomicBool>,
+}
+
+impl Gate {
+    pub(super) fn new(driver: Driver) -> Self {
+        Self { driver, is_open: Arc::default() }
+    }
+}
+
+/// Lets one request pass, or tells why not.
+pub(super) async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Result<Response> {
+    if !gate.is_open.load(Ordering::Relaxed) {
+        let check = |store: &mut Store| if store.is_restored() { store.check_whole() } else { Ok(()) };
+        gate.driver.run(check).await?;
+        gate.is_open.store(true, Ordering::Relaxed);
+    }
     Ok(next.run(request).await)
 }
