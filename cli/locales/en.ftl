@@ -107,6 +107,11 @@ notice-torn-tail = the last write was cut short. Its unfinished end was removed;
 notice-damage-skipped = part of the journal is damaged: what could be read was kept, and the damaged journal is in { $aside }. Your other devices may have what is missing.
 notice-healing = this device lacks something after damage, and fetches it from another of your devices; it cannot write until then.
 notice-restored-waits = this device was restored from a backup, and shows nothing before it met another of your devices. If there is none any more: musette restore --alone
+notice-device-revoked = this device was taken out: your other devices take nothing from it any more. You can read what is here. To use it again: move this folder away, then musette device join
+notice-quarantine = { $count ->
+    [one] one item was changed
+   *[other] { $count } items were changed
+} by a device after it was taken out. That does not count unless you say so: musette quarantine list
 notice-backup-due = the last backup is more than a week ago, if there is one: musette backup DIR
 notice-healed = what could be read after the damage is in order again.
 notice-device-unverified = "{ $name }" joined without comparing words.
@@ -150,6 +155,20 @@ device-unreachable = out of reach, last seen { $since }
 device-never-met = not met yet
 device-unverified = { $device } (words not compared)
 device-reason = { $device }. { $reason }
+device-revoked = taken out by "{ $by }"
+device-revoked-by-words = taken out with the recovery words
+revoke-what = "{ $name }" is taken out for good: nothing that it writes from now on counts, and it can read nothing that is written from now on. What it holds, it keeps.
+revoke-type-name = To confirm, its name once more
+revoke-done = "{ $name }" is taken out.
+revoke-next = Your other devices learn of it when they meet this one. Until then they may still talk to it. If it was stolen: change the passwords that it knows.
+
+quarantine-empty = There is nothing in quarantine.
+quarantine-new = { $id }  { $title } (new, by "{ $by }")
+quarantine-changed = { $id }  { $title } (changed by "{ $by }")
+quarantine-accepted = { $count ->
+    [one] One item counts now as it was changed.
+   *[other] { $count } items count now as they were changed.
+}
 
 ## Syncing
 
@@ -496,6 +515,28 @@ hint-connection-lost = Nothing is lost; it goes on from where it was. Please try
 error-endpoint-stopped = The network part of the node has stopped.
 hint-endpoint-stopped = To start it again: musette up
 error-frame-too-large = The other device sent more than is accepted at once.
+error-device-revoked = This device was taken out: what it writes counts nowhere.
+hint-device-revoked = You can read what is here. To use this device again, move its folder away and join anew: musette device invite on another device, musette device join here.
+error-no-safe-epoch = A device was just taken out, and this one waits for the new key that goes with it.
+hint-no-safe-epoch = It comes with the next sync with one of your other devices: musette sync now
+error-revoke-self = A device cannot take itself out.
+hint-revoke-self = Do it on another one of your devices.
+error-revoke-not-confirmed = The name was not the same, so nothing was done.
+hint-revoke-not-confirmed = musette device list shows the names.
+error-not-admin = This device may not take others out.
+hint-not-admin = Do it on another one of your devices, or with your recovery words: --words
+error-not-revoked-by = "{ $by }" did not take out "{ $name }".
+hint-not-revoked-by = musette device list shows who took out whom.
+error-device-not-found = There is no device "{ $name }".
+hint-device-not-found = musette device list shows the names.
+error-device-ambiguous = Several devices are called "{ $name }".
+hint-device-ambiguous = Give the beginning of its id instead: musette device list --json
+error-device-log-full = The list of devices is full.
+hint-device-log-full = With your recovery words there is still room: --words
+error-words-of-another-person = These are 24 right words, but not yours.
+hint-words-of-another-person = Look for the paper that belongs to this Musette.
+error-not-in-quarantine = Nothing in quarantine begins with { $id }.
+hint-not-in-quarantine = musette quarantine list shows what is there.
 error-restored-waits = This device was restored from a backup. It shows nothing before it met another of your devices, so that nothing comes back that you deleted.
 hint-restored-waits = Let them meet: musette up, here and there. If there is no other device any more: musette restore --alone
 error-not-restored = This device does not wait for another one.
@@ -638,6 +679,7 @@ error-not-vcard = There is no vCard in this file.
 usage-nothing-asked = Please say what to do.
 usage-unknown-argument = { $argument } is not an option here.
 usage-unknown-command = There is no command "{ $command }".
+usage-revoke-yes = Nobody is there to ask: to take a device out from a script, add --yes.
 usage-missing = This is missing: { $argument }
 usage-bad-value = "{ $value }" does not fit { $argument }.
 usage-conflict = { $argument } and { $other } do not go together.
@@ -663,6 +705,7 @@ help-options = Options
 value-dir = DIR
 value-file = FILE
 value-name = NAME
+value-device = DEVICE
 value-addr = ADDRESS
 value-ticket = TICKET
 value-words = WORDS
@@ -735,6 +778,16 @@ help-musette-device-join--no_passphrase = Open it by a key file
 help-musette-device-join--listen = Address to listen on
 help-musette-device-join--no_discovery = Do not look for your devices on the local network
 help-musette-device-list = List your devices
+help-musette-device-revoke = Take a device out that was lost, stolen or given away
+help-musette-device-revoke--device = Its name, or the beginning of its id
+help-musette-device-revoke--restore = A device that it took out and that stays in
+help-musette-device-revoke--words = With the 24 recovery words, which are then asked for
+help-musette-device-revoke--yes = Ask nothing
+help-musette-quarantine = What devices did after they were taken out
+help-musette-quarantine-list = List it
+help-musette-quarantine-accept = Let it count after all
+help-musette-quarantine-accept--ids = The items' ids
+help-musette-quarantine-accept--all = All of it
 help-musette-import = Bring in files that services gave you
 help-musette-import--files = LinkedIn archives, vCards
 help-musette-import--format = What the files are: linkedin or vcard

@@ -108,6 +108,11 @@ notice-torn-tail = la dernière écriture avait été coupée. Sa fin incomplèt
 notice-damage-skipped = une partie du journal est abîmée : ce qui se lit a été gardé, et le journal abîmé est dans { $aside }. Vos autres appareils ont peut-être ce qui manque.
 notice-healing = il manque quelque chose à cet appareil après des dégâts ; il va le chercher sur un autre de vos appareils, et ne peut rien écrire d’ici là.
 notice-restored-waits = cet appareil vient d’une sauvegarde, et ne montre rien avant d’avoir rencontré un autre de vos appareils. S’il n’y en a plus : musette restore --alone
+notice-device-revoked = cet appareil a été retiré : vos autres appareils n’acceptent plus rien de lui. Ce qui est ici reste lisible. Pour vous en resservir : déplacez ce dossier, puis musette device join
+notice-quarantine = { $count ->
+    [one] un élément a été modifié
+   *[other] { $count } éléments ont été modifiés
+} par un appareil après son retrait. Cela ne compte pas, sauf si vous le dites : musette quarantine list
 notice-backup-due = la dernière sauvegarde, s’il y en a une, date de plus d’une semaine : musette backup DOSSIER
 notice-healed = ce qui se lisait après les dégâts est de nouveau en ordre.
 notice-device-unverified = « { $name } » est entré sans comparaison des mots.
@@ -151,6 +156,20 @@ device-unreachable = hors de portée, vu pour la dernière fois : { $since }
 device-never-met = pas encore rencontré
 device-unverified = { $device } (mots non comparés)
 device-reason = { $device }. { $reason }
+device-revoked = retiré par « { $by } »
+device-revoked-by-words = retiré avec les mots de secours
+revoke-what = « { $name } » est retiré pour de bon : ce qu’il écrit désormais ne compte plus, et il ne peut plus rien lire de ce qui s’écrit désormais. Ce qu’il contient déjà, il le garde.
+revoke-type-name = Pour confirmer, son nom encore une fois
+revoke-done = « { $name } » est retiré.
+revoke-next = Vos autres appareils l’apprennent en rencontrant celui-ci. D’ici là, ils peuvent encore lui parler. S’il a été volé : changez les mots de passe qu’il connaît.
+
+quarantine-empty = Rien n’est en quarantaine.
+quarantine-new = { $id }  { $title } (nouveau, par « { $by } »)
+quarantine-changed = { $id }  { $title } (modifié par « { $by } »)
+quarantine-accepted = { $count ->
+    [one] Un élément compte désormais tel qu’il a été modifié.
+   *[other] { $count } éléments comptent désormais tels qu’ils ont été modifiés.
+}
 
 ## Syncing
 
@@ -524,6 +543,28 @@ hint-connection-lost = Rien n’est perdu ; cela reprendra où c’en était. R
 error-endpoint-stopped = La partie réseau du nœud s’est arrêtée.
 hint-endpoint-stopped = Pour le redémarrer : musette up
 error-frame-too-large = L’autre appareil a envoyé plus que ce qui est accepté d’un coup.
+error-device-revoked = Cet appareil a été retiré : ce qu’il écrit ne compte nulle part.
+hint-device-revoked = Ce qui est ici reste lisible. Pour vous en resservir, déplacez son dossier et faites-le entrer de nouveau : musette device invite sur un autre appareil, musette device join ici.
+error-no-safe-epoch = Un appareil vient d’être retiré, et celui-ci attend la nouvelle clé qui va avec.
+hint-no-safe-epoch = Elle arrive à la prochaine synchronisation avec un autre de vos appareils : musette sync now
+error-revoke-self = Un appareil ne peut pas se retirer lui-même.
+hint-revoke-self = Faites-le sur un autre de vos appareils.
+error-revoke-not-confirmed = Le nom n’était pas le même, rien n’a donc été fait.
+hint-revoke-not-confirmed = musette device list montre les noms.
+error-not-admin = Cet appareil n’a pas le droit d’en retirer d’autres.
+hint-not-admin = Faites-le sur un autre de vos appareils, ou avec vos mots de secours : --words
+error-not-revoked-by = « { $by } » n’a pas retiré « { $name } ».
+hint-not-revoked-by = musette device list montre qui a retiré qui.
+error-device-not-found = Aucun appareil ne s’appelle « { $name } ».
+hint-device-not-found = musette device list montre les noms.
+error-device-ambiguous = Plusieurs appareils s’appellent « { $name } ».
+hint-device-ambiguous = Donnez plutôt le début de son identifiant : musette device list --json
+error-device-log-full = La liste des appareils est pleine.
+hint-device-log-full = Avec vos mots de secours, il reste de la place : --words
+error-words-of-another-person = Ces 24 mots sont justes, mais ce ne sont pas les vôtres.
+hint-words-of-another-person = Cherchez le papier qui va avec cette Musette.
+error-not-in-quarantine = Rien en quarantaine ne commence par { $id }.
+hint-not-in-quarantine = musette quarantine list montre ce qui s’y trouve.
 error-restored-waits = Cet appareil vient d’une sauvegarde. Il ne montre rien avant d’avoir rencontré un autre de vos appareils, pour que rien ne revienne de ce que vous avez supprimé.
 hint-restored-waits = Faites-les se rencontrer : musette up, ici et là-bas. S’il n’y a plus d’autre appareil : musette restore --alone
 error-not-restored = Cet appareil n’en attend pas d’autre.
@@ -666,6 +707,7 @@ error-not-vcard = Il n’y a pas de vCard dans ce fichier.
 usage-nothing-asked = Dites ce qu’il faut faire.
 usage-unknown-argument = { $argument } n’est pas une option ici.
 usage-unknown-command = La commande « { $command } » n’existe pas.
+usage-revoke-yes = Personne n’est là pour répondre : pour retirer un appareil depuis un script, ajoutez --yes.
 usage-missing = Il manque : { $argument }
 usage-bad-value = « { $value } » ne convient pas à { $argument }.
 usage-conflict = { $argument } et { $other } ne vont pas ensemble.
@@ -691,6 +733,7 @@ help-options = Options{" "}
 value-dir = DOSSIER
 value-file = FICHIER
 value-name = NOM
+value-device = APPAREIL
 value-addr = ADRESSE
 value-ticket = BILLET
 value-words = MOTS
@@ -763,6 +806,16 @@ help-musette-device-join--no_passphrase = L’ouvrir par un fichier-clé
 help-musette-device-join--listen = Adresse d’écoute
 help-musette-device-join--no_discovery = Ne pas chercher vos appareils sur le réseau local
 help-musette-device-list = Lister vos appareils
+help-musette-device-revoke = Retirer un appareil perdu, volé ou donné
+help-musette-device-revoke--device = Son nom, ou le début de son identifiant
+help-musette-device-revoke--restore = Un appareil qu’il avait retiré et qui reste
+help-musette-device-revoke--words = Avec les 24 mots de secours, qui sont alors demandés
+help-musette-device-revoke--yes = Ne rien demander
+help-musette-quarantine = Ce que des appareils ont fait après leur retrait
+help-musette-quarantine-list = L’afficher
+help-musette-quarantine-accept = Le faire compter quand même
+help-musette-quarantine-accept--ids = Les identifiants des éléments
+help-musette-quarantine-accept--all = Tout
 help-musette-import = Faire entrer les fichiers que des services vous ont remis
 help-musette-import--files = Archives LinkedIn, vCards
 help-musette-import--format = Ce que sont les fichiers : linkedin ou vcard

@@ -5,7 +5,7 @@
 
 use crate::commands::{
     add, attach, backup, demo, device, doctor, edit, events, extract, fetch, history, import, init, kinds,
-    list, passphrase, recovery, resolve, restore, show, status, sync, timeline, up,
+    list, passphrase, quarantine, recovery, resolve, restore, show, status, sync, timeline, up,
 };
 use std::path::PathBuf;
 
@@ -50,6 +50,7 @@ pub(crate) enum Command {
     Status(status::Status),
     Sync(sync::Sync),
     Device(device::Device),
+    Quarantine(quarantine::Quarantine),
     Import(import::Import),
     Add(add::Add),
     List(list::List),

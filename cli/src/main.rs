@@ -29,6 +29,7 @@ mod quantities;
 mod text;
 mod timeline_drawing;
 mod vault;
+mod words;
 
 use crate::error::{Exit, Failure};
 use crate::output::Output;

@@ -9,6 +9,8 @@
 //! | `GET /v1/timeline` | what has a date |
 //! | `GET, POST /v1/imports`, `DELETE /v1/imports/{id}` | batches |
 //! | `GET /v1/devices`, `GET /v1/pairing`, `POST /v1/pairing/{invitations,confirm}` | devices |
+//! | `POST /v1/devices/{device}/revoke` | take a device out |
+//! | `GET /v1/quarantine`, `POST /v1/quarantine/accept` | what a device did after it was taken out |
 //! | `POST /v1/passphrase` | lock the vault in another way |
 //! | `POST /v1/recovery`, `POST /v1/recovery/check` | the recovery phrase |
 //! | `GET, PATCH /v1/sync`, `POST /v1/sync/now` | pause, metered mode, budget; dial everybody |
@@ -55,6 +57,7 @@ use crate::{
 mod attachments;
 mod backups;
 mod lines;
+mod revoking;
 pub(crate) mod socket;
 mod sync;
 
@@ -95,6 +98,8 @@ pub(crate) fn router(context: Context) -> Router {
         .route("/v1/timeline", get(timeline))
         .route("/v1/imports", get(import_list).post(lines::import))
         .route("/v1/imports/{id}", axum::routing::delete(import_undo))
+        .route("/v1/quarantine", get(revoking::quarantine))
+        .route("/v1/quarantine/accept", post(revoking::accept))
         .route_layer(from_fn_with_state(backups::Gate::new(context.driver.clone()), backups::pass));
     Router::new()
         .merge(items)
@@ -102,6 +107,7 @@ pub(crate) fn router(context: Context) -> Router {
         .route("/v1/backup", post(backups::back_up))
         .route("/v1/restore/alone", post(backups::go_alone))
         .route("/v1/devices", get(devices))
+        .route("/v1/devices/{device}/revoke", post(revoking::revoke))
         .route("/v1/pairing", get(pairing))
         .route("/v1/pairing/invitations", post(invite))
         .route("/v1/pairing/confirm", post(confirm))
@@ -122,10 +128,13 @@ pub(crate) fn router(context: Context) -> Router {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status = match self.code() {
-            "not-found" | "attachment-not-found" => StatusCode::NOT_FOUND,
+            "not-found" | "attachment-not-found" | "device-not-found" | "not-in-quarantine" => {
+                StatusCode::NOT_FOUND
+            }
             "internal" | "disk-failed" | "disk-full" | "stopping" => StatusCode::INTERNAL_SERVER_ERROR,
             "needs-running-node" | "sync-paused" | "sync-budget-used" | "healing" | "restored-waits"
-            | "not-restored" | "backup-in-use" | "recovery-not-held" | "no-pairing" => StatusCode::CONFLICT,
+            | "not-restored" | "device-revoked" | "no-safe-epoch" | "backup-in-use" | "recovery-not-held"
+            | "no-pairing" => StatusCode::CONFLICT,
             _ => StatusCode::BAD_REQUEST,
         };
         (status, AxumJson(self.to_json())).into_response()
@@ -278,8 +287,10 @@ async fn import_undo(State(context): State<Context>, Path(id): Path<String>) -> 
 
 async fn devices(State(context): State<Context>) -> Answer {
     let sessions = context.network.map(|online| online.sessions);
-    let work =
-        move |store: &mut Store| Ok(json!({ "devices": devices_with_traffic(store, sessions.as_ref()) }));
+    let work = move |store: &mut Store| {
+        let devices = devices_with_traffic(store, sessions.as_ref());
+        Ok(json!({ "devices": devices, "revoked": store.revoked_json() }))
+    };
     context.driver.run(work).await.map(AxumJson)
 }
 
@@ -301,6 +312,7 @@ struct NewInvitation {
 async fn invite(State(context): State<Context>, body: axum::body::Bytes) -> Answer {
     let NewInvitation { unattended } = parse(&body)?;
     let online = network(&context)?;
+    context.driver.run(|store| store.check_entitled()).await?;
     online.pairing.open(&online.endpoint, unattended).map(AxumJson)
 }
 

@@ -302,7 +302,10 @@ impl LettingIn {
                         keys.words.insert(device, words);
                     })?;
                 }
-                let operations = store.state().log().in_order().iter().map(|one| one.to_bytes()).collect();
+                let roster = store.state().roster();
+                let mut operations: Vec<Vec<u8>> =
+                    roster.owner().in_order().iter().map(|one| one.to_bytes()).collect();
+                operations.extend(roster.membership().operations().map(|one| one.to_bytes()));
                 let epochs = store.keys().epochs.duplicate();
                 let epochs = if admin { epochs } else { epochs.without_keeper() };
                 let grant = epochs.seal(&kem, &context, &entropy::secret());

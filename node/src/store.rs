@@ -42,6 +42,7 @@ use self::{
     vault::Vault,
 };
 use crate::{
+    clock,
     config::Config,
     entropy,
     error::{Error, Result},
@@ -61,6 +62,7 @@ pub(crate) mod items;
 pub(crate) mod keys;
 mod note;
 pub(crate) mod replace;
+pub(crate) mod revoking;
 pub(crate) mod settings;
 pub(crate) mod status;
 mod tidying;
@@ -183,7 +185,7 @@ impl Store {
         let store = Self::open_unlocked(home.clone(), lock, vault, keys, repair)?;
         // A journal without this device's own enrolment lost its beginning, or is empty: going on
         // would sign a second history.
-        if store.state().log().devices().contains_key(&store.device) {
+        if store.state().log().certificate(&store.device).is_some() {
             Ok(store)
         } else {
             Err(Error::new("journal-missing").with("home", home.path().display()))
@@ -268,6 +270,7 @@ impl Store {
     /// Takes what the index kept, then what the journal held beyond it.
     fn take_back(&mut self, kept: Option<index::Loaded>, beyond: Beyond) -> Result<()> {
         let Some(mut kept) = kept else {
+            self.replica.draw_quarantine();
             self.apply(beyond.effects, Vec::new())?;
             self.replica.state().counted().for_each(|counted| self.fetching.written.note_all(&counted));
             self.rebuild_views();
@@ -294,6 +297,7 @@ impl Store {
             effects.extend(self.replica.reinsert(record, location, payload));
         }
         effects.extend(beyond.effects);
+        effects.extend(self.replica.draw_quarantine());
         self.apply(effects, Vec::new())
     }
 
@@ -369,6 +373,10 @@ impl Store {
     /// Appends writes and lets them count. Durable after [`Store::commit`].
     fn write(&mut self, writes: Vec<Write>, at_hand: Vec<(DocumentId, Document)>) -> Result<()> {
         self.check_whole()?;
+        self.check_entitled()?;
+        if !self.may_write() {
+            self.rotate_epoch(clock::now())?;
+        }
         let effects = self
             .replica
             .write(writes, &self.device_key, &mut entropy::bytes::<NONCE_LEN>)
@@ -476,7 +484,7 @@ impl Store {
     ///
     /// # Errors
     /// When the vault cannot be written.
-    fn apply(&mut self, effects: Effects, at_hand: Vec<(DocumentId, Document)>) -> Result<()> {
+    fn apply(&mut self, mut effects: Effects, at_hand: Vec<(DocumentId, Document)>) -> Result<()> {
         for refusal in &effects.refused {
             tracing::warn!(%refusal, "a record was refused");
         }
@@ -484,6 +492,7 @@ impl Store {
             self.events.push(StoreEvent::Devices);
             self.dirty.any = true;
             self.keep_epochs()?;
+            self.forget_ended()?;
         }
         self.dirty.any |= !effects.arrived.is_empty();
         for arrived in &effects.arrived {
@@ -493,12 +502,17 @@ impl Store {
         self.note_pieces(&blobs_of(&effects));
         self.dirty.any |= !effects.dropped.is_empty();
         if effects.counted.is_empty() {
+            self.redraw(&effects.redrawn);
             return Ok(());
         }
         let mut changes: BTreeMap<DocumentId, Vec<Vec<u8>>> = BTreeMap::new();
         for mut newly in effects.counted {
             for item in &newly.counted.items {
-                if let Subject::Document(document) = item.subject {
+                if let Subject::Forgotten(document) = item.subject {
+                    effects.redrawn.insert(document);
+                } else if let Subject::Document(document) = item.subject
+                    && !self.state().is_forgotten(&document)
+                {
                     let bytes = newly.changes.remove(&item.record).map(|change| change.bytes);
                     let bytes = bytes.or_else(|| self.read_change(item.location));
                     changes.entry(document).or_default().extend(bytes);
@@ -509,6 +523,7 @@ impl Store {
         }
         self.dirty.any = true;
         self.update_documents(changes, at_hand);
+        self.redraw(&effects.redrawn);
         Ok(())
     }
 
@@ -559,7 +574,7 @@ impl Store {
             is_all_counted: moved,
             arrived: &arrived,
             uncounted: &uncounted,
-            views: views.iter().filter_map(|id| Some((*id, self.views.get(id)?.as_ref()))).collect(),
+            views: views.iter().map(|id| (*id, self.views.get(id).map_or(&[][..], AsRef::as_ref))).collect(),
             documents: self.views.len(),
             peers: &local,
         };
@@ -599,7 +614,7 @@ fn blobs_of(effects: &Effects) -> BTreeSet<BlobId> {
     let items = effects.arrived.iter().map(|arrived| &arrived.item).chain(counted);
     let blob = |item: &Item| match item.subject {
         Subject::Blob(blob, _) => Some(blob),
-        Subject::Document(_) => None,
+        Subject::Document(_) | Subject::Forgotten(_) => None,
     };
     items.filter_map(blob).collect()
 }
@@ -743,6 +758,7 @@ pub(crate) fn journal_error(error: JournalError<io::Error>) -> Error {
 fn write_error(error: WriteError<io::Error>) -> Error {
     match error {
         WriteError::TooLarge { len } => Error::new("too-large").with("size", len),
+        WriteError::NoEpoch => Error::new("no-safe-epoch"),
         WriteError::Journal(error) => journal_error(error),
     }
 }

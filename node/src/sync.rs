@@ -142,7 +142,11 @@ impl Network {
 
     /// Tells the schedule which devices have an address.
     async fn learn_devices(&self) {
-        let known = self.driver.run(|store| Ok(store.keys().addresses.keys().copied().collect()));
+        let known = self.driver.run(|store| {
+            let log = store.state().log();
+            let present = store.keys().addresses.keys().filter(|device| !log.has_ended(device));
+            Ok(present.copied().collect())
+        });
         let Ok(known): Result<BTreeSet<DeviceId>> = known.await else { return };
         self.scheduler.tell(|schedule, moment| schedule.handle_devices(moment, &known));
     }

@@ -14,6 +14,7 @@ pub mod journal;
 pub mod limits;
 pub mod membership;
 pub mod pairing;
+mod past;
 pub mod record;
 pub mod replica;
 pub mod schedule;

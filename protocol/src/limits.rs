@@ -7,6 +7,13 @@ pub const MAX_DEVICE_NAME_CHARS: usize = 64;
 /// hundredth; the bound keeps the log's quadratic walks short.
 pub const MAX_LOG_OPERATIONS: usize = 256;
 
+/// The last places of a device log, which the root alone may fill: an admin device that is somebody
+/// else's now and floods the log can always be taken out with the recovery phrase.
+pub const LOG_OPERATIONS_KEPT_FOR_ROOT: usize = 32;
+
+/// Spaces in which a revocation says up to where a device's work counts.
+pub const MAX_REVOCATION_SPACES: usize = 256;
+
 /// Heads that one operation or commit may name: as many as a log has operations, and so devices.
 /// With fewer, an admin device that signs many operations side by side would stop all others, who
 /// must name them all, from ever writing again.
@@ -26,6 +33,9 @@ pub const MAX_COMMIT_RECORDS: usize = 1_024;
 
 /// Records that one drop lists: it stays below [`MAX_RECORD_LEN`], with all the drops it may replace.
 pub const MAX_DROP_IDS: usize = 30_000;
+
+/// Attachments that are forgotten with one document: as many as a document may have.
+pub const MAX_FORGOTTEN_BLOBS: usize = 1_024;
 
 /// Drops of a space that are not settled: what a drop may replace, and a receipt may list.
 pub const MAX_OPEN_DROPS: usize = 256;

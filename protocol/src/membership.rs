@@ -19,7 +19,6 @@
 
 mod log;
 mod operation;
-mod past;
 mod roster;
 mod waiting;
 

@@ -28,10 +28,12 @@ use crate::{
 pub(crate) mod chains;
 mod drops;
 mod erasing;
+pub mod forgetting;
 mod names;
 #[cfg(test)]
 mod order;
 pub(crate) mod records;
+pub mod revoking;
 pub mod rotating;
 pub mod sharing;
 mod slots;
@@ -42,7 +44,7 @@ use erasing::Erasing;
 use records::Row;
 use state::is_droppable;
 
-pub use state::{Arrived, Counted, Effects, Item, NewlyCounted, Refusal, State, Subject};
+pub use state::{Arrived, Counted, Effects, Item, NewlyCounted, Quarantined, Refusal, State, Subject};
 
 /// What a device writes in one go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +75,9 @@ pub enum WriteError<E> {
         /// Its size once sealed, in bytes.
         len: usize,
     },
+    /// A device was revoked, and no epoch without it came yet: whoever may starts one.
+    #[error("no epoch is known that the revoked device does not hold")]
+    NoEpoch,
     /// The storage is at fault.
     #[error(transparent)]
     Journal(#[from] JournalError<E>),
@@ -138,6 +143,7 @@ pub struct Replica<D: Disk> {
     journal: Journal<D>,
     /// Whether some change may lie under older epochs than those that are written under.
     may_be_stale: bool,
+    forgotten_blobs: forgetting::ForgottenBlobs,
     audience: Option<rotating::Audience>,
     erasing: Erasing,
 }
@@ -146,7 +152,14 @@ impl<D: Disk> Replica<D> {
     /// A state and the journal it was read from.
     #[must_use]
     pub const fn new(state: State, journal: Journal<D>) -> Self {
-        Self { state, journal, may_be_stale: true, audience: None, erasing: Erasing::new() }
+        Self {
+            state,
+            journal,
+            may_be_stale: true,
+            forgotten_blobs: forgetting::ForgottenBlobs::new(),
+            audience: None,
+            erasing: Erasing::new(),
+        }
     }
 
     /// What is held and what counts.
@@ -278,7 +291,7 @@ impl<D: Disk> Replica<D> {
             writes.push(Write::Change(Change { document: fold.document, bytes: fold.snapshot }));
         }
         // Snapshots without their drop would only add to what they replace.
-        if ids.is_empty() || !self.state.has_room_for_drops() {
+        if ids.is_empty() || self.state.room_for_drops() == 0 {
             return Ok(Effects::default());
         }
         let mut prepared = Vec::new();
@@ -386,7 +399,7 @@ impl<D: Disk> Replica<D> {
             let (mut records, mut chunks) = (Vec::new(), Vec::new());
             for (record, subject) in orphans {
                 match subject {
-                    Subject::Document(_) => records.push(*record),
+                    Subject::Document(_) | Subject::Forgotten(_) => records.push(*record),
                     Subject::Blob(..) => chunks.push(*record),
                 }
             }
@@ -412,6 +425,14 @@ impl<D: Disk> Replica<D> {
     /// Inserts a record that the journal holds already and an index kept apart.
     pub fn reinsert(&mut self, id: RecordId, location: Location, payload: Payload) -> Effects {
         self.state.replay(id, location, payload)
+    }
+
+    /// Tells which documents are in quarantine, in whole or in part, once all records of the journal
+    /// are back.
+    pub fn draw_quarantine(&mut self) -> Effects {
+        let mut effects = Effects::default();
+        self.state.draw_quarantine(&mut effects);
+        effects
     }
 
     /// Appends statements that carry their own signature: a log operation, an epoch.
@@ -483,6 +504,11 @@ impl<D: Disk> Replica<D> {
             self.may_be_stale |= is_new && !is_written_under(record, keyring);
             list.push((((id, record.clone()), payload), is_new));
         }
+        // Who was revoked has nothing to say, and might go on, date back, or revoke others.
+        if self.state.roster().ended_in(peer).is_some() && !self.state.roster().knows(peer) {
+            ingested.from_stranger = statements.len() + data.len();
+            return Ok(ingested);
+        }
         // Who knows an epoch's secret but is not enrolled may show why it should be, and nothing
         // else: it could fill the disk with records that never count.
         let shown = statements.iter().filter_map(|((_, payload), _)| match payload {
@@ -544,12 +570,19 @@ impl<D: Disk> Replica<D> {
         self.journal.sync()
     }
 
+    /// Between a revocation and the word of which epoch is written under since, operations alone are
+    /// written: they say nothing that a revoked device did not know, and the word is one of them.
     fn seal(
         &self,
         payload: &Payload,
         nonce: &mut dyn FnMut() -> [u8; NONCE_LEN],
     ) -> Result<(RecordId, Vec<u8>), WriteError<D::Error>> {
-        self.seal_under(self.state.keyring(), payload, nonce)
+        let keyring = self.state.keyring();
+        let is_operation = matches!(payload, Payload::Operation(_) | Payload::Membership(_));
+        if is_operation && keyring.written_under().is_empty() {
+            return self.seal_under(&keyring.unrestricted(), payload, nonce);
+        }
+        self.seal_under(keyring, payload, nonce)
     }
 
     fn seal_under(
@@ -558,6 +591,9 @@ impl<D: Disk> Replica<D> {
         payload: &Payload,
         nonce: &mut dyn FnMut() -> [u8; NONCE_LEN],
     ) -> Result<(RecordId, Vec<u8>), WriteError<D::Error>> {
+        if keyring.written_under().is_empty() && keyring.count() > 0 {
+            return Err(WriteError::NoEpoch);
+        }
         let record = seal(payload, self.state.space(), keyring, &nonce());
         if record.len() > MAX_RECORD_LEN {
             return Err(WriteError::TooLarge { len: record.len() });
@@ -573,6 +609,7 @@ impl<D: Disk> Replica<D> {
             self.may_be_stale |= matches!(payload, Payload::Epoch(_));
             effects.extend(self.state.insert(id, location, payload));
         }
+        self.state.draw_quarantine(&mut effects);
         Ok(effects)
     }
 }

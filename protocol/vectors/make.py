@@ -99,7 +99,7 @@ def encoding():
     one, two = bytes([1] * 32), bytes([2] * 32)
     parts = {
         "root signing key": [one], "recovery hpke key": [one], "recovery keeper key": [one],
-        "person id": [b"inception"], "space id": [one, two], "epoch id": [one], "record key": [one, two, one],
+        "revocation space mark": [one, two], "person id": [b"inception"], "space id": [one, two], "epoch id": [one], "record key": [one, two, one],
         "record key of several epochs": [one, one, two, two, one],
         "nonce of a renewed record": [one, b"payload"],
         "earlier epoch secrets": [one], "epoch audience": [one, two, one], "person key": [one], "epoch write key": [one], "epoch read key": [one],
@@ -174,11 +174,14 @@ def identity():
 
     logs = []
 
-    def log(comment, operations, devices, heads, announced=None):
+    def log(comment, operations, devices, heads, announced=None, orders=()):
+        judged = Judged(o for o, e in operations if e == "ok")
+        assert judged.devices() == sorted((public(bytes([d] * 32)), n, a, v) for d, n, a, v in devices), comment
+        assert judged.person_key() == announced, comment
         logs.append({"comment": comment, "operations": [{"bytes": b, "expect": e} for b, e in operations],
                      **({"person_key": {"epoch": epoch_id(announced), "kem": person_key(announced)}} if announced else {}),
                      "devices": [{"device": public(bytes([d] * 32)), "name": n, "admin": a, "verified": v} for d, n, a, v in devices],
-                     "heads": sorted(name_of(h) for h in heads)})
+                     "heads": sorted(name_of(h) for h in heads), **({"orders": orders} if orders else {})})
 
     first = operation(me, [], None, enrol(*device(me, 1)))
     laptop = (1, "device 1", True, True)
@@ -258,8 +261,157 @@ def identity():
         [laptop, both[2]], [third])
     write("identity/person_keys.json", "Person keys and the secrets of epochs that they follow from, spec/identity.md.",
           [{"comment": f"epoch {n}", "secret": s, "epoch": epoch_id(s), "kem": person_key(s)} for n, s in enumerate([s1, s2, s3], 1)])
+    revocations(me, log, first)
     write("identity/logs.json", "Device logs, spec/identity.md: operations in the order in which they come, what becomes of each, "
-          "and the devices then. A device's signing and HPKE keys are made from seeds of one byte.", logs, inception=me.inception)
+          "and the devices then; the same if they come in one of the other `orders`. A device's signing and HPKE keys are made from "
+          "seeds of one byte.", logs, inception=me.inception)
+
+
+def other_orders(causes):
+    """Other orders in which things may come, each after those that it builds on: `causes` has the places of these."""
+    places = range(len(causes))
+    orders = []
+    for prefer in (lambda place: -place, lambda place: (len(causes[place]), -place), lambda place: (place % 2, place)):
+        order = []
+        while ready := [p for p in places if p not in order and causes[p] <= set(order)]:
+            order.append(min(ready, key=prefer))
+        if order not in [*orders, list(places)]:
+            orders.append(order)
+    return orders
+
+
+def revocations(me, log, first):
+    """Devices 1, 2 and 3 are admin devices, enrolled one after the other, each by device 1."""
+    second = operation(me, [first], 1, enrol(*device(me, 2)))
+    third = operation(me, [second], 1, enrol(*device(me, 3)))
+    before = [first, second, third]
+
+    def by(author, previous, action):
+        return operation(me, previous, author, action)
+
+    def enrols(author, previous, byte, **more):
+        return by(author, previous, enrol(*device(me, byte), **more))
+
+    def holds(comment, operations, standing, announced=None, unverified=(), names={}):
+        """All of them hold when they come; these devices stand then."""
+        operations = before + operations
+        described = [(d, names.get(d, f"device {d}"), True, d not in unverified) for d in standing]
+        heads = set(operations) - {p for o in operations for p in o.past}
+        log(comment, [(o, "ok") for o in operations], described, heads, announced,
+            other_orders([{operations.index(p) for p in o.past} for o in operations]))
+
+    r = by(1, [third], revoke(2))
+    holds("revoked", [r], [1, 3])
+    holds("revoked by the root", [by(None, [third], revoke(2))], [1, 3])
+    holds("a device that revokes itself", [by(2, [third], revoke(2))], [1, 3])
+    here = bytes([0x51] * 32)
+    holds("revoked, with what is kept in two spaces", [by(1, [third], revoke(2, [(here, 3, name_of(b"3")), (bytes(32), 300, name_of(b"300"))]))], [1, 3])
+    e4 = enrols(2, [third], 4)
+    e5 = enrols(4, [e4], 5)
+    seen = by(1, [e4], revoke(2))
+    holds("what it enrolled before, and was seen, stays", [e4, seen], [1, 3, 4])
+    holds("whom that one enrols stays too", [e4, seen, e5], [1, 3, 4, 5])
+    holds("an enrolment that was not seen does not hold", [e4, r], [1, 3])
+    holds("nor whom that one enrolled", [e4, e5, r], [1, 3])
+    holds("dated back to the device's own beginning", [enrols(2, [second], 4), r], [1, 3])
+    also = enrols(1, [third], 4)
+    holds("who was enrolled by another device too stays", [e4, also, r], [1, 3, 4])
+    holds("so does what that one does, having seen the other enrolment", [e4, also, enrols(4, [e4, also], 5), r], [1, 3, 4, 5])
+    holds("but not what it does as if it had not", [e4, also, e5, r], [1, 3, 4])
+    named = next(o for n in range(99) if name_of(o := by(2, [third], enrol(*device(me, 4, name=f"name {n}")))) < name_of(also))
+    holds("of two enrolments the first by name counts", [named, also], [1, 2, 3, 4], names={4: named.action.certificate.name})
+    holds("unless it does not hold", [named, also, r], [1, 3, 4])
+    holds("an enrolment that was seen, undone", [e4, by(1, [e4], revoke(2, undone=[e4]))], [1, 3])
+    holds("an enrolment that was seen, undone, and what that one did, seen too", [e4, e5, by(1, [e5], revoke(2, undone=[e4]))], [1, 3])
+
+    holds("revoked again by who knew, and had seen more", [e4, r, by(3, [r, e4], revoke(2))], [1, 3, 4])
+    holds("revoked again by who knew, who has more undone", [e4, seen, by(3, [seen], revoke(2, undone=[e4]))], [1, 3])
+    holds("revoked twice, neither knowing: what either undoes is undone", [e4, seen, by(3, [third], revoke(2))], [1, 3])
+    undoing = [by(None, [e4], revoke(2, [(here, n, name_of(b"n"))], undone=[e4])) for n in range(1, 99)]
+    early, late = next((a, b) for a in undoing if name_of(a) < name_of(b := by(None, [a], revoke(2))))
+    holds("by the root, and again by the root", [e4, early, late], [1, 3, 4])
+
+    r12, r21 = r, by(2, [third], revoke(1))
+    holds("two devices that revoke each other, neither knowing: both are out", [r12, r21], [3])
+    holds("until one that had seen both says who stays", [r12, r21, by(3, [r12, r21], revoke(2, undone=[r21]))], [1, 3])
+    holds("or the other one", [r12, r21, by(3, [r12, r21], revoke(1, undone=[r12]))], [2, 3])
+    holds("or the root", [r12, r21, by(None, [r12, r21], revoke(2, undone=[r21]))], [1, 3])
+    holds("one that had seen both, and undoes nothing", [r12, r21, by(3, [r12, r21], revoke(2))], [3])
+    holds("the root, knowing of neither, undoes the thief's", [r12, r21, by(None, [third], revoke(2))], [1, 3])
+    holds("the root, after the revocation and not knowing of the thief's", [r12, r21, by(None, [r12], revoke(2))], [1, 3])
+    holds("another device, knowing of neither, does not", [r21, by(3, [third], revoke(2))], [3])
+    holds("a third one, revoked by a stolen device that dates it back, is out", [r, by(2, [third], revoke(3))], [1])
+    holds("the root, not knowing, undoes also what is by those whom the thief enrolled", [e4, by(4, [e4], revoke(1)), by(None, [third], revoke(2))], [1, 3])
+    accomplice = by(4, [e4], revoke(1))
+    undoing = by(1, [e4], revoke(2, undone=[e4]))
+    holds("a revocation by one whose enrolment is undone, unseen: it holds", [e4, accomplice, undoing], [3])
+    holds("and seen, by the root", [e4, accomplice, undoing, by(None, [accomplice, undoing], revoke(2, undone=[e4]))], [1, 3])
+    r31 = by(3, [r12], revoke(1, undone=[r12]))
+    holds("a revocation undone: its device stands again", [r12, r31], [2, 3])
+    holds("the device that stands again undoes that in turn", [r12, r31, by(2, [r31], revoke(3, undone=[r31]))], [1])
+
+    again = enrols(1, [r], 2)
+    holds("its key is enrolled again: it never stands", [r, again], [1, 3])
+    holds("its key is enrolled again by one who did not know", [r, enrols(3, [third], 2)], [1, 3])
+    holds("unless the revocation is undone", [r, again, by(3, [again], revoke(1, undone=[r]))], [2, 3])
+
+    s1, s2, s3 = (bytes([n] * 32) for n in (10, 11, 12))
+    k1 = by(1, [third], announce(s1))
+    k2 = by(2, [k1], announce(s2))
+    holds("a person key that it announced, unseen", [k1, k2, by(1, [k1], revoke(2))], [1, 3], s1)
+    holds("a person key that it announced, seen", [k1, k2, by(1, [k2], revoke(2))], [1, 3], s2)
+    holds("a person key that it announced, seen and undone", [k1, k2, by(1, [k2], revoke(2, undone=[k2]))], [1, 3], s1)
+    holds("the only person key, unseen", [by(2, [third], announce(s2)), r], [1, 3])
+    holds("a person key that followed one that is undone", [k1, k2, by(3, [k2], announce(s3)), by(1, [k1], revoke(2))], [1, 3], s3)
+    o4 = enrols(1, [third], 4, verified=False)
+    v4 = by(2, [o4], vouch(4))
+    holds("it vouched for a device, unseen", [o4, v4, by(1, [o4], revoke(2))], [1, 3, 4], unverified=[4])
+    holds("it vouched for a device, seen", [o4, v4, by(1, [v4], revoke(2))], [1, 3, 4])
+    holds("it vouched for a device, seen and undone", [o4, v4, by(1, [v4], revoke(2, undone=[v4]))], [1, 3, 4], unverified=[4])
+
+    all_three = [(d, f"device {d}", True, True) for d in (1, 2, 3)]
+
+    def refused(comment, op, expect, more=(), standing=all_three):
+        held = [*before, *more]
+        heads = set(held) - {p for o in held for p in o.past}
+        log(comment, [(o, "ok") for o in held] + [(op, expect)], standing, heads)
+
+    left = [all_three[0], all_three[2]]
+    refused("by a device that was revoked, knowing of it: an enrolment", enrols(2, [r], 4), "not-entitled", [r], left)
+    refused("by a device that was revoked, knowing of it: a revocation", by(2, [r], revoke(1)), "not-entitled", [r], left)
+    refused("by a device that only a revoked one enrolled, knowing of it", enrols(4, [e4, r], 5), "not-entitled", [e4, r], left)
+    refused("vouching for a device that was revoked", by(1, [r], vouch(2)), "not-entitled", [r], left)
+    ordinary = by(1, [third], enrol(*device(me, 4, admin=False)))
+    refused("revocation by a device without the right", by(4, [ordinary], revoke(2)), "not-entitled", [ordinary], [*all_three, (4, "device 4", False, True)])
+    refused("revocation of a stranger", by(1, [third], revoke(7)), "not-entitled")
+    refused("revocation of a device whose enrolment was not seen", by(1, [third], revoke(4)), "not-entitled", [e4], [*all_three, (4, "device 4", True, True)])
+    refused("revocation of a stranger, with lists out of their bounds", by(1, [third], revoke(7, [(bytes(16), 0, bytes(32))], raw=True)), "not-entitled")
+    refused("revocation signed by another", operation(me, [third], 1, revoke(2), seed=bytes([2] * 32)), "bad-signature")
+    refused("undone: an operation of another device", by(1, [third], revoke(2, undone=[second])), "malformed")
+    refused("undone: an operation of the root", by(1, [third], revoke(2, undone=[first])), "malformed")
+    with4 = [*all_three, (4, "device 4", True, True)]
+    refused("undone: an operation that was not seen", by(1, [third], revoke(2, undone=[e4])), "malformed", [e4], with4)
+    refused("undone: an operation that is not held", by(1, [third], revoke(2, undone=[e4])), "malformed")
+    v3 = by(2, [e4], vouch(3))
+    low, high = sorted([name_of(e4), name_of(v3)])
+    refused("undone: out of order", by(1, [v3], revoke(2, undone=[high, low], raw=True)), "malformed", [e4, v3], with4)
+    refused("undone: one twice", by(1, [v3], revoke(2, undone=[low, low], raw=True)), "malformed", [e4, v3], with4)
+    many = [n.to_bytes(32, "big") for n in range(1, 258)]
+
+    def kept(comment, *entries):
+        refused(f"kept: {comment}", by(1, [third], revoke(2, entries, raw=True)), "malformed")
+
+    one, two = bytes([1] * 16), bytes([2] * 16)
+    kept("out of order", (two, 1, many[0]), (one, 1, many[0]))
+    kept("an entry twice", (one, 1, many[0]), (one, 1, many[0]))
+    kept("one space twice", (one, 1, many[0]), (one, 2, many[0]))
+    kept("number 0", (one, 0, many[0]))
+    kept("257 spaces", *((n[16:], 1, n) for n in many))
+    chain = [*before]
+    while len(chain) < 224:
+        chain.append(by(2, chain[-1:], vouch(3)))
+    log("a log that devices filled: the rest is the root's", [*((o, "ok") for o in chain), (by(1, chain[-1:], revoke(2)), "malformed"),
+        (last := by(None, chain[-1:], revoke(2)), "ok"), (by(1, [last], vouch(3)), "malformed")], left, [last])
 
 
 def epochs():
@@ -535,9 +687,157 @@ def records():
     count("waits: a receipt that a newer one replaced", log + [told, sealed(receipt(space, 1, 2, [])), sealed(commit(space, 1, 1, None, h2, [name_of(told)]))], [])
     count("a receipt before its device is enrolled", [sealed(receipt(space, 2, 1, []))] + log, [])
     count("refused: a receipt that another device signed", log + [sealed(receipt(space, 1, 1, [], signer=bytes([2] * 32)))], [], ["receipt"])
-    write("records/commits.json", "Records in the order in which they come, and which commits count then; spec/records.md. "
-          "A device's keys are made from seeds of one byte.", counting, inception=me.inception, space=space, secret=secret)
+    quarantines(me, space, sealed, counting)
+    write("records/commits.json", "Records in the order in which they come, and which commits count then; spec/records.md. With `quarantined`, "
+          "the names of what is in quarantine then, also if they come one by one, in this order or one of the other `orders`. A device's keys "
+          "are made from seeds of one byte.", counting, inception=me.inception, space=space, secret=secret)
     dropping_vectors(me, space, keeper)
+
+
+def quarantines(me, space, sealed, counting):
+    """Device 2 is revoked; 1 and 3 are too, in some. What commits name is told by letters."""
+    record = {}
+
+    def held(payload):
+        record.setdefault(payload, sealed(payload))
+        return payload
+
+    def name(payload):
+        return name_of(record[held(payload)])
+
+    enrol1 = operation(me, [], None, enrol(*device(me, 1)))
+    enrol2 = operation(me, [enrol1], 1, enrol(*device(me, 2)))
+    enrol3 = operation(me, [enrol2], 1, enrol(*device(me, 3)))
+    log = [enrol1, enrol2, enrol3]
+    x, y, z, u, v, w = (change(bytes([2] * 16), letter) for letter in (b"x", b"y", b"z", b"u", b"v", b"w"))
+    piece = chunk(bytes([8] * 16), 0, b"piece")
+
+    def by(byte, number, previous, heads, records=(), seen=(), chunks=()):
+        return commit(space, byte, number, previous and name_of(previous), [name_of(h) for h in heads], [name(r) for r in records],
+                      seen=[name_of(s) for s in seen], chunks=[name(c) for c in chunks])
+
+    def case(comment, things, aside, refused=(), dropped=()):
+        """All of it is held but for what is dropped at last, and all commits count but for the last, if that is refused; `aside` is in quarantine."""
+        things = [*log, *things]
+        for thing in things:
+            held(thing)
+        commits = [t for t in things if hasattr(t, "heads")]
+        counted = commits[:-1] if "commit" in refused else commits
+        changes, pieces = ({name(t) for t in things if t[0] == tag} for tag in (6, 7))
+        # Pieces that are not here are pieces too, as far as anybody knows.
+        pieces |= {n for c in counted for n in c.chunks} - {name(t) for t in things}
+        logs = [[t for t in things if t[0] == 3 and t[2:34] == person] for person in {t[2:34] for t in things if t[0] == 3}]
+        gone = {name(t) for t in dropped}
+        names = quarantined(space, logs, counted, changes - gone, pieces - gone)
+        assert names == sorted(map(name, aside)), comment
+        drops = [b"\x04" + drop(space, bytes([1] * 32), gone)] if gone else []
+        later = range(1, len(things))
+        revoked = {n for n in later if things[n][0] == 3 and things[n].action.kind == "revoke"}
+        orders = [[0, *reversed(later)], [0, *(n for n in later if n not in revoked), *revoked], [0, *sorted(later, key=lambda n: name(things[n]))],
+                  [0, *(n for n in reversed(later) if things[n][0] == 3), *(n for n in reversed(later) if things[n][0] != 3)]]
+        counting.append({"comment": f"quarantine: {comment}", "records": [record[t] for t in things] + drops, "counted": sorted(name_of(c) for c in counted),
+                         "refused": list(refused), "quarantined": names, **({} if drops else {"orders": orders})})
+
+    def out(kept=None, byte=2, author=1, previous=(enrol3,), where=space, **more):
+        return operation(me, previous, author, revoke(byte, [(where, kept, bytes([kept] * 32))] if kept else [], **more))
+
+    at = [enrol3]
+    t1 = by(2, 1, None, at, [x])
+    t2 = by(2, 2, t1, at, [y])
+    t3 = by(2, 3, t2, at, [z])
+    thief = [x, t1, y, t2, z, t3]
+    r = out()
+    case("nobody was revoked", thief, [])
+    case("nothing is kept", [r, *thief], [x, y, z])
+    case("kept up to the second commit", [out(2), *thief], [z])
+    case("kept up to the last", [out(3), *thief], [])
+    case("kept up to one that never came", [out(9), *thief], [])
+    case("kept in another space alone", [out(2, where=bytes([7] * 32)), *thief], [x, y, z])
+    foreign = [(space_mark(space, public(bytes([3] * 32))), 2, bytes(32))]
+    case("kept under the mark of another device", [operation(me, at, 1, revoke(2, foreign, raw=True)), *thief], [x, y, z])
+    case("two in quarantine name one change", [r, x, by(2, 1, None, at, [x]), by(2, 2, t1, at, [x])], [x])
+    case("a change that no commit names is in none", [r, x, t1, z], [x])
+    case("refused: at log heads with its own revocation", [out(1), x, t1, y, by(2, 2, t1, [out(1)], [y])], [], ["commit"])
+    case("a device that stays", [r, *thief, u, by(3, 1, None, [r], [u])], [x, y, z])
+
+    case("vouched for by a device that did not know", [r, *thief, u, by(3, 1, None, at, [u], [t2])], [z])
+    case("vouched for, and more is kept", [out(3), *thief, by(3, 1, None, at, [], [t2])], [])
+    case("vouched for, and less is kept", [out(1), *thief, by(3, 1, None, at, [], [t2])], [z])
+    case("not by one that knew", [r, *thief, u, by(3, 1, None, [r], [u], [t2])], [x, y, z])
+    knew = by(3, 1, None, [r], [u], [t3])
+    case("by one that did not know and had seen one that knew", [r, *thief, u, knew, by(1, 1, None, at, [], [knew])], [])
+    u1 = by(3, 1, None, at, [u], [t1])
+    case("by an earlier commit of one that knew later", [r, *thief, u, u1, v, by(3, 2, u1, [r], [v], [t3])], [y, z])
+    case("by the device itself: no", [r, x, t1, y, by(2, 2, t1, at, [y])], [x, y])
+    case("by one that had seen another operation on top of it", [r, beyond := operation(me, [r], 1, vouch(3)), *thief, by(3, 1, None, [beyond], [], [t3])], [x, y, z])
+
+    r3 = out(byte=3, previous=[r])
+    w1 = by(3, 1, None, at, [u], [t2])
+    w2 = by(3, 2, w1, at, [v], [t3])
+    case("two that were revoked do not vouch for each other", [r, r3, x, t1, u, v1 := by(3, 1, None, at, [u], [t1]), y, by(2, 2, t1, at, [y], [v1])], [x, u, y])
+    case("one that was revoked vouches by what is kept of it", [r, out(1, byte=3, previous=[r]), *thief, u, w1, v, w2], [z, v])
+    case("or by what somebody vouched for", [r, r3, *thief, u, w1, v, w2, by(1, 1, None, at, [], [w1])], [z, v])
+    case("who knew of one of two revocations vouches for the other device, which vouches in turn",
+         [r, r3, *thief, u, w1, v, w2, by(1, 1, None, [r], [], [w1])], [z, v])
+    case("vouched for what was kept of one that vouched",
+         [r, out(1, byte=3, previous=[r]), x, t1, u, v1, y, y2 := by(2, 2, t1, at, [y], [v1]), v, by(3, 2, v1, at, [v], [y2])], [y, v])
+
+    apart = out(3, author=3)
+    case("revoked twice, neither knowing: the least holds", [out(1), apart, *thief], [y, z])
+    case("revoked twice: vouched for by one that knew of neither", [out(1), apart, *thief, by(1, 1, None, at, [], [t2])], [z])
+    case("revoked twice: vouched for by one that knew of the one that keeps more", [out(1), apart, *thief, by(1, 1, None, [apart], [], [t2])], [z])
+    one = out(1)
+    case("revoked twice: vouched for by one that knew of the one that keeps less", [one, apart, *thief, by(1, 1, None, [one], [], [t2])], [y, z])
+    case("revoked again by one that knew: that one says what is kept", [one, out(2, author=3, previous=[one]), *thief], [z])
+    case("revoked again by one that knew, who keeps less", [apart, out(1, previous=[apart]), *thief], [y, z])
+    wrong = out(author=3)
+    case("a revocation that is undone", [wrong, out(byte=3, previous=[wrong], undone=[wrong]), *thief, u, by(3, 1, None, at, [u])], [u])
+    case("two that revoke each other", [out(1, author=3), out(1, byte=3, author=2), *thief, u, v1 := by(3, 1, None, at, [u]), v, by(3, 2, v1, at, [v])], [y, z, v])
+
+    enrol4 = operation(me, [enrol3], 2, enrol(*device(me, 4)))
+    f1 = by(4, 1, None, [enrol4], [u])
+    f2 = by(4, 2, f1, [enrol4], [v])
+    fourth = [u, f1, v, f2]
+    case("a device that a revoked one enrolled, as was seen", [enrol4, out(previous=[enrol4]), *fourth], [])
+    case("a device that a revoked one enrolled, unseen", [enrol4, r, *fourth], [u, v])
+    case("a device that a revoked one enrolled, undone", [enrol4, out(previous=[enrol4], undone=[enrol4]), *fourth], [u, v])
+    case("nor does what is kept of the one keep of the other", [enrol4, out(2), *thief, *fourth], [z, u, v])
+    case("vouched for by one that did not know", [enrol4, r, *fourth, by(1, 1, None, [enrol4], [], [f1])], [v])
+    case("a device that a revoked one enrolled, and another: it stays", [enrol4, operation(me, [enrol3], 1, enrol(*device(me, 4))), r, *fourth], [])
+
+    case("accepted by one that names it again", [r, *thief, by(1, 1, None, [r], [y])], [x, z])
+    case("accepted by an earlier commit that named it", [r, x, by(1, 1, None, at, [x]), t1], [])
+    case("accepted by one in quarantine: no", [r, r3, x, t1, by(3, 1, None, at, [x])], [x])
+    case("accepted by one that is vouched for", [r, r3, x, t1, a := by(3, 1, None, at, [x]), by(1, 1, None, at, [], [a])], [])
+    case("accepted by what is kept of a device", [out(1), x, t1, y, by(2, 2, t1, at, [x, y])], [y])
+    case("accepted among the pieces: no", [r, x, t1, by(1, 1, None, [r], chunks=[x])], [x])
+    g1 = by(2, 1, None, at, [x], chunks=[piece])
+    case("a piece", [r, x, piece, g1], [x, piece])
+    case("a piece that is not here", [r, x, g1], [x, piece])
+    case("a piece that comes later", [r, x, g1, piece], [x, piece])
+    case("a piece, accepted", [r, x, piece, g1, by(1, 1, None, [r], chunks=[piece])], [x])
+    case("a piece, accepted before it comes", [r, x, g1, by(1, 1, None, [r], chunks=[piece]), piece], [x])
+    case("a piece that is kept", [out(1), x, g1, piece], [])
+    case("dropped", [r, *thief], [x, z], dropped=[y])
+    case("a piece, dropped", [r, x, piece, g1], [x], dropped=[piece])
+    case("a piece, vouched for", [r, x, g1, by(1, 1, None, at, [], [g1]), piece], [])
+
+    bob = Person(bytes([30] * 32))
+    let_in = Change(space, 1, [], [name_of(enrol3)], Add(bob, 1)).bytes
+    bob1 = operation(bob, [], None, enrol(*device(bob, 31)))
+    bob2 = operation(bob, [bob1], 31, enrol(*device(bob, 32)))
+    member = [let_in, bob1, bob2]
+    case("a member's device vouches for nobody of the owner's", [r, *member, *thief, u, by(31, 1, None, [let_in, bob2], [u], [t3])], [x, y, z])
+    gone = operation(bob, [bob2], 32, revoke(31, [(space, 1, bytes(32))]))
+    m1 = by(31, 1, None, [let_in, bob2], [u])
+    m2 = by(31, 2, m1, [let_in, bob2], [v])
+    m3 = by(31, 3, m2, [let_in, bob2], [w])
+    theirs = [*member, u, m1, v, m2, w, m3]
+    case("a member's device that was revoked", [*theirs, gone], [v, w])
+    case("an owner's device does not vouch for it", [*theirs, gone, by(1, 1, None, [let_in, enrol3], [], [m3])], [v, w])
+    case("another one of that member does", [*theirs, gone, by(32, 1, None, [let_in, bob2], [], [m2])], [w])
+    case("the owner accepts what it did", [*theirs, gone, by(1, 1, None, [let_in, enrol3], [w])], [v])
+    case("a piece that is not here, dropped", [r, x, g1], [x], dropped=[piece])
 
 
 def dropping_vectors(me, space, keeper):
@@ -606,20 +906,24 @@ def membership():
     own = sorted(kem_public(seed(n)) for n in (1, 2, 3))
     cases = []
 
-    def case(comment, steps, recipients=None, devices=None, asked=()):
+    def case(comment, steps, recipients=None, devices=None, asked=(), orders=()):
         """A step is a change or an operation of a device log, with what becomes of it if that is not `ok`."""
         steps = [s if isinstance(s, tuple) else (s, "ok") for s in steps]
         held = {s.name: s for s, e in steps if isinstance(s, Change) and e == "ok"}
         seen = {p.name for s in held.values() for p in s.previous}
+        owner = before + [s for s, e in steps if not isinstance(s, Change) and e == "ok" and s[2:34] == me.id]
         cases.append({
             "comment": comment,
             "statements": [{"bytes": s.bytes if isinstance(s, Change) else s, "expect": e} for s, e in steps],
             "heads": sorted(n for n in held if n not in seen),
-            "members": [{"person": p, "role": ["reader", "writer"][r], "admission": a} for p, r, a in members(list(held.values()))],
+            "members": [{"person": p, "role": ["reader", "writer"][r], "admission": a} for p, r, a in members(list(held.values()), owner)],
+            "epochs": epochs_since(list(held.values()), owner),
             **({"recipients": sorted(recipients)} if recipients else {}),
             **({"devices": sorted(public(seed(n)) for n in devices)} if devices else {}),
             **({"asked": [{"device": public(seed(d)), "heads": sorted(at), "entitled": e} for d, at, e in asked]} if asked else {}),
+            **({"orders": orders} if orders else {}),
         })
+        return cases[-1]
 
     case("nobody", [], own, [1, 2, 3], [(1, h, True), (3, h, True), (2, h1, False), (1, [], False), (1, [seed(7)], None), (21, h, False)])
     add1 = Change(space, 1, [], h, Add(ada, 1))
@@ -671,8 +975,73 @@ def membership():
     case("a change that does not exist", [add1, (Change(space, 1, [add1], h, Unknown(ada)), "malformed")])
     role = Change(space, 1, [add1], h, Add(bob, 2))
     refused("a role that does not exist", role, "malformed")
+
+    def since(comment, steps, who, epochs, recipients=None, devices=None, asked=()):
+        """After a revocation, in any order: who is in by which admission, and which epochs may be written under."""
+        def builds_on(step, cause):
+            if isinstance(step, Change):
+                return cause in step.previous if isinstance(cause, Change) else name_of(cause) in step.log_heads
+            return cause.action.person == step[2:34] if isinstance(cause, Change) else cause in step.past
+
+        causes = [{n for n, cause in enumerate(steps) if builds_on(step, cause)} for step in steps]
+        made = case(comment, steps, recipients, devices, asked, other_orders(causes))
+        assert [m["admission"] for m in made["members"]] == [c.name for c in sorted(who, key=lambda c: c.action.person)], comment
+        assert made["epochs"] == (epochs if epochs is None else sorted(map(epoch_id, epochs))), comment
+
+    out = operation(me, [plain_device], 1, revoke(2))
+    o = [name_of(out)]
+    s1, s2 = seed(40), seed(41)
+    e1 = Change(space, 1, [], o, Epoch(s1))
+    since("an epoch, and no device revoked: any may be written under", [Change(space, 1, [], h, Epoch(s1))], [], None)
+    since("a device is revoked, and no epoch is known that knows of it", [out], [], [], sorted(kem_public(seed(n)) for n in (1, 3)), [1, 3],
+          [(2, h, True), (2, o, False), (2, h + o, False), (1, o, True)])
+    since("an epoch that knows of it", [out, e1], [], [s1])
+    since("two, and one that does not", [out, e1, Change(space, 1, [e1], o, Epoch(s2)), Change(space, 1, [], h, Epoch(seed(42)))], [], [s1, s2])
+    since("one epoch, by an operation that knows of it and by one that does not", [Change(space, 2, [], h, Epoch(s1)), out, e1], [], [s1])
+    since("an epoch by the revoked device, dated back", [out, Change(space, 2, [], h, Epoch(s1))], [], [])
+    case("an epoch by the revoked device, knowing of it", [out, (Change(space, 2, [], o, Epoch(s1)), "not-entitled")])
+    case("an epoch by a device without the right", [out, (Change(space, 3, [], o, Epoch(s1)), "not-entitled")])
+    case("an epoch by an admin device, signed by another", [out, (Change(space, 1, [], o, Epoch(s1), signer=seed(2)), "bad-signature")])
+    case("an epoch cut short", [out, (Change(space, 1, [], o, Cut(s1)), "malformed")])
+    other = operation(me, [plain_device], 1, revoke(3))
+    both_out = o + [name_of(other)]
+    since("two devices revoked, neither revocation knowing of the other: epochs of each", [out, other, e1, Change(space, 1, [], [name_of(other)], Epoch(s2))], [], [])
+    since("and one that knows of both", [out, other, e1, Change(space, 1, [], both_out, Epoch(s2))], [], [s2], devices=[1])
+    later = operation(me, [out], None, revoke(2))
+    since("revoked again: an epoch that knows of the first", [out, later, e1], [], [])
+    since("and one that knows of the second", [out, later, e1, Change(space, 1, [e1], [name_of(later)], Epoch(s2))], [], [s2])
+    thief = operation(me, [plain_device], 2, revoke(1))
+    root = operation(me, [plain_device], None, revoke(2))
+    since("a revocation that the root's undoes need not be known", [thief, root, Change(space, 1, [], [name_of(root)], Epoch(s1))], [], [s1], devices=[1, 3])
+    since("two devices that revoke each other: an epoch by either does not do", [thief, out, e1, Change(space, 2, [], [name_of(thief)], Epoch(s2))], [], [], devices=[3])
+
+    late = Change(space, 2, [], h, Add(bob, 1))
+    since("let in by a revoked device that dates it back: not in", [out, late, bob1], [], [], devices=[1, 3])
+    since("what that one's devices wrote is judged at the heads that they name", [late, bob1, out, Change(space, 1, [late], o, Epoch(s1))], [late], [s1],
+          asked=[(31, [late.name, name_of(bob1)], True)])
+    since("let in by a device that is revoked after it, as another had seen", [out, late, Change(space, 1, [late], o, Epoch(s1)), bob1], [late], [s1], devices=[1, 3, 31])
+    since("let in before the revocation, as another had seen that did not know of it", [late, Change(space, 1, [late], h, Epoch(s1)), out], [late], [])
+    since("the same, seen by the revoked device alone", [out, late, Change(space, 2, [late], h, Epoch(s1))], [], [])
+    step = Change(space, 2, [late], h, Epoch(s1))
+    since("seen by way of another operation of the revoked device", [out, late, step, Change(space, 1, [step], o, Epoch(s2))], [late], [s2])
+    since("let in by a revoked device, and by another", [out, late, own_add := Change(space, 1, [], h, Add(bob, 0))], [own_add], [])
+    since("a role that a revoked device dates back does not replace the one there is", [out, add1, Change(space, 2, [add1], h, Add(ada, 0))], [add1], [])
+    since("nor does it allow less", [out, add1, Change(space, 2, [], h, Add(ada, 0))], [add1], [])
+    since("put out by a revoked device that dates it back: out", [out, add1, Change(space, 2, [add1], h, Remove(ada)), ada1], [], [], devices=[1, 3])
+    since("put out by it, and let in again by one that knew",
+          [out, add1, gone := Change(space, 2, [add1], h, Remove(ada)), back := Change(space, 1, [gone], o, Add(ada, 1))], [back], [])
+    since("let in by a device whose revocation is undone", [out, late, operation(me, [out], None, revoke(1, undone=[out]))], [late], [], devices=[2, 3])
+    enrolled = operation(me, [plain_device], 2, enrol(*device(me, 4)))
+    since("let in by a device that only a revoked one enrolled", [enrolled, out, Change(space, 4, [], [name_of(enrolled)], Add(bob, 1))], [], [])
+    ada_out = operation(ada, [ada2], 21, revoke(23))
+    since("a member revokes a device of theirs: epochs are the owner's affair", [add1, ada1, ada_key, ada2, ada_out], [add1], None,
+          own + [person_key(seed(22))], [1, 2, 3, 21], [(23, in_log + [name_of(ada2)], True), (23, in_log + [name_of(ada_out)], False)])
+    since("let in by a device that is revoked after it, as another had seen that let in somebody else",
+          [out, add1, late2 := Change(space, 2, [add1], h, Add(bob, 1)), role := Change(space, 1, [late2], o, Add(ada, 0))], [role, late2], [])
+    since("the same, put out", [out, add1, late2, Change(space, 1, [late2], o, Remove(ada))], [late2], [])
     write("membership/logs.json", "Membership and device logs, spec/membership.md: statements in the order in which they come, after the owner's "
-          "log in `before`; what becomes of each; who is in then, and who is entitled at some heads.", cases,
+          "log in `before`; what becomes of each; who is in then, which epochs may be written under (`null`: any), and who is entitled at some "
+          "heads; the same if they come in one of the other `orders`.", cases,
           inception=me.inception, space=space, before=before)
 
 

@@ -23,6 +23,15 @@ def varint(n):
     return out + bytes([n])
 
 
+class Made(bytes):
+    """Encoded bytes, and what they were made of."""
+
+    def __new__(cls, encoded, **parts):
+        made = super().__new__(cls, encoded)
+        made.__dict__.update(parts)
+        return made
+
+
 def data(b):
     return varint(len(b)) + b
 
@@ -118,7 +127,7 @@ class Person:
 
 
 def certificate(person, device, kem, name, admin):
-    return person + device + kem + data(name.encode()) + bytes([admin])
+    return Made(person + device + kem + data(name.encode()) + bytes([admin]), device=device, name=name, admin=admin)
 
 
 def consent(seed, body):
@@ -133,11 +142,12 @@ def device(person, byte, admin=True, name=None, kem=None):
 
 
 def enrol(body, signature, verified=True):
-    return b"\x00" + body + signature + bytes([verified])
+    return Made(b"\x00" + body + signature + bytes([verified]), kind="enrol", device=body.device, certificate=body, verified=verified)
 
 
 def vouch(byte):
-    return b"\x01" + public(bytes([byte] * 32))
+    device = public(bytes([byte] * 32))
+    return Made(b"\x01" + device, kind="vouch", device=device, verified=True)
 
 
 def person_key(secret):
@@ -146,7 +156,21 @@ def person_key(secret):
 
 
 def announce(secret, kem=None):
-    return b"\x02" + epoch_id(secret) + (person_key(secret) if kem is None else kem)
+    return Made(b"\x02" + epoch_id(secret) + (person_key(secret) if kem is None else kem), kind="key", device=None, secret=secret)
+
+
+def space_mark(space, device):
+    return derive("revocation space mark", space, device)[:16]
+
+
+def revoke(byte, kept=(), undone=(), raw=False):
+    """`kept`: space, number and name of a commit. `undone`: operations. With `raw`: marks, names, as they are."""
+    device = public(bytes([byte] * 32))
+    if not raw:
+        kept = sorted((space_mark(space, device), number, commit) for space, number, commit in kept)
+        undone = sorted(name_of(o) for o in undone)
+    encoded = b"\x03" + device + listed(m + varint(n) + c for m, n, c in kept) + listed(undone)
+    return Made(encoded, kind="revoke", device=device, kept={m: n for m, n, _ in kept}, undone=set(undone))
 
 
 def operation(person, previous, author, action, seed=None, previous_raw=None):
@@ -154,7 +178,65 @@ def operation(person, previous, author, action, seed=None, previous_raw=None):
     who = b"\x00" if author is None else b"\x01" + public(bytes([author] * 32))
     seed = seed or (person.root if author is None else bytes([author] * 32))
     heads = sorted(name_of(p) for p in previous) if previous_raw is None else previous_raw
-    return signed(seed, b"\x03\x01" + person.id + listed(heads) + who + action)
+    return Made(signed(seed, b"\x03\x01" + person.id + listed(heads) + who + action), author=who[1:], action=action,
+                past=set(previous).union(*(p.past for p in previous)))
+
+
+def of_kind(kind, operations, device=None):
+    return {o for o in operations if o.action.kind == kind and device in (None, o.action.device)}
+
+
+def undone_by(revocation, operations):
+    device, undone = revocation.action.device, revocation.action.undone
+    found = {o for o in operations if o.author == device and (o not in revocation.past or name_of(o) in undone)}
+    while True:
+        found.discard(revocation)
+        enrolled = {o: of_kind("enrol", o.past, o.author) for o in operations - found if o.author}
+        more = {o for o, by in enrolled.items() if by and by <= found} - {revocation}
+        if not more:
+            return found
+        found |= more
+
+
+class Judged:
+    """What holds of a set of operations that is closed under `previous`."""
+
+    def __init__(self, operations):
+        operations = set(operations)
+        self.revocations = []
+        for r in sorted(of_kind("revoke", operations), key=lambda r: (r.author != b"", -len(r.past), name_of(r))):
+            if not any(r in h.past and r.action.device == h.action.device
+                       or (r in h.past or h.author == b"") and r in undone_by(h, operations) for h in self.revocations):
+                self.revocations.append(r)
+        self.undone = set().union(*(undone_by(r, operations) for r in self.revocations))
+        self.operations, self.holding = operations, operations - self.undone
+
+    def ended_by(self, device):
+        """The revocations because of which a device does not stand."""
+        enrolments = of_kind("enrol", self.operations, device)
+        return [r for r in self.revocations if r.action.device == device or enrolments & undone_by(r, self.operations)]
+
+    def devices(self):
+        """Those that stand: device, name, admin, verified."""
+        verified = {b""}
+        while more := {o.action.device for o in of_kind("enrol", self.holding) | of_kind("vouch", self.holding)
+                       if o.action.verified and o.author in verified} - verified:
+            verified |= more
+        revoked = {r.action.device for r in self.revocations}
+        standing = {}
+        for o in sorted(of_kind("enrol", self.holding), key=name_of):
+            if o.action.device not in revoked:
+                standing.setdefault(o.action.device, o.action.certificate)
+        return [(d, c.name, c.admin, d in verified) for d, c in sorted(standing.items())]
+
+    def stands(self, device):
+        return device in [d for d, *_ in self.devices()]
+
+    def person_key(self):
+        """The secret from which it follows."""
+        keys = of_kind("key", self.holding)
+        last = sorted(keys - {k for other in keys for k in other.past}, key=name_of)
+        return last[0].action.secret if last else None
 
 
 # ---- epochs.md
@@ -243,7 +325,47 @@ def commit(space, byte, number, previous, heads, records, seen=(), chunks=(), si
     order = list if raw else sorted
     body = b"\x05\x01" + space + public(bytes([byte] * 32)) + varint(number) + option(previous)
     body += listed(order(seen)) + listed(order(heads)) + listed(records) + listed(chunks)
-    return signed(signer or bytes([byte] * 32), body)
+    return Made(signed(signer or bytes([byte] * 32), body), device=public(bytes([byte] * 32)), number=number,
+                causes={*seen, previous} - {None}, heads=set(heads), records=set(records), chunks=set(chunks))
+
+
+def lines(space, operations, commits):
+    """Up to which number the commits of each device that stands no more are in no quarantine: `operations` are one person's."""
+    log, names = Judged(operations), {name_of(c): c for c in commits}
+    enrolled = {o.action.device for o in of_kind("enrol", log.operations)}
+    line = {d: 0 for d in enrolled if not log.stands(d)}
+
+    def past(commit):
+        causes = [names[n] for n in commit.causes]
+        return set(causes).union(*map(past, causes))
+
+    def had_seen(commit, revocation):
+        return any(revocation == o or revocation in o.past for o in log.operations if name_of(o) in commit.heads)
+
+    def vouched(device, revocation):
+        vouching = [c for c in commits if c.device in enrolled - {device} and c.number <= line.get(c.device, c.number)
+                    and not had_seen(c, revocation)]
+        return len({p for c in vouching for p in past(c) if p.device == device})
+
+    def kept(device, revocation):
+        return revocation.action.kept.get(space_mark(space, device), 0) if revocation.action.device == device else 0
+
+    while True:
+        moved = {d: min(max(kept(d, r), vouched(d, r)) for r in log.ended_by(d)) for d in line}
+        if moved == line:
+            return line
+        line = moved
+
+
+def quarantined(space, logs, commits, changes, chunks):
+    """Of the names of changes and of chunks, those in quarantine. `logs`: operations of each person."""
+    line = {d: n for operations in logs for d, n in lines(space, operations, commits).items()}
+
+    def all_late(naming):
+        return naming and all(c.number > line.get(c.device, c.number) for c in naming)
+
+    return sorted([n for n in changes if all_late([c for c in commits if n in c.records])]
+                  + [n for n in chunks if all_late([c for c in commits if n in c.chunks])])
 
 
 # ---- membership.md
@@ -252,9 +374,10 @@ class Change:
     """An operation of the membership log, and what it says."""
 
     def __init__(self, space, byte, previous, log_heads, action, signer=None, raw=None):
-        self.previous, self.action = previous, action
+        self.previous, self.log_heads, self.action = previous, set(log_heads), action
+        self.author = public(bytes([byte] * 32))
         heads = sorted(p.name for p in previous) if raw is None else raw
-        body = b"\x12\x01" + space + listed(heads) + listed(sorted(log_heads)) + public(bytes([byte] * 32)) + action.bytes
+        body = b"\x12\x01" + space + listed(heads) + listed(sorted(log_heads)) + self.author + action.bytes
         self.bytes = signed(signer or bytes([byte] * 32), body)
         self.name = name_of(self.bytes)
 
@@ -274,24 +397,50 @@ class Remove:
         self.bytes = b"\x01" + person.id
 
 
+class Epoch:
+    person = None
+
+    def __init__(self, secret):
+        self.epoch = epoch_id(secret)
+        self.bytes = b"\x02" + self.epoch
+
+
+class Cut(Epoch):
+    def __init__(self, secret):
+        super().__init__(secret)
+        self.bytes = self.bytes[:-1]
+
+
 class Unknown:
     def __init__(self, person):
         self.person = person.id
-        self.bytes = b"\x02" + person.id
+        self.bytes = b"\x03" + person.id
 
 
-def members(changes):
-    """Who is in: name of the person, role, name of the admission."""
-    found = []
-    for person in sorted({c.action.person for c in changes}):
+def members(changes, owner):
+    """Who is in: name of the person, role, name of the admission. `owner`: what is held of the owner's device log."""
+    found, log = [], Judged(owner)
+    known = set().union(*(c.past() for c in changes if log.stands(c.author)))
+    for person in sorted({c.action.person for c in changes} - {None}):
         about = [c for c in changes if c.action.person == person]
         removals = {c.name for c in about if isinstance(c.action, Remove)}
-        standing = [c for c in about if isinstance(c.action, Add) and removals <= c.past()]
+        standing = [c for c in about if isinstance(c.action, Add) and removals <= c.past() and (log.stands(c.author) or c.name in known)]
         newest = [c for c in standing if not any(c.name in other.past() for other in standing)]
         if newest:
             held = min(newest, key=lambda c: (c.action.role, c.name))
             found.append((person, held.action.role, held.name))
     return found
+
+
+def epochs_since(changes, owner):
+    """The epochs that may be written under; None for all."""
+    revocations = Judged(owner).revocations
+
+    def had_seen(change):
+        return {r for o in owner if name_of(o) in change.log_heads for r in {o} | o.past}
+
+    if revocations:
+        return sorted({c.action.epoch for c in changes if isinstance(c.action, Epoch) and had_seen(c) >= set(revocations)})
 
 
 # ---- sessions.md

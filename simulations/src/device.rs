@@ -299,6 +299,6 @@ impl Device {
 fn write_trouble(error: WriteError<MemoryDiskError>) -> Trouble {
     match error {
         WriteError::Journal(error) => error.into(),
-        error @ WriteError::TooLarge { .. } => Violation::new(Check::Courtesy, error.to_string()).into(),
+        error => Violation::new(Check::Courtesy, error.to_string()).into(),
     }
 }

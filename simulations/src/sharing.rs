@@ -234,8 +234,8 @@ impl<'a> World<'a> {
         let epoch = epoch_id(&secret);
         // A recovery key has every recipient given the earlier secrets.
         let recovery = self.is_broken(Breakage::GiveOlderSecrets).then(|| self.parties[0].recovery_kem());
-        let new = NewEpoch { keeper, recovery, secret, entropy };
         let (log, key) = (party.log.in_order().into_iter().cloned().collect(), self.members[number].key());
+        let new = NewEpoch { keeper, device: &key, recovery, secret, entropy };
         let person = party.id;
         if !lets_in && self.is_broken(Breakage::KeepEpochOnRemoval) {
             return self.members[number].put_out_without_an_epoch(id, person, &mut self.dice);
@@ -320,7 +320,7 @@ impl<'a> World<'a> {
         let Shared { id, keeper } = &self.spaces[space];
         let own = self.members[number].id;
         let Some(state) = self.members[number].state(id) else { return Ok(()) };
-        let is_elected = elected(&state.log().devices()) == Some(own);
+        let is_elected = elected(state.log().devices()) == Some(own);
         if self.members[number].party != 0 || !is_elected && (elected_only || !self.dice.one_in(4)) {
             return Ok(());
         }
@@ -343,9 +343,11 @@ impl<'a> World<'a> {
         let Shared { id, keeper } = &self.spaces[space];
         let (secret, entropy) = (self.dice.secret(), self.dice.secret());
         let epoch = epoch_id(&secret);
-        let new = NewEpoch { keeper, recovery: None, secret, entropy };
+        let key = self.members[number].key();
+        let new = NewEpoch { keeper, device: &key, recovery: None, secret, entropy };
+        let nonce = &mut || self.dice.bytes();
         let Some(replica) = self.members[number].replica(id) else { return Ok(()) };
-        replica.begin_epoch(&new).map_err(epoch_trouble)?;
+        replica.begin_epoch(&new, nonce).map_err(epoch_trouble)?;
         self.members[number].dirty = true;
         let id = *id;
         self.tell(|| format!("device {number} starts an epoch of space {space}"));
@@ -441,7 +443,7 @@ impl<'a> World<'a> {
 fn epoch_trouble(error: EpochStartError<MemoryDiskError>) -> Trouble {
     match error {
         EpochStartError::Write(error) => member::write_trouble(error),
-        error @ EpochStartError::Unsealable => Violation::new(Check::Courtesy, error.to_string()).into(),
+        error => Violation::new(Check::Courtesy, error.to_string()).into(),
     }
 }
 

@@ -17,6 +17,7 @@ mod idempotent;
 mod index;
 mod pairing;
 mod recovery;
+mod revoking;
 mod strange_files;
 mod sync;
 mod trace;

@@ -28,13 +28,19 @@ impl History {
         }
         context.output.answer(&item::title(&item))?;
         for change in list_of(&history, "changes") {
-            context.output.answer(&heading(change))?;
-            for line in lines(text_of(&item, "kind"), change) {
+            for line in describe(text_of(&item, "kind"), change) {
                 context.output.answer(&line)?;
             }
         }
         Ok(Exit::Done)
     }
+}
+
+/// A change of an item of this kind: who made it, then a line for each field.
+pub(super) fn describe(kind: &str, change: &Value) -> Vec<String> {
+    let mut described = vec![heading(change)];
+    described.extend(lines(kind, change));
+    described
 }
 
 fn heading(change: &Value) -> String {

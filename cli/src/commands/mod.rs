@@ -16,6 +16,7 @@ pub(crate) mod init;
 pub(crate) mod kinds;
 pub(crate) mod list;
 pub(crate) mod passphrase;
+pub(crate) mod quarantine;
 pub(crate) mod recovery;
 pub(crate) mod resolve;
 pub(crate) mod restore;
@@ -45,6 +46,7 @@ pub(crate) async fn run(arguments: Arguments, mut output: Output) -> Result<Exit
         Command::Status(command) => command.run(&context).await,
         Command::Sync(command) => command.run(&context).await,
         Command::Device(command) => command.run(&context).await,
+        Command::Quarantine(command) => command.run(&context).await,
         Command::Import(command) => command.run(&context).await,
         Command::Add(command) => command.run(&context).await,
         Command::List(command) => command.run(&context).await,

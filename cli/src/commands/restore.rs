@@ -5,14 +5,10 @@ use crate::context::Context;
 use crate::error::{Exit, Failure};
 use crate::quantities::size_in_words;
 use crate::text::count_of;
-use crate::{prompt, t, vault};
+use crate::{prompt, t, vault, words};
 use musette_node::lifecycle::{self, RestoreOptions, Restored};
 use serde_json::json;
 use std::path::PathBuf;
-use zeroize::Zeroizing;
-
-/// Words in a recovery phrase.
-const WORDS: usize = 24;
 
 /// Makes a new device from a backup.
 #[derive(clap::Args, Debug)]
@@ -40,10 +36,7 @@ impl Restore {
         if context.home.exists() {
             return Err(Failure::new("home-exists").with("home", context.home.path().display()));
         }
-        if prompt::is_interactive() {
-            context.output.say(&t!("ask-words"));
-        }
-        let words = read_words()?;
+        let words = words::ask(context)?;
         let device_name = match self.device {
             Some(device) => device,
             None if prompt::is_interactive() => prompt::ask(&t!("ask-device"), Some(&host_name()))?,
@@ -92,20 +85,4 @@ async fn go_alone(context: &Context) -> Result<Exit, Failure> {
         context.output.answer(&t!("restore-alone", items = count_of(&answer, "items")))?;
     }
     Ok(Exit::Done)
-}
-
-/// The words as somebody types them, on one line or on several. Never from an argument, which other
-/// programs can read.
-fn read_words() -> Result<Zeroizing<String>, Failure> {
-    let mut words = Zeroizing::new(String::new());
-    while words.split_whitespace().count() < WORDS {
-        let Some(line) = prompt::read_line()? else { break };
-        let line = Zeroizing::new(line);
-        if line.trim().is_empty() && !words.is_empty() {
-            break;
-        }
-        words.push_str(&line);
-        words.push(' ');
-    }
-    Ok(words)
 }

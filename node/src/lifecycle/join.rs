@@ -13,6 +13,7 @@ use musette_protocol::{
         person::Inception,
     },
     journal::JournalId,
+    membership::{Roster, Statement},
     pairing::{Channel, Joiner, Output, Ticket, Welcome, joiner::NewDevice},
     record::Payload,
     signed::Signed,
@@ -264,17 +265,21 @@ impl Joining<'_> {
         welcome: &Welcome,
         inception: &[u8],
         certificate: &Certificate,
-    ) -> Result<Vec<Signed<Operation>>> {
+    ) -> Result<Vec<Statement>> {
         let broken = || Error::new("pairing-broken");
         let inception = Signed::<Inception>::from_bytes(inception).map_err(|_| broken())?;
         let person = inception.person().map_err(|_| broken())?;
-        let mut log = DeviceLog::new(person, inception.body());
+        let mut roster = Roster::new(welcome.space, DeviceLog::new(person, inception.body()));
         let mut operations = Vec::with_capacity(welcome.operations.len());
         for bytes in &welcome.operations {
-            let operation = Signed::<Operation>::from_bytes(bytes).map_err(|_| broken())?;
-            log.apply(operation.clone()).map_err(|_| broken())?;
-            if let (Author::Device(author), Action::Enrol { certificate: enrolled, .. }) =
-                (operation.body().author, &operation.body().action)
+            let operation = match Signed::<Operation>::from_bytes(bytes) {
+                Ok(operation) => Statement::Operation(operation),
+                Err(_) => Statement::Membership(Signed::from_bytes(bytes).map_err(|_| broken())?),
+            };
+            roster.apply(&operation).map_err(|_| broken())?;
+            if let Statement::Operation(operation) = &operation
+                && let (Author::Device(author), Action::Enrol { certificate: enrolled, .. }) =
+                    (operation.body().author, &operation.body().action)
                 && enrolled == certificate
             {
                 self.inviter = Some(author);
@@ -288,7 +293,7 @@ impl Joining<'_> {
         &mut self,
         welcome: &Welcome,
         inception: &[u8],
-        operations: Vec<Signed<Operation>>,
+        operations: Vec<Statement>,
         context: &[u8; 32],
     ) -> Result<()> {
         let kem = KemSecret::from_secret(&self.seeds.kem);
@@ -316,9 +321,12 @@ impl Joining<'_> {
             &self.options.vault,
             |_| Ok(()),
             |store| {
-                operations
-                    .into_iter()
-                    .try_for_each(|operation| store.write_statement(Payload::Operation(operation)))
+                operations.into_iter().try_for_each(|operation| {
+                    store.write_statement(match operation {
+                        Statement::Operation(operation) => Payload::Operation(operation),
+                        Statement::Membership(operation) => Payload::Membership(operation),
+                    })
+                })
             },
         )
     }

@@ -20,7 +20,7 @@ use musette_protocol::{
         person::Recovery,
     },
     journal::{Journal, JournalId, Opening},
-    pairing::words::{PhraseError, recovery_entropy},
+    pairing::words::recovery_entropy,
     record::Payload,
     signed::Signed,
 };
@@ -32,7 +32,10 @@ use crate::{
     entropy,
     error::{Error, Result},
     home::{Home, VaultChoice},
-    store::{Store, copying::Copier, files::FileDisk, journal_error, keys::Keys, replace::told},
+    store::{
+        Store, copying::Copier, files::FileDisk, journal_error, keys::Keys, replace::told,
+        revoking::phrase_error,
+    },
 };
 
 /// How a backup is restored.
@@ -116,7 +119,7 @@ pub fn restore(home: &Home, options: &RestoreOptions) -> Result<Restored> {
     };
     let mut restored = None;
     begin_home(home, lock, keys, &options.vault, fill, |store: &mut Store| {
-        if !store.state().log().devices().contains_key(&head.body().device) {
+        if store.state().log().certificate(&head.body().device).is_none() {
             return Err(damaged());
         }
         let device_signature = certificate.countersign(&device_key);
@@ -133,15 +136,6 @@ pub fn restore(home: &Home, options: &RestoreOptions) -> Result<Restored> {
     let (person, items, waits) = restored.ok_or_else(|| Error::new("internal"))?;
     let items = if waits { 0 } else { items };
     Ok(Restored { person, device: device.to_string(), items, waits, damaged_bytes })
-}
-
-fn phrase_error(error: PhraseError) -> Error {
-    let told = Error::new(error.code());
-    match error {
-        PhraseError::WrongCount { found } => told.with("found", found),
-        PhraseError::UnknownWord { position } => told.with("position", position),
-        PhraseError::BadChecksum => told,
-    }
 }
 
 /// Copies a backup's records into a home's journal; gives the bytes that could not be read.

@@ -1,7 +1,7 @@
 //! From records to documents to views.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     ops::Bound,
     thread,
 };
@@ -35,6 +35,9 @@ impl Store {
     pub(super) fn take_document(&mut self, id: DocumentId) -> Result<Document> {
         if let Some(document) = self.loaded.pop(&id) {
             return Ok(document);
+        }
+        if self.state().is_forgotten(&id) {
+            return Err(Error::new("not-found").with("id", id));
         }
         let locations: Vec<Location> = self.state().document(&id).map(|(_, location)| location).collect();
         let mut payloads = Vec::with_capacity(locations.len());
@@ -136,6 +139,27 @@ impl Store {
             {
                 self.note_internal(id, &document);
                 self.loaded.put(id, document);
+            }
+        }
+    }
+
+    /// Reads documents again of which something was put into quarantine or taken out of it.
+    pub(super) fn redraw(&mut self, ids: &BTreeSet<DocumentId>) {
+        for id in ids {
+            self.loaded.pop(id);
+            self.dirty.any = true;
+            self.forget_attachments(*id);
+            let document = self.take_document(*id);
+            if let Ok((document, view)) = document.and_then(|document| {
+                let view = document.view(*id).map_err(|_| Error::new("not-found").with("id", id))?;
+                Ok((document, view))
+            }) {
+                self.set_view(*id, &view);
+                self.note_internal(*id, &document);
+                self.loaded.put(*id, document);
+            } else if self.views.remove(id).is_some() {
+                self.dirty.views.insert(*id);
+                self.events.push(StoreEvent::Item(*id));
             }
         }
     }

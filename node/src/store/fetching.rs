@@ -175,6 +175,18 @@ fn held_of(state: &State, blob: &BlobId) -> u32 {
 }
 
 impl Store {
+    /// Forgets what is known of an item's attachments, which are about to be read again.
+    pub(super) fn forget_attachments(&mut self, item: DocumentId) {
+        let Fetching { known, missing, .. } = &mut self.fetching;
+        known.retain(|blob, known| {
+            let stays = known.item != item;
+            if !stays {
+                missing.remove(blob);
+            }
+            stays
+        });
+    }
+
     /// Notes what a shown item is missing of its attachments.
     pub(super) fn note_attachments(&mut self, view: &ItemView) {
         for attachment in &view.attachments {

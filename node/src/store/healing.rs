@@ -91,7 +91,7 @@ fn free_name(journal: &Path) -> PathBuf {
 impl Store {
     /// Notes that records may be missing.
     pub(crate) fn begin_healing(&mut self) -> Result<()> {
-        let mut others: BTreeSet<DeviceId> = self.state().log().devices().into_keys().collect();
+        let mut others: BTreeSet<DeviceId> = self.state().log().devices().keys().copied().collect();
         others.extend(&self.keys.met);
         others.remove(&self.device());
         if others.is_empty() {

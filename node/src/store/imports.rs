@@ -323,12 +323,12 @@ impl Store {
             self.batches.by_id.iter().filter(|(_, batch)| !batch.runs.is_empty()).collect();
         let first = |batch: &Batch| batch.runs.values().map(|run| run.on).min().unwrap_or_default();
         batches.sort_by_key(|(id, batch)| (std::cmp::Reverse(first(batch)), **id));
-        let devices = self.state().log().devices();
+        let log = self.state().log();
         let listed = batches.iter().map(|(id, batch)| {
             let earliest = batch.runs.values().min_by_key(|run| run.on);
             let device = earliest.and_then(|run| {
-                let device = devices.values().find(|device| device.certificate.device.short() == run.device);
-                device.map(|device| device.certificate.name.clone())
+                let device = log.certificates().find(|certificate| certificate.device.short() == run.device);
+                device.map(|certificate| certificate.name.clone())
             });
             let files: BTreeSet<&String> = batch.runs.values().flat_map(|run| &run.files).collect();
             json!({

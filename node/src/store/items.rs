@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use musette_crdt::{
     date::{PartialDate, rfc3339},
-    document::{Document, DocumentError, Edit},
+    document::{Document, DocumentError, Edit, HistoryEntry},
     schema::{self, FieldError},
     timeline::{TimeRange, timeline},
     value::Value,
@@ -205,14 +205,20 @@ impl Store {
     /// When there is no such item, or the disk fails.
     pub(crate) fn history(&mut self, id: DocumentId) -> Result<Json> {
         let document = self.take_document(id)?;
-        let devices = self.state().log().devices();
+        let changes = self.history_json(&document.history());
+        self.loaded.put(id, document);
+        Ok(json!({ "changes": changes }))
+    }
+
+    /// Entries of a history, with devices by their names.
+    pub(super) fn history_json(&self, entries: &[HistoryEntry]) -> Json {
+        let log = self.state().log();
         let name_of = |short: &String| {
-            let device = devices.values().find(|device| device.certificate.device.short() == *short);
-            device.map_or_else(|| short.clone(), |device| device.certificate.name.clone())
+            let device = log.certificates().find(|certificate| certificate.device.short() == *short);
+            device.map_or_else(|| short.clone(), |certificate| certificate.name.clone())
         };
         let values = |values: &[Value]| values.iter().map(Value::to_json).collect::<Vec<_>>();
-        let entries: Vec<Json> = document
-            .history()
+        let entries = entries
             .iter()
             .map(|entry| {
                 let fields = entry.fields.iter().map(|change| {
@@ -225,9 +231,8 @@ impl Store {
                     "fields": fields.collect::<Vec<_>>(),
                 })
             })
-            .collect();
-        self.loaded.put(id, document);
-        Ok(json!({ "changes": entries }))
+            .collect::<Vec<_>>();
+        entries.into()
     }
 
     /// What has a date, newest first.

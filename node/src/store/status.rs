@@ -284,6 +284,7 @@ impl Store {
     pub(crate) fn waiting_json(&self, goal: Goal, stop: Option<StopReason>) -> Vec<Json> {
         let mut waiting = Vec::new();
         for (device, known) in self.state().log().devices() {
+            let device = *device;
             if device == self.device() {
                 continue;
             }
@@ -346,8 +347,9 @@ impl Store {
             "person": { "id": self.person().to_string(), "name": self.person_name() },
             "device": {
                 "id": self.device().to_string(),
-                "name": own.map(|device| device.certificate.name.as_str()),
+                "name": self.state().log().certificate(&self.device()).map(|own| own.name.as_str()),
                 "admin": own.is_some_and(|device| device.certificate.admin),
+                "revoked": self.is_revoked(),
             },
             "vault": if self.vault().has_passphrase() { "passphrase" } else { "key-file" },
             "recovery": { "held": self.keys().recovery.is_some(), "checked": self.keys().recovery_checked },
@@ -356,6 +358,8 @@ impl Store {
             "sync": self.sync_json(None, stop),
             "spaces": [self.space_json(stop)],
             "devices": self.devices_json(),
+            "revoked": self.revoked_json(),
+            "quarantine": { "items": self.quarantine_count() },
             "attachments": self.attachments_json(),
             "listen": listen,
             "notices": self.notices_json(),
@@ -385,8 +389,14 @@ impl Store {
         if self.keys().recovery.is_some() {
             notices.push(plain("recovery-unchecked"));
         }
-        if let Err(error) = self.check_whole() {
-            notices.push(json!({ "code": error.code(), "args": {} }));
+        for check in [self.check_whole(), self.check_entitled()] {
+            if let Err(error) = check {
+                notices.push(json!({ "code": error.code(), "args": error.args() }));
+            }
+        }
+        let quarantined = self.quarantine_count();
+        if quarantined > 0 {
+            notices.push(json!({ "code": "quarantine", "args": { "count": quarantined } }));
         }
         if self.backups.is_due(clock::now()) {
             notices.push(plain("backup-due"));

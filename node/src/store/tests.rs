@@ -10,8 +10,8 @@ fn begin_epoch(store: &mut Store) -> Result<()> {
     let keeper = SigningKey::from_secret(&store.keys.epochs.duplicate().into_parts().1.unwrap());
     let recovery = Some(inception_of(&store.keys).unwrap().body().recovery_kem);
     let (secret, entropy) = (entropy::secret(), entropy::secret());
-    let effects =
-        store.replica.begin_epoch(&NewEpoch { keeper: &keeper, recovery, secret, entropy }).unwrap();
+    let new = NewEpoch { keeper: &keeper, device: &store.device_key, recovery, secret, entropy };
+    let effects = store.replica.begin_epoch(&new, &mut entropy::bytes::<NONCE_LEN>).unwrap();
     store.unsynced = true;
     store.apply(effects, Vec::new())
 }

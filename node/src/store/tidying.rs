@@ -59,6 +59,9 @@ impl Store {
         }
         let now = clock::now();
         self.rotate_epoch(now)?;
+        if !self.may_write() {
+            return Ok(false);
+        }
         if self.fold_some(FOLD_FROM)? > 0 || self.erase_due(now)? {
             return Ok(true);
         }
@@ -73,7 +76,7 @@ impl Store {
     pub(crate) fn compact(&mut self) -> Result<Json> {
         let before = self.replica.journal().bytes();
         let mut folded = 0;
-        if self.keys.healing.is_empty() {
+        if self.keys.healing.is_empty() && self.may_write() {
             while let more @ 1.. = self.fold_some(2)? {
                 folded += more;
                 self.commit()?;
@@ -97,7 +100,7 @@ impl Store {
     }
 
     /// Starts a new epoch if the present one is old, or is not for just the devices that there are.
-    fn rotate_epoch(&mut self, now: Timestamp) -> Result<()> {
+    pub(super) fn rotate_epoch(&mut self, now: Timestamp) -> Result<()> {
         let Some(keeper) = self.keys.epochs.duplicate().into_parts().1 else { return Ok(()) };
         let recovery = super::inception_of(&self.keys)?.body().recovery_kem;
         let watch = &mut self.tidying.watch;
@@ -106,14 +109,15 @@ impl Store {
         }
         let keeper = SigningKey::from_secret(&keeper);
         let (secret, entropy) = (entropy::secret(), entropy::secret());
-        let new = NewEpoch { keeper: &keeper, recovery: Some(recovery), secret, entropy };
-        match self.replica.begin_epoch(&new) {
+        let device = &self.device_key;
+        let new = NewEpoch { keeper: &keeper, device, recovery: Some(recovery), secret, entropy };
+        match self.replica.begin_epoch(&new, &mut entropy::bytes::<NONCE_LEN>) {
             Ok(effects) => {
                 self.unsynced = true;
                 self.apply(effects, Vec::new())
             }
             Err(EpochStartError::Write(error)) => Err(write_error(error)),
-            Err(error @ EpochStartError::Unsealable) => {
+            Err(error @ (EpochStartError::Unsealable | EpochStartError::Refused(_))) => {
                 tracing::warn!(%error, "no new epoch");
                 Ok(())
             }
@@ -122,7 +126,7 @@ impl Store {
 
     /// Folds some documents with at least so many changes; gives how many.
     fn fold_some(&mut self, from: usize) -> Result<usize> {
-        let is_elected = elected(&self.state().log().devices()) == Some(self.device);
+        let is_elected = elected(self.state().log().devices()) == Some(self.device);
         let Some(keeper) = self.keys.epochs.duplicate().into_parts().1.filter(|_| is_elected) else {
             return Ok(0);
         };
@@ -188,7 +192,7 @@ impl Store {
         let nonce = &mut entropy::bytes::<NONCE_LEN>;
         let receipt = self.replica.write_receipt(&self.device_key, nonce).map_err(write_error)?;
         self.take_written(receipt)?;
-        let is_elected = elected(&self.state().log().devices()) == Some(self.device);
+        let is_elected = elected(self.state().log().devices()) == Some(self.device);
         if let Some(keeper) = self.keys.epochs.duplicate().into_parts().1.filter(|_| is_elected) {
             let keeper = SigningKey::from_secret(&keeper);
             let merged = self.replica.merge_drops(&keeper).map_err(write_error)?;

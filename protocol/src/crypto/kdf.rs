@@ -30,6 +30,8 @@ pub mod context {
     pub const EPOCH_WRITE: &str = "musette 2026-11 epoch write key v1";
     /// Epoch secret → signing key that a mirror asks of readers.
     pub const EPOCH_READ: &str = "musette 2026-11 epoch read key v1";
+    /// Space and device → the mark by which a revocation names the space.
+    pub const REVOCATION_SPACE: &str = "musette 2026-11 revocation space mark v1";
     /// Epoch secret of a person's own space → HPKE key that others seal to.
     pub const PERSON_KEY: &str = "musette 2026-11 person key v1";
     /// Epoch secret → key by which members of a space recognise each other in a session.

@@ -14,6 +14,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Keyring {
     epochs: BTreeMap<EpochId, (Secret32, Vec<EpochId>)>,
+    /// The epochs that may be written under; all, if none are given.
+    allowed: Option<BTreeSet<EpochId>>,
     /// Follows from the above; asked for at every record.
     written_under: Vec<EpochId>,
 }
@@ -41,13 +43,26 @@ impl Keyring {
     #[must_use]
     pub(crate) fn replaced_by(&self, secret: Secret32) -> Self {
         let mut keyring = self.duplicate();
-        keyring.insert(secret, &self.heads());
+        if let Some(allowed) = &mut keyring.allowed {
+            allowed.insert(epoch_id(&secret));
+        }
+        keyring.insert(secret, &self.tips());
         keyring
     }
 
     /// A second one with the same secrets.
     pub(crate) fn duplicate(&self) -> Self {
-        Self::of(self.copy())
+        let mut keyring = Self::of(self.copy());
+        keyring.allow(self.allowed.clone());
+        keyring
+    }
+
+    /// Says which epochs may be written under: all, or only these.
+    pub(crate) fn allow(&mut self, allowed: Option<BTreeSet<EpochId>>) {
+        if self.allowed != allowed {
+            self.allowed = allowed;
+            self.settle();
+        }
     }
 
     /// Adds all of another's.
@@ -75,23 +90,48 @@ impl Keyring {
         Ok(epoch)
     }
 
+    /// This keyring as if all epochs might be written under.
+    pub(crate) fn unrestricted(&self) -> Self {
+        Self::of(self.copy())
+    }
+
     fn settle(&mut self) {
         let heads = self.heads();
-        let first = || self.epochs.keys().next().copied().into_iter().collect();
+        let first = || self.candidates().next().copied().into_iter().collect();
         self.written_under =
             if heads.is_empty() { first() } else { heads.into_iter().take(MAX_RECORD_EPOCHS).collect() };
     }
 
-    /// Epochs that no other replaces, sorted.
+    /// Epochs that no other replaces, sorted: what the next one replaces.
     #[must_use]
-    pub fn heads(&self) -> Vec<EpochId> {
+    pub fn tips(&self) -> Vec<EpochId> {
         let replaced: BTreeSet<&EpochId> = self.epochs.values().flat_map(|(_, previous)| previous).collect();
         self.epochs.keys().filter(|id| !replaced.contains(id)).copied().collect()
     }
 
+    /// The epochs that may be written under and that no other such epoch replaces, sorted; also by way
+    /// of others, which may be those of a device that was revoked.
+    #[must_use]
+    pub fn heads(&self) -> Vec<EpochId> {
+        if self.allowed.is_none() {
+            return self.tips();
+        }
+        let mut replaced = BTreeSet::new();
+        let mut open: Vec<&EpochId> = self.candidates().collect();
+        while let Some((_, previous)) = open.pop().and_then(|id| self.epochs.get(id)) {
+            open.extend(previous.iter().filter(|id| replaced.insert(**id)));
+        }
+        self.candidates().filter(|id| !replaced.contains(id)).copied().collect()
+    }
+
+    fn candidates(&self) -> impl Iterator<Item = &EpochId> {
+        let is_allowed = |id: &&EpochId| self.allowed.as_ref().is_none_or(|allowed| allowed.contains(id));
+        self.epochs.keys().filter(is_allowed)
+    }
+
     /// The epochs that new records are sealed under, sorted: the heads, of more than eight the first
     /// eight. Where each is said to be replaced by another, which only a malicious keeper brings
-    /// about, it is the first of all. None when no epoch is known.
+    /// about, it is the first of all. None when no epoch is known that may be written under.
     #[must_use]
     pub fn written_under(&self) -> &[EpochId] {
         &self.written_under
@@ -117,7 +157,7 @@ impl Keyring {
     /// All epochs known, the newest first: the heads, then those that they replace, and so on, each
     /// group by name; last those that only a malicious keeper puts into a circle.
     pub(crate) fn newest_first(&self) -> Vec<EpochId> {
-        let (mut order, mut group): (Vec<EpochId>, _) = (Vec::new(), self.heads());
+        let (mut order, mut group): (Vec<EpochId>, _) = (Vec::new(), self.tips());
         while !group.is_empty() {
             order.extend(&group);
             let replaced = group.iter().flat_map(|id| &self.epochs[id].1);

@@ -144,7 +144,7 @@ impl EpochStatement {
         earlier: &Keyring,
         entropy: &Secret32,
     ) -> Result<Signed<Self>, DoesNotOpen> {
-        let previous = earlier.heads();
+        let previous = earlier.tips();
         Draft { space, secret, recipients, previous, given: earlier, entropy }.sign(keeper)
     }
 
@@ -161,7 +161,7 @@ impl EpochStatement {
         known: &Keyring,
         entropy: &Secret32,
     ) -> Result<Signed<Self>, DoesNotOpen> {
-        let previous = known.heads();
+        let previous = known.tips();
         let given = &Keyring::default();
         Draft { space, secret, recipients, previous, given, entropy }.sign(keeper)
     }

@@ -12,9 +12,16 @@ use crate::{
         sign::{Signature, SigningKey, VerifyingKey},
     },
     id::{DeviceId, EpochId, OperationId, PersonId},
-    limits::{MAX_LOG_HEADS, MAX_LOG_OPERATIONS},
+    limits::{LOG_OPERATIONS_KEPT_FOR_ROOT, MAX_LOG_HEADS, MAX_LOG_OPERATIONS},
+    past::Past,
     signed::Signed,
 };
+
+mod revocation;
+mod standing;
+
+pub use revocation::{Ended, Kept, Revocation, SpaceMark};
+use standing::Ending;
 
 /// Who signed an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +51,8 @@ pub enum Action {
     },
     /// Announces the person key.
     PersonKey(PersonKey),
+    /// Takes a device out.
+    Revoke(Revocation),
 }
 
 /// What others seal to a person goes to this key, which all of their devices hold: it follows from
@@ -119,15 +128,62 @@ pub struct Device {
 pub struct DeviceLog {
     person: PersonId,
     root: VerifyingKey,
-    operations: BTreeMap<OperationId, Signed<Operation>>,
+    /// In the order of arrival, each after those it builds on.
+    entries: Vec<Entry>,
+    places: BTreeMap<OperationId, usize>,
     heads: BTreeSet<OperationId>,
+    /// All of them.
+    view: Past,
+    /// The places of what enrols each device.
+    enrolments: BTreeMap<DeviceId, Past>,
+    revocations: Past,
+    /// The revocations that hold, according to the whole log.
+    endings: Vec<Ending>,
+    /// The devices, according to the whole log.
+    present: BTreeMap<DeviceId, Device>,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    id: OperationId,
+    signed: Signed<Operation>,
+    /// The places of those that it had seen.
+    past: Past,
+}
+
+impl Entry {
+    const fn author(&self) -> Author {
+        self.signed.body().author
+    }
+
+    const fn action(&self) -> &Action {
+        &self.signed.body().action
+    }
+
+    const fn revocation(&self) -> Option<&Revocation> {
+        match self.action() {
+            Action::Revoke(revocation) => Some(revocation),
+            Action::Enrol { .. } | Action::Vouch { .. } | Action::PersonKey(_) => None,
+        }
+    }
 }
 
 impl DeviceLog {
     /// The empty log of a person.
     #[must_use]
     pub const fn new(person: PersonId, inception: &Inception) -> Self {
-        Self { person, root: inception.root, operations: BTreeMap::new(), heads: BTreeSet::new() }
+        Self {
+            person,
+            root: inception.root,
+            entries: Vec::new(),
+            places: BTreeMap::new(),
+            heads: BTreeSet::new(),
+            view: Past::EMPTY,
+            enrolments: BTreeMap::new(),
+            revocations: Past::EMPTY,
+            endings: Vec::new(),
+            present: BTreeMap::new(),
+        }
     }
 
     /// Signs an operation on top of the present heads. It is not part of the log until [`Self::apply`].
@@ -143,50 +199,62 @@ impl DeviceLog {
     /// When it does not hold, or not yet; the log is then unchanged.
     pub fn apply(&mut self, signed: Signed<Operation>) -> Result<OperationId, LogError> {
         let id = signed.id();
-        if self.operations.contains_key(&id) {
+        if self.places.contains_key(&id) {
             return Ok(id);
         }
-        self.check(&signed)?;
+        let past = self.check(&signed)?;
         for previous in &signed.body().previous {
             self.heads.remove(previous);
         }
         self.heads.insert(id);
-        self.operations.insert(id, signed);
+        let place = self.entries.len();
+        self.places.insert(id, place);
+        self.view.insert(place);
+        match &signed.body().action {
+            Action::Enrol { certificate, .. } => {
+                self.enrolments.entry(certificate.device).or_insert(Past::EMPTY).insert(place);
+            }
+            Action::Revoke(_) => self.revocations.insert(place),
+            Action::Vouch { .. } | Action::PersonKey(_) => {}
+        }
+        self.entries.push(Entry { id, signed, past });
+        self.endings = self.endings_in(&self.view);
+        self.present = self.devices_in(&self.view, &self.endings);
         Ok(id)
     }
 
-    fn check(&self, signed: &Signed<Operation>) -> Result<(), LogError> {
+    /// What an operation that holds had seen.
+    fn check(&self, signed: &Signed<Operation>) -> Result<Past, LogError> {
         let operation = signed.body();
         if operation.person != self.person {
             return Err(LogError::OtherPerson);
         }
+        let kept = if operation.author == Author::Root { 0 } else { LOG_OPERATIONS_KEPT_FOR_ROOT };
         let previous = &operation.previous;
-        if self.operations.len() >= MAX_LOG_OPERATIONS
+        if self.entries.len() >= MAX_LOG_OPERATIONS - kept
             || previous.len() > MAX_LOG_HEADS
             || !previous.is_sorted_by(|a, b| a < b)
         {
             return Err(LogError::Malformed);
         }
-        if previous.iter().any(|id| !self.operations.contains_key(id)) {
-            return Err(LogError::MissingPrevious);
-        }
+        let past = self.past_of(previous).ok_or(LogError::MissingPrevious)?;
         let key = self.author_key(operation)?;
         signed.verify(&key).map_err(|_| LogError::BadSignature)?;
-        self.check_action(operation)
+        self.check_action(operation, &past)?;
+        Ok(past)
     }
 
     fn author_key(&self, operation: &Operation) -> Result<VerifyingKey, LogError> {
         match operation.author {
             Author::Root => Ok(self.root),
             Author::Device(device) => {
-                let certificate = self.certificate_at(&operation.previous, &device);
-                let entitled = certificate.is_some_and(|certificate| certificate.admin);
+                let entitled = self.is_admin_at(&operation.previous, &device) == Some(true);
                 entitled.then(|| VerifyingKey::from_bytes(*device.as_bytes())).ok_or(LogError::NotEntitled)
             }
         }
     }
 
-    fn check_action(&self, operation: &Operation) -> Result<(), LogError> {
+    fn check_action(&self, operation: &Operation, past: &Past) -> Result<(), LogError> {
         match &operation.action {
             Action::Enrol { certificate, device_signature, .. } => {
                 if certificate.person != self.person {
@@ -199,11 +267,12 @@ impl DeviceLog {
                 certificate.verify_countersignature(device_signature).map_err(|_| LogError::BadSignature)
             }
             Action::Vouch { device } => {
-                let known = self.certificate_at(&operation.previous, device).is_some();
+                let known = self.is_entitled_at(&operation.previous, device) == Some(true);
                 known.then_some(()).ok_or(LogError::NotEntitled)
             }
             // Others seal epochs to it: one that nobody can seal to would stop them all.
             Action::PersonKey(key) => (!key.kem.is_weak()).then_some(()).ok_or(LogError::Malformed),
+            Action::Revoke(revocation) => self.check_revocation(revocation, past),
         }
     }
 
@@ -222,144 +291,87 @@ impl DeviceLog {
     /// Whether an operation is part of the log.
     #[must_use]
     pub fn contains(&self, id: &OperationId) -> bool {
-        self.operations.contains_key(id)
+        self.places.contains_key(id)
     }
 
-    /// All operations, each after those it builds on.
+    /// All operations, each after those it builds on: the same order wherever the same are held.
     #[must_use]
     pub fn in_order(&self) -> Vec<&Signed<Operation>> {
-        let mut done = BTreeSet::new();
-        let mut order = Vec::with_capacity(self.operations.len());
-        while order.len() < self.operations.len() {
-            for (id, signed) in &self.operations {
-                if !done.contains(id) && signed.body().previous.iter().all(|id| done.contains(id)) {
-                    done.insert(*id);
-                    order.push(signed);
+        let mut done = Past::EMPTY;
+        let mut order = Vec::with_capacity(self.entries.len());
+        while order.len() < self.entries.len() {
+            for place in self.places.values() {
+                let entry = &self.entries[*place];
+                let mut missing = entry.past;
+                missing.remove_all(&done);
+                if !done.contains(*place) && missing == Past::EMPTY {
+                    done.insert(*place);
+                    order.push(&entry.signed);
                 }
             }
         }
         order
     }
 
-    /// The devices as the whole log describes them.
+    /// The devices as the whole log describes them: enrolled, and not revoked.
     #[must_use]
-    pub fn devices(&self) -> BTreeMap<DeviceId, Device> {
-        self.devices_at(&self.heads())
-    }
-
-    /// Whether a device is enrolled, according to the whole log.
-    #[must_use]
-    pub fn enrols(&self, device: &DeviceId) -> bool {
-        self.operations.values().any(|signed| match &signed.body().action {
-            Action::Enrol { certificate, .. } => certificate.device == *device,
-            Action::Vouch { .. } | Action::PersonKey(_) => false,
-        })
+    pub const fn devices(&self) -> &BTreeMap<DeviceId, Device> {
+        &self.present
     }
 
     /// The devices as the log described them to somebody who had seen just these heads.
     #[must_use]
     pub fn devices_at(&self, heads: &[OperationId]) -> BTreeMap<DeviceId, Device> {
-        let past = self.past_of(heads);
-        let mut devices = BTreeMap::new();
-        for id in &past {
-            if let Action::Enrol { certificate, .. } = &self.operations[id].body().action {
-                let device = Device { certificate: certificate.clone(), verified: false, enrolment: *id };
-                devices.entry(certificate.device).or_insert(device);
-            }
-        }
-        self.mark_verified(&past, &mut devices);
-        devices
-    }
-
-    /// A device is verified if a verified device, or the root, says so. A device that slipped in
-    /// unverified can therefore neither vouch for itself nor through another that it enrolled.
-    fn mark_verified(&self, past: &BTreeSet<OperationId>, devices: &mut BTreeMap<DeviceId, Device>) {
-        let claims: Vec<(Author, DeviceId)> = past.iter().filter_map(|id| self.claim(id)).collect();
-        let mut verified = BTreeSet::new();
-        loop {
-            let known = |author| match author {
-                Author::Root => true,
-                Author::Device(device) => verified.contains(&device),
-            };
-            let more: Vec<DeviceId> = claims
-                .iter()
-                .filter(|(author, device)| known(*author) && !verified.contains(device))
-                .map(|(_, device)| *device)
-                .collect();
-            if more.is_empty() {
-                break;
-            }
-            verified.extend(more);
-        }
-        for (id, device) in devices {
-            device.verified = verified.contains(id);
-        }
-    }
-
-    /// Who says of which device that its words were compared.
-    fn claim(&self, id: &OperationId) -> Option<(Author, DeviceId)> {
-        let operation = self.operations[id].body();
-        match &operation.action {
-            Action::Enrol { certificate, verified: true, .. } => Some((operation.author, certificate.device)),
-            Action::Enrol { .. } | Action::PersonKey(_) => None,
-            Action::Vouch { device } => Some((operation.author, *device)),
-        }
+        let view = self.past_of(heads).unwrap_or(Past::EMPTY);
+        self.devices_in(&view, &self.endings_in(&view))
     }
 
     /// Whether a device may write, judged by somebody who had seen just these heads; `None` when
     /// some of them are not held yet.
     #[must_use]
     pub fn is_entitled_at(&self, heads: &[OperationId], device: &DeviceId) -> Option<bool> {
-        let known = heads.iter().all(|id| self.contains(id));
-        known.then(|| self.certificate_at(heads, device).is_some())
+        Some(self.certificate_in(&self.past_of(heads)?, device).is_some())
     }
 
     /// Whether a device was an admin device, likewise.
     #[must_use]
     pub fn is_admin_at(&self, heads: &[OperationId], device: &DeviceId) -> Option<bool> {
-        let known = heads.iter().all(|id| self.contains(id));
-        known.then(|| self.certificate_at(heads, device).is_some_and(|certificate| certificate.admin))
-    }
-
-    /// If a device is enrolled twice, the operation with the smaller name counts.
-    fn certificate_at(&self, heads: &[OperationId], device: &DeviceId) -> Option<&Certificate> {
-        self.past_of(heads).iter().find_map(|id| match &self.operations[id].body().action {
-            Action::Enrol { certificate, .. } if certificate.device == *device => Some(certificate),
-            _ => None,
-        })
+        let certificate = self.certificate_in(&self.past_of(heads)?, device);
+        Some(certificate.is_some_and(|certificate| certificate.admin))
     }
 
     /// The key that others seal to: of the announcements that no other one had seen, the first by
     /// name. `None` before the first.
     #[must_use]
     pub fn person_key(&self) -> Option<&PersonKey> {
-        let announcements: BTreeMap<&OperationId, &PersonKey> =
-            self.operations.iter().filter_map(|(id, signed)| Some((id, announced(signed)?))).collect();
-        let mut seen = BTreeSet::new();
-        for id in announcements.keys() {
-            seen.extend(self.past_of(&self.operations[*id].body().previous));
-        }
-        announcements.iter().find(|(id, _)| !seen.contains(**id)).map(|(_, key)| *key)
+        let undone = standing::undone_by(&self.endings);
+        let announcements: BTreeMap<&OperationId, (&Entry, &PersonKey)> = self
+            .within(&self.view)
+            .filter(|(place, _)| !undone.contains(*place))
+            .filter_map(|(_, entry)| match entry.action() {
+                Action::PersonKey(key) => Some((&entry.id, (entry, key))),
+                Action::Enrol { .. } | Action::Vouch { .. } | Action::Revoke(_) => None,
+            })
+            .collect();
+        let mut seen = Past::EMPTY;
+        announcements.values().for_each(|(entry, _)| seen.extend(&entry.past));
+        announcements.iter().find(|(id, _)| !seen.contains(self.places[*id])).map(|(_, (_, key))| *key)
     }
 
-    fn past_of(&self, heads: &[OperationId]) -> BTreeSet<OperationId> {
-        let mut past = BTreeSet::new();
-        let mut open: Vec<OperationId> = heads.to_vec();
-        while let Some(id) = open.pop() {
-            if let Some(signed) = self.operations.get(&id)
-                && past.insert(id)
-            {
-                open.extend(&signed.body().previous);
-            }
-        }
-        past
+    /// The operations of a set, each with its place.
+    fn within(&self, view: &Past) -> impl Iterator<Item = (usize, &Entry)> {
+        self.entries.iter().enumerate().filter(|(place, _)| view.contains(*place))
     }
-}
 
-const fn announced(signed: &Signed<Operation>) -> Option<&PersonKey> {
-    match &signed.body().action {
-        Action::PersonKey(key) => Some(key),
-        Action::Enrol { .. } | Action::Vouch { .. } => None,
+    /// What somebody who had seen these had seen in all; `None` when one is not held.
+    fn past_of(&self, heads: &[OperationId]) -> Option<Past> {
+        let mut past = Past::EMPTY;
+        for head in heads {
+            let place = *self.places.get(head)?;
+            past.extend(&self.entries[place].past);
+            past.insert(place);
+        }
+        Some(past)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Runs `protocol/vectors/identity` against this implementation.
 
+use serde_json::Value;
+
 use super::{
     log::{DeviceLog, LogError, Operation},
     person::{Inception, Recovery},
@@ -58,28 +60,51 @@ fn logs() {
     let (given, cases) = file(include_str!("../../vectors/identity/logs.json"));
     let inception = Signed::<Inception>::from_bytes(&hex(&given, "inception")).unwrap();
     for case in cases {
-        let mut log = DeviceLog::new(inception.person().unwrap(), inception.body());
-        for step in case["operations"].as_array().unwrap() {
-            let operation = Signed::<Operation>::from_bytes(&hex(step, "bytes")).unwrap();
-            let outcome = log.apply(operation);
-            assert_eq!(outcome.map_or_else(log_code, |_| "ok"), text(step, "expect"), "{}", case["comment"]);
+        let operations = case["operations"].as_array().unwrap();
+        let mut orders = vec![(0..operations.len()).collect()];
+        orders.extend(case["orders"].as_array().into_iter().flatten().map(places));
+        for order in orders {
+            let mut log = DeviceLog::new(inception.person().unwrap(), inception.body());
+            for step in order.iter().map(|place| &operations[*place]) {
+                let operation = Signed::<Operation>::from_bytes(&hex(step, "bytes")).unwrap();
+                let outcome = log.apply(operation);
+                assert_eq!(
+                    outcome.map_or_else(log_code, |_| "ok"),
+                    text(step, "expect"),
+                    "{}",
+                    case["comment"]
+                );
+            }
+            check(&log, &case);
         }
-        let heads: Vec<String> = log.heads().iter().map(|head| to_hex(head.as_bytes())).collect();
-        assert_eq!(serde_json::to_value(heads).unwrap(), case["heads"], "{}", case["comment"]);
-        let key = log.person_key();
-        let announced = |field: &str| case["person_key"][field].as_str();
-        assert_eq!(key.map(|key| to_hex(key.epoch.as_bytes())).as_deref(), announced("epoch"), "{case}");
-        assert_eq!(key.map(|key| to_hex(key.kem.as_bytes())).as_deref(), announced("kem"), "{case}");
-        let devices = log.devices();
-        let expected = case["devices"].as_array().unwrap();
-        assert_eq!(devices.len(), expected.len(), "{}", case["comment"]);
-        for expected in expected {
-            let id = hex(expected, "device").as_slice().try_into().unwrap();
-            let device = &devices[&id];
-            assert_eq!(device.certificate.name, text(expected, "name"), "{}", case["comment"]);
-            assert_eq!(device.certificate.admin, expected["admin"], "{}", case["comment"]);
-            assert_eq!(device.verified, expected["verified"], "{}", case["comment"]);
-        }
+    }
+}
+
+fn places(order: &Value) -> Vec<usize> {
+    order.as_array().unwrap().iter().map(|place| usize::try_from(place.as_u64().unwrap()).unwrap()).collect()
+}
+
+fn check(log: &DeviceLog, case: &Value) {
+    let heads: Vec<String> = log.heads().iter().map(|head| to_hex(head.as_bytes())).collect();
+    assert_eq!(serde_json::to_value(heads).unwrap(), case["heads"], "{}", case["comment"]);
+    let key = log.person_key();
+    let announced = |field: &str| case["person_key"][field].as_str();
+    assert_eq!(
+        key.map(|key| to_hex(key.epoch.as_bytes())).as_deref(),
+        announced("epoch"),
+        "{}",
+        case["comment"]
+    );
+    assert_eq!(key.map(|key| to_hex(key.kem.as_bytes())).as_deref(), announced("kem"), "{}", case["comment"]);
+    let devices = log.devices();
+    let expected = case["devices"].as_array().unwrap();
+    assert_eq!(devices.len(), expected.len(), "{}", case["comment"]);
+    for expected in expected {
+        let id = hex(expected, "device").as_slice().try_into().unwrap();
+        let device = &devices[&id];
+        assert_eq!(device.certificate.name, text(expected, "name"), "{}", case["comment"]);
+        assert_eq!(device.certificate.admin, expected["admin"], "{}", case["comment"]);
+        assert_eq!(device.verified, expected["verified"], "{}", case["comment"]);
     }
 }
 

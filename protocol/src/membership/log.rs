@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{MembershipAction, MembershipOperation, Role, past::Past};
+use super::{MembershipAction, MembershipOperation, Role};
 use crate::{
     crypto::sign::{SigningKey, VerifyingKey},
-    id::{DeviceId, OperationId, PersonId, SpaceId},
+    id::{DeviceId, EpochId, OperationId, PersonId, SpaceId},
     identity::{log::DeviceLog, person::Inception},
     limits::{MAX_LOG_HEADS, MAX_MEMBERSHIP_OPERATIONS},
+    past::Past,
     signed::Signed,
 };
 
@@ -43,7 +44,8 @@ pub struct Member {
 #[derive(Debug, Clone)]
 struct Entry {
     id: OperationId,
-    person: PersonId,
+    /// Whom it is about; nobody, if it is about an epoch.
+    person: Option<PersonId>,
     signed: Signed<MembershipOperation>,
     /// The places of those that it had seen.
     past: Past,
@@ -53,7 +55,7 @@ impl Entry {
     const fn role(&self) -> Option<Role> {
         match &self.signed.body().action {
             MembershipAction::Add { role, .. } => Some(*role),
-            MembershipAction::Remove { .. } => None,
+            MembershipAction::Remove { .. } | MembershipAction::Epoch(_) => None,
         }
     }
 
@@ -126,10 +128,12 @@ impl MembershipLog {
         self.places.insert(id, self.entries.len());
         self.view.insert(self.entries.len());
         self.entries.push(Entry { id, person, signed, past });
-        match self.member_in(&self.view, &person) {
-            Some(member) => self.present.insert(person, member),
-            None => self.present.remove(&person),
-        };
+        // One about somebody may let in others too: it may have seen what a revoked device did.
+        if owner.has_revocations() {
+            self.judge_all(owner);
+        } else if let Some(person) = person {
+            self.judge(&person, owner);
+        }
         Ok(id)
     }
 
@@ -138,7 +142,7 @@ impl MembershipLog {
         &self,
         signed: &Signed<MembershipOperation>,
         owner: &DeviceLog,
-    ) -> Result<(PersonId, Past), MembershipError> {
+    ) -> Result<(Option<PersonId>, Past), MembershipError> {
         let operation = signed.body();
         if operation.space != self.space {
             return Err(MembershipError::OtherSpace);
@@ -161,16 +165,17 @@ impl MembershipLog {
         action: &MembershipAction,
         past: &Past,
         owner: PersonId,
-    ) -> Result<PersonId, MembershipError> {
+    ) -> Result<Option<PersonId>, MembershipError> {
         match action {
             MembershipAction::Add { inception, .. } => {
                 let person = inception.person().map_err(|_| MembershipError::BadSignature)?;
-                (person != owner).then_some(person).ok_or(MembershipError::Malformed)
+                (person != owner).then_some(Some(person)).ok_or(MembershipError::Malformed)
             }
             MembershipAction::Remove { person } => {
-                let let_in = self.within(past).any(|(_, entry)| entry.person == *person);
-                let_in.then_some(*person).ok_or(MembershipError::NotEntitled)
+                let let_in = self.within(past).any(|(_, entry)| entry.person == Some(*person));
+                let_in.then_some(Some(*person)).ok_or(MembershipError::NotEntitled)
             }
+            MembershipAction::Epoch(_) => Ok(None),
         }
     }
 
@@ -189,6 +194,11 @@ impl MembershipLog {
     /// The names of all operations, each after those it builds on.
     pub fn in_order(&self) -> impl Iterator<Item = OperationId> {
         self.entries.iter().map(|entry| entry.id)
+    }
+
+    /// All operations, each after those it builds on.
+    pub fn operations(&self) -> impl Iterator<Item = &Signed<MembershipOperation>> {
+        self.entries.iter().map(|entry| &entry.signed)
     }
 
     /// The members as the whole log describes them.
@@ -212,16 +222,46 @@ impl MembershipLog {
 
     /// Strong removal: the admissions that had seen every removal of that person.
     fn standing(&self, view: &Past, person: &PersonId) -> Vec<(usize, &Entry)> {
-        let about = || self.within(view).filter(|(_, entry)| entry.person == *person);
+        let about = || self.within(view).filter(|(_, entry)| entry.person == Some(*person));
         let removals: Vec<usize> =
             about().filter(|(_, entry)| entry.is_removal()).map(|(place, _)| place).collect();
         let stands = |entry: &Entry| removals.iter().all(|removal| entry.past.contains(*removal));
         about().filter(|(_, entry)| entry.role().is_some() && stands(entry)).collect()
     }
 
-    fn member_in(&self, view: &Past, person: &PersonId) -> Option<Member> {
-        let (role, admission) = newest(&self.standing(view, person))?;
-        Some(Member { role, admission })
+    /// Judges anew who is in, after the owner's device log grew.
+    pub(super) fn judge_all(&mut self, owner: &DeviceLog) {
+        let persons: BTreeSet<PersonId> = self.entries.iter().filter_map(|entry| entry.person).collect();
+        persons.iter().for_each(|person| self.judge(person, owner));
+    }
+
+    fn judge(&mut self, person: &PersonId, owner: &DeviceLog) {
+        let mut standing = self.standing(&self.view, person);
+        standing.retain(|(place, entry)| self.is_kept(*place, entry, owner));
+        match newest(&standing) {
+            Some((role, admission)) => self.present.insert(*person, Member { role, admission }),
+            None => self.present.remove(person),
+        };
+    }
+
+    /// Whether an operation holds although its author may have been revoked since: then only if one by
+    /// somebody who was not had seen it. Else a stolen device could date back whom it lets in.
+    fn is_kept(&self, place: usize, entry: &Entry, owner: &DeviceLog) -> bool {
+        let ended = |entry: &Entry| owner.has_ended(&entry.signed.body().author);
+        !ended(entry) || self.entries.iter().any(|later| later.past.contains(place) && !ended(later))
+    }
+
+    /// The epochs that may be written under once devices of the owner were revoked: those started by
+    /// who had seen all of it.
+    pub(super) fn epochs_since(&self, owner: &DeviceLog) -> BTreeSet<EpochId> {
+        let stated = self.entries.iter().filter_map(|entry| {
+            let operation = entry.signed.body();
+            match operation.action {
+                MembershipAction::Epoch(epoch) => Some((epoch, &operation.log_heads)),
+                MembershipAction::Add { .. } | MembershipAction::Remove { .. } => None,
+            }
+        });
+        stated.filter(|(_, heads)| owner.has_seen_revocations(heads)).map(|(epoch, _)| epoch).collect()
     }
 
     /// What somebody who had seen these had seen in all; `None` when one is not held.
@@ -239,8 +279,8 @@ impl MembershipLog {
     pub(super) fn admitted_by(&self, id: &OperationId) -> Option<(PersonId, &Inception)> {
         let entry = &self.entries[*self.places.get(id)?];
         match &entry.signed.body().action {
-            MembershipAction::Add { inception, .. } => Some((entry.person, inception.body())),
-            MembershipAction::Remove { .. } => None,
+            MembershipAction::Add { inception, .. } => Some((entry.person?, inception.body())),
+            MembershipAction::Remove { .. } | MembershipAction::Epoch(_) => None,
         }
     }
 }

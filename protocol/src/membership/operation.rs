@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     codec::{Encoded, Tag},
-    id::{DeviceId, OperationId, PersonId, SpaceId},
+    id::{DeviceId, EpochId, OperationId, PersonId, SpaceId},
     identity::person::Inception,
     limits::MAX_LOG_HEADS,
     signed::Signed,
@@ -35,6 +35,9 @@ pub enum MembershipAction {
         /// Who.
         person: PersonId,
     },
+    /// States that an epoch was started by who had seen what this operation names. Once a device of the
+    /// owner was revoked, only such epochs are written under.
+    Epoch(EpochId),
 }
 
 /// One entry of the membership log.

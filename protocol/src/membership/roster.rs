@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Member, MembershipError, MembershipLog, MembershipOperation, Refused, Role, Statement};
 use crate::{
     crypto::kem::KemPublic,
-    id::{DeviceId, OperationId, PersonId, SpaceId},
+    id::{DeviceId, EpochId, OperationId, PersonId, SpaceId},
     identity::log::{Device, DeviceLog, LogError, Operation, PersonKey},
     limits::MAX_LOG_HEADS,
     signed::Signed,
@@ -84,6 +84,9 @@ impl Roster {
         };
         let id = log.apply(signed)?;
         self.places.insert(id, place);
+        if place == Place::Owner && self.owner.has_revocations() {
+            self.membership.judge_all(&self.owner);
+        }
         Ok(id)
     }
 
@@ -155,11 +158,35 @@ impl Roster {
         Some(sorted)
     }
 
+    /// The epochs that may be written under; `None` for all, as long as no device was revoked.
+    #[must_use]
+    pub fn epochs_since_revocations(&self) -> Option<BTreeSet<EpochId>> {
+        self.owner.has_revocations().then(|| self.membership.epochs_since(&self.owner))
+    }
+
+    /// Whether a device of anybody here was taken out.
+    #[must_use]
+    pub fn has_revocations(&self) -> bool {
+        self.owner.has_revocations() || self.members.values().any(DeviceLog::has_revocations)
+    }
+
+    /// The device log that says that a device was enrolled and is entitled to nothing any more.
+    #[must_use]
+    pub fn ended_in(&self, device: &DeviceId) -> Option<&DeviceLog> {
+        std::iter::once(&self.owner).chain(self.members.values()).find(|log| log.has_ended(device))
+    }
+
     /// Whose a device is, now: the owner's, or a member's.
     #[must_use]
     pub fn person_of(&self, device: &DeviceId) -> Option<PersonId> {
         let mut present = self.present_logs();
-        present.find(|log| log.enrols(device)).map(DeviceLog::person)
+        present.find(|log| log.devices().contains_key(device)).map(DeviceLog::person)
+    }
+
+    /// Whether a device was ever enrolled by the owner or by somebody who was ever let in.
+    #[must_use]
+    pub fn ever_knew(&self, device: &DeviceId) -> bool {
+        std::iter::once(&self.owner).chain(self.members.values()).any(|log| log.certificate(device).is_some())
     }
 
     /// Whether a device may be talked to: it is the owner's, or a member's.
@@ -174,7 +201,7 @@ impl Roster {
         let mut devices = BTreeMap::new();
         for log in self.present_logs() {
             for (id, device) in log.devices() {
-                devices.entry(id).or_insert(device);
+                devices.entry(*id).or_insert_with(|| device.clone());
             }
         }
         devices

@@ -60,6 +60,9 @@ fn check(roster: &Roster, case: &Value) {
     let heads: Vec<Vec<u8>> =
         roster.membership().heads().iter().map(|head| head.as_bytes().to_vec()).collect();
     assert_eq!(heads, hex_list(case, "heads"), "{comment}");
+    let epochs = roster.epochs_since_revocations();
+    let epochs = epochs.map(|epochs| epochs.iter().map(|epoch| to_hex(epoch.as_bytes())).collect::<Vec<_>>());
+    assert_eq!(serde_json::to_value(epochs).unwrap(), case["epochs"], "{comment}");
     if case["recipients"].is_array() {
         let recipients: Vec<Vec<u8>> =
             roster.recipients(None).iter().map(|key| key.as_bytes().to_vec()).collect();
@@ -84,15 +87,24 @@ fn logs() {
     let inception = Signed::<Inception>::from_bytes(&hex(&given, "inception")).unwrap();
     let space = SpaceId::from_bytes(hex_array(&given, "space"));
     for case in cases {
-        let owner = DeviceLog::new(inception.person().unwrap(), inception.body());
-        let mut roster = Roster::new(space, owner);
-        for bytes in hex_list(&given, "before") {
-            assert_eq!(apply(&mut roster, &bytes), "ok");
+        let statements = case["statements"].as_array().unwrap();
+        let mut orders = vec![(0..statements.len()).collect()];
+        orders.extend(case["orders"].as_array().into_iter().flatten().map(places));
+        for order in orders {
+            let owner = DeviceLog::new(inception.person().unwrap(), inception.body());
+            let mut roster = Roster::new(space, owner);
+            for bytes in hex_list(&given, "before") {
+                assert_eq!(apply(&mut roster, &bytes), "ok");
+            }
+            for step in order.iter().map(|place| &statements[*place]) {
+                let outcome = apply(&mut roster, &hex(step, "bytes"));
+                assert_eq!(outcome, text(step, "expect"), "{}", text(&case, "comment"));
+            }
+            check(&roster, &case);
         }
-        for step in case["statements"].as_array().unwrap() {
-            let outcome = apply(&mut roster, &hex(step, "bytes"));
-            assert_eq!(outcome, text(step, "expect"), "{}", text(&case, "comment"));
-        }
-        check(&roster, &case);
     }
+}
+
+fn places(order: &Value) -> Vec<usize> {
+    order.as_array().unwrap().iter().map(|place| usize::try_from(place.as_u64().unwrap()).unwrap()).collect()
 }

@@ -40,7 +40,7 @@ pub struct InviterStatement {
 pub struct Welcome {
     /// The self space, whose epochs the grant opens.
     pub space: SpaceId,
-    /// The signed operations of the device log, each after those it builds on.
+    /// The signed operations of the device log, then of the membership log, each after those it builds on.
     pub operations: Vec<Vec<u8>>,
     /// The epoch secrets, as `epoch::Grant` seals them in this pairing's context.
     pub grant: SealedTo,

@@ -1,5 +1,7 @@
 //! What a record holds.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -9,7 +11,7 @@ use crate::{
     epoch::EpochStatement,
     id::{BlobId, DocumentId},
     identity::log::Operation,
-    limits::BLOB_CHUNK_LEN,
+    limits::{BLOB_CHUNK_LEN, MAX_FORGOTTEN_BLOBS},
     membership::MembershipOperation,
     signed::Signed,
 };
@@ -27,6 +29,32 @@ pub struct Change {
 impl Encoded for Change {
     const TAG: Tag = Tag::Change;
     const VERSION: u8 = 1;
+}
+
+/// What the bytes of a change begin with that forgets its document: no change of a document does.
+const FORGETS: u8 = 0;
+
+impl Change {
+    /// The change by which a document is forgotten, with the attachments that it had.
+    #[must_use]
+    pub fn forgetting(document: DocumentId, blobs: &BTreeSet<BlobId>) -> Self {
+        let blobs = blobs.iter().take(MAX_FORGOTTEN_BLOBS).flat_map(|blob| *blob.as_bytes());
+        Self { document, bytes: std::iter::once(FORGETS).chain(blobs).collect() }
+    }
+
+    /// Whether it forgets its document.
+    #[must_use]
+    pub fn forgets(&self) -> bool {
+        self.bytes.first() == Some(&FORGETS)
+    }
+
+    /// The attachments that are forgotten with the document; none if it is not.
+    #[must_use]
+    pub fn forgotten_blobs(&self) -> BTreeSet<BlobId> {
+        let list = if self.forgets() { &self.bytes[1..] } else { &[] };
+        let blobs = list.chunks_exact(16).take(MAX_FORGOTTEN_BLOBS);
+        blobs.map(|blob| BlobId::from_bytes(blob.try_into().expect("sixteen bytes"))).collect()
+    }
 }
 
 /// A piece of an attachment.

@@ -8,7 +8,8 @@ use crate::{
     epoch::Keyring,
     id::SpaceId,
     identity::person::Inception,
-    replica::{Ingested, Refusal},
+    journal::memory::MemoryDisk,
+    replica::{Ingested, Refusal, Replica},
     signed::Signed,
     testkit::{
         assert_mostly_refusals, bytes, decode_code, device, file, hex, hex_array, hex_list, replica, secret,
@@ -83,30 +84,61 @@ const fn refusal_code(refusal: &Refusal) -> &'static str {
     }
 }
 
-/// What counts, and what is refused, once these records came in this order.
-fn ingest(given: &Value, records: &[Vec<u8>]) -> Ingested {
+/// What counts, and what is refused, once these records came in this order, in so many at a time.
+fn ingest(given: &Value, records: &[Vec<u8>], at_once: usize) -> (Ingested, Replica<MemoryDisk>) {
     let inception = Signed::<Inception>::from_bytes(&bytes(text(given, "inception"))).unwrap();
     let secrets: Vec<Secret32> = vec![secret(given, "secret")];
     let mut replica = replica(state(&inception, SpaceId::from_bytes(hex_array(given, "space")), secrets));
-    // The peer is the device that the log enrols first.
-    replica.ingest(&device(1), records).unwrap()
+    let mut all = Ingested::default();
+    for records in records.chunks(at_once) {
+        // The peer is the device that the log enrols first.
+        let ingested = replica.ingest(&device(1), records).unwrap();
+        all.unopened.extend(ingested.unopened);
+        all.dropped_before += ingested.dropped_before;
+        all.effects.extend(ingested.effects);
+    }
+    (all, replica)
+}
+
+fn check(ingested: &Ingested, case: &Value) {
+    assert_eq!(ingested.unopened, [], "{}", case["comment"]);
+    let counted = ingested.effects.counted.iter();
+    let mut counted: Vec<Vec<u8>> = counted.map(|newly| newly.counted.commit.as_bytes().to_vec()).collect();
+    counted.sort_unstable();
+    assert_eq!(counted, hex_list(case, "counted"), "{}", case["comment"]);
+    // What was dropped is turned away before it is written.
+    let dropped = std::iter::repeat_n("dropped", ingested.dropped_before);
+    let refused: Vec<&str> = ingested.effects.refused.iter().map(refusal_code).chain(dropped).collect();
+    assert_eq!(serde_json::to_value(refused).unwrap(), case["refused"], "{}", case["comment"]);
 }
 
 #[test]
 fn commits() {
     let (given, cases) = file(include_str!("../../vectors/records/commits.json"));
     for case in cases {
-        let ingested = ingest(&given, &hex_list(&case, "records"));
-        assert_eq!(ingested.unopened, [], "{}", case["comment"]);
-        let counted = ingested.effects.counted.iter();
-        let mut counted: Vec<Vec<u8>> =
-            counted.map(|newly| newly.counted.commit.as_bytes().to_vec()).collect();
-        counted.sort_unstable();
-        assert_eq!(counted, hex_list(&case, "counted"), "{}", case["comment"]);
-        // What was dropped is turned away before it is written.
-        let dropped = std::iter::repeat_n("dropped", ingested.dropped_before);
-        let refused: Vec<&str> = ingested.effects.refused.iter().map(refusal_code).chain(dropped).collect();
-        assert_eq!(serde_json::to_value(refused).unwrap(), case["refused"], "{}", case["comment"]);
+        let records = hex_list(&case, "records");
+        check(&ingest(&given, &records, records.len()).0, &case);
+        if !case["quarantined"].is_array() {
+            continue;
+        }
+        let mut orders = vec![records.clone()];
+        let in_order = |order: &Value| {
+            let places = order.as_array().unwrap().iter().map(|place| place.as_u64().unwrap());
+            places.map(|place| records[usize::try_from(place).unwrap()].clone()).collect()
+        };
+        orders.extend(case["orders"].as_array().into_iter().flatten().map(in_order));
+        for (number, order) in orders.iter().enumerate() {
+            for at_once in [1, order.len()] {
+                let (ingested, replica) = ingest(&given, order, at_once);
+                check(&ingested, &case);
+                let changes = replica.state().quarantined().into_iter().map(|one| one.record);
+                let both = changes.chain(replica.state().quarantined_chunks());
+                let mut quarantined: Vec<Vec<u8>> = both.map(|record| record.as_bytes().to_vec()).collect();
+                quarantined.sort_unstable();
+                let expected = hex_list(&case, "quarantined");
+                assert_eq!(quarantined, expected, "{}, order {number}, {at_once} at once", case["comment"]);
+            }
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
     names::ByName,
     records::{Class, Slot},
 };
-use crate::id::{CommitId, DeviceId};
+use crate::id::{CommitId, DeviceId, OperationId};
 
 /// The place of a counted commit: the number of its chain and its own, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,16 +25,24 @@ pub(crate) struct NewEntry {
     record: Slot,
     records: Vec<Slot>,
     chunks: Vec<Slot>,
+    again: Vec<Slot>,
+    log_heads: Vec<OperationId>,
 }
 
 impl NewEntry {
-    pub(crate) const fn new(commit: CommitId, record: Slot) -> Self {
-        Self { commit, record, records: Vec::new(), chunks: Vec::new() }
+    /// `log_heads` may be none, if they are those of the commit before.
+    pub(crate) const fn new(commit: CommitId, record: Slot, log_heads: Vec<OperationId>) -> Self {
+        Self { commit, record, records: Vec::new(), chunks: Vec::new(), again: Vec::new(), log_heads }
     }
 
     /// Adds a record that it makes count.
     pub(crate) fn add(&mut self, slot: Slot, class: Class) {
         if class == Class::Chunk { self.chunks.push(slot) } else { self.records.push(slot) }
+    }
+
+    /// Adds a record that another commit made count before.
+    pub(crate) fn add_again(&mut self, slot: Slot) {
+        self.again.push(slot);
     }
 }
 
@@ -48,6 +56,8 @@ pub(crate) struct Entry<'a> {
     pub(crate) records: &'a [Slot],
     /// The pieces of attachments that it made count, held or not.
     pub(crate) chunks: &'a [Slot],
+    /// What it names of what another commit made count before.
+    pub(crate) again: &'a [Slot],
 }
 
 /// The commits of one device.
@@ -57,6 +67,9 @@ pub(crate) struct Chain {
     seen: Vec<Place>,
     records: Vec<Slot>,
     chunks: Vec<Slot>,
+    again: Vec<Slot>,
+    /// The log heads that its commits name, each with the index of the first commit that names them.
+    log_heads: Vec<(usize, Vec<OperationId>)>,
 }
 
 /// What a chain keeps of a commit; the ends of its parts of the chain's lists.
@@ -67,10 +80,17 @@ struct Commit {
     seen_end: u32,
     records_end: u32,
     chunks_end: u32,
+    again_end: u32,
 }
 
-const EMPTY: &Chain =
-    &Chain { commits: Vec::new(), seen: Vec::new(), records: Vec::new(), chunks: Vec::new() };
+const EMPTY: &Chain = &Chain {
+    commits: Vec::new(),
+    seen: Vec::new(),
+    records: Vec::new(),
+    chunks: Vec::new(),
+    again: Vec::new(),
+    log_heads: Vec::new(),
+};
 
 impl Chain {
     pub(crate) const fn len(&self) -> usize {
@@ -90,7 +110,23 @@ impl Chain {
             seen: &self.seen[part(|commit| commit.seen_end)],
             records: &self.records[part(|commit| commit.records_end)],
             chunks: &self.chunks[part(|commit| commit.chunks_end)],
+            again: &self.again[part(|commit| commit.again_end)],
         })
+    }
+
+    /// The log heads that its commits name, each with the number of the last commit that does, of the
+    /// first so many commits.
+    pub(crate) fn log_heads_of_first(&self, commits: u64) -> impl Iterator<Item = (u64, &[OperationId])> {
+        let ends = self.log_heads.iter().skip(1).map(|(index, _)| *index as u64);
+        let runs = self.log_heads.iter().zip(ends.chain([self.len() as u64]));
+        let within = runs.take_while(move |((index, _), _)| (*index as u64) < commits);
+        within.map(move |((_, heads), end)| (end.min(commits), heads.as_slice()))
+    }
+
+    /// The log heads that a commit names, if they are other ones than those of the commit before.
+    pub(crate) fn new_log_heads(&self, number: u64) -> &[OperationId] {
+        let run = self.log_heads.iter().find(|(index, _)| *index as u64 + 1 == number);
+        run.map_or(&[], |(_, heads)| heads)
     }
 
     /// The names of its commits, and where each lies.
@@ -122,12 +158,19 @@ impl Chain {
         self.seen.extend(seen);
         self.records.extend(&entry.records);
         self.chunks.extend(&entry.chunks);
+        self.again.extend(&entry.again);
+        if !entry.log_heads.is_empty()
+            && self.log_heads.last().is_none_or(|(_, last)| *last != entry.log_heads)
+        {
+            self.log_heads.push((self.commits.len(), entry.log_heads.clone()));
+        }
         self.commits.push(Commit {
             name: entry.commit,
             record: entry.record,
             seen_end: end_of(&self.seen),
             records_end: end_of(&self.records),
             chunks_end: end_of(&self.chunks),
+            again_end: end_of(&self.again),
         });
     }
 }
@@ -194,6 +237,24 @@ impl Chains {
             }
         }
         order
+    }
+
+    /// How many commits of each device are these, or had been seen by them, by whatever way.
+    pub(crate) fn reached_from(&self, ends: &BTreeMap<DeviceId, u64>) -> BTreeMap<DeviceId, u64> {
+        let mut reached = vec![0_u32; self.chains.len()];
+        let place = |(device, number): (&DeviceId, &u64)| {
+            Some(Place { chain: *self.numbers.get(device)?, number: u32::try_from(*number).ok()? })
+        };
+        let mut open: Vec<Place> = ends.iter().filter_map(place).collect();
+        while let Some(Place { chain, number }) = open.pop() {
+            let before = reached[chain as usize];
+            reached[chain as usize] = before.max(number);
+            open.extend(
+                (before..number).flat_map(|at| self.at(Place { chain, number: at + 1 }).seen.iter().copied()),
+            );
+        }
+        let device = |(chain, number): (usize, u32)| (self.devices[chain], u64::from(number));
+        reached.into_iter().enumerate().map(device).collect()
     }
 
     /// Adds the next commit of a chain; all that it had seen counts.

@@ -184,9 +184,9 @@ impl State {
         }
     }
 
-    /// Whether one more drop would be kept.
-    pub(super) fn has_room_for_drops(&self) -> bool {
-        self.drops.drops.len() < MAX_DROPS
+    /// How many more drops would be kept.
+    pub(super) fn room_for_drops(&self) -> usize {
+        MAX_DROPS.saturating_sub(self.drops.drops.len())
     }
 
     /// Lets the drops take effect whose commit counts.
@@ -217,7 +217,7 @@ impl State {
         if receipt.check(self.space()).is_err() {
             return effects.refused.push(Refusal::Receipt);
         }
-        if !self.roster().knows(&receipt.body().device) {
+        if !self.roster().ever_knew(&receipt.body().device) {
             return self.let_receipt_wait(slot, receipt);
         }
         // Its place is taken by a newer one: nothing needs it.

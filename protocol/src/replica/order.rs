@@ -15,7 +15,7 @@ use crate::{
     id::BlobId,
     identity::{
         certificate::Certificate,
-        log::{Action, Author, Operation},
+        log::{Action, Author, DeviceLog, Kept, Operation, Revocation, SpaceMark},
         person::Recovery,
     },
     record::Receipt,
@@ -32,7 +32,9 @@ type Step = (u8, u8, Vec<u8>);
 
 struct World {
     space: SpaceId,
-    log_heads: Vec<OperationId>,
+    /// All operations, and the heads before the first revocation.
+    log: DeviceLog,
+    unaware: Vec<OperationId>,
     records: Vec<(RecordId, Payload)>,
     chains: BTreeMap<u8, Vec<CommitId>>,
     drops: Vec<DropStatement>,
@@ -73,13 +75,15 @@ impl World {
     fn new(steps: &[Step]) -> Self {
         let mut world = Self {
             space: *empty().space(),
-            log_heads: Vec::new(),
+            log: empty().log().clone(),
+            unaware: Vec::new(),
             records: Vec::new(),
             chains: BTreeMap::new(),
             drops: Vec::new(),
         };
         for operation in enrolments() {
-            world.log_heads = vec![operation.id()];
+            world.unaware = vec![operation.id()];
+            world.log.apply(operation.clone()).unwrap();
             world.add(Payload::Operation(operation));
         }
         for (number, step) in steps.iter().enumerate() {
@@ -110,15 +114,19 @@ impl World {
 
     fn step(&mut self, fresh: u8, (what, who, numbers): &Step) {
         let who_writes = 1 + who % DEVICES;
-        match what % 7 {
+        match what % 8 {
             0 => {
                 let document = DocumentId::from_bytes([who % 3; 16]);
-                let record = self.add(Payload::Change(Change { document, bytes: vec![fresh] }));
+                let bytes = vec![u8::from(numbers.len() < 4), fresh];
+                let record = self.add(Payload::Change(Change { document, bytes }));
                 self.commit(HONEST, vec![record], vec![]);
             }
             1 => {
                 let document = DocumentId::from_bytes([who % 3; 16]);
-                self.add(Payload::Change(Change { document, bytes: vec![fresh] }));
+                self.add(Payload::Change(Change {
+                    document,
+                    bytes: vec![u8::from(numbers.len() < 5), fresh],
+                }));
             }
             2 => {
                 let (blob, index) = (BlobId::from_bytes([who % 2; 16]), u32::from(who % 3));
@@ -142,6 +150,7 @@ impl World {
                 let ids = merged.iter().flat_map(|drop| drop.ids.clone()).collect();
                 self.drop(None, ids, vec![]);
             }
+            6 => self.revoke(who_writes.max(2), numbers),
             _ => {
                 let byte = 1 + who % (DEVICES + 1);
                 let mut drops: Vec<DropId> = numbers.iter().map(|n| DropId::from_bytes([*n; 32])).collect();
@@ -154,11 +163,46 @@ impl World {
         }
     }
 
+    /// Takes out a device that is not the honest one: by that one, by the root, or by another one.
+    fn revoke(&mut self, byte: u8, numbers: &[u8]) {
+        let number = |place: usize| numbers.get(place).copied().map_or(0, usize::from);
+        let chain = self.chains.get(&byte).map_or(&[][..], Vec::as_slice);
+        let last = number(0) % (chain.len() + 1);
+        let space = SpaceMark::of(&self.space, &device(byte));
+        let kept = chain[..last].last().map(|commit| Kept { space, number: last as u64, commit: *commit });
+        let author = [HONEST, HONEST, 0, 5 - byte][number(1) % 4];
+        let heads = if number(2) % 2 == 0 { self.log.heads() } else { self.unaware.clone() };
+        let knows_all = heads == self.log.heads();
+        let undone = self.log.revocations_by(&device(byte)).into_iter().map(|(id, _)| id);
+        let mut undone: Vec<_> = undone.filter(|_| knows_all && number(3) % 2 == 0).collect();
+        undone.sort_unstable();
+        let revocation = Revocation { device: device(byte), kept: kept.into_iter().collect(), undone };
+        let operation = Operation {
+            person: self.log.person(),
+            previous: heads,
+            author: if author == 0 { Author::Root } else { Author::Device(device(author)) },
+            action: Action::Revoke(revocation),
+        };
+        let signed = if author == 0 {
+            Signed::new(operation, recovery().root())
+        } else {
+            Signed::new(operation, &key(author))
+        };
+        // By one that was taken out itself, or of one that was, it does not hold.
+        if self.log.apply(signed.clone()).is_ok() {
+            self.add(Payload::Operation(signed));
+        }
+    }
+
     fn commit(&mut self, byte: u8, records: Vec<RecordId>, chunks: Vec<RecordId>) {
         // What the honest one had seen, nobody may keep from counting.
         let others = self.chains.iter().filter(|(other, _)| byte != HONEST && **other != byte);
         let mut seen: Vec<CommitId> = others.filter_map(|(_, chain)| chain.last().copied()).collect();
         seen.sort_unstable();
+        let all = self.log.heads();
+        let is_aware = !self.records.len().is_multiple_of(3)
+            && self.log.is_entitled_at(&all, &device(byte)) == Some(true);
+        let log_heads = if is_aware { all } else { self.unaware.clone() };
         let chain = self.chains.entry(byte).or_default();
         let commit = Commit {
             space: self.space,
@@ -166,7 +210,7 @@ impl World {
             number: chain.len() as u64 + 1,
             previous: chain.last().copied(),
             seen,
-            log_heads: self.log_heads.clone(),
+            log_heads,
             records,
             chunks,
         };
@@ -187,15 +231,39 @@ impl World {
     }
 
     /// What follows from the records when they come in this order; some come twice.
-    fn outcome(&self, order: &[usize]) -> Outcome {
+    fn outcome(&self, order: &[usize], draws_often: bool) -> Outcome {
+        Outcome::of(&self.state(order, draws_often), self)
+    }
+
+    /// What follows from what an index keeps of it.
+    fn outcome_taken_back(&self, order: &[usize]) -> Outcome {
+        let before = self.state(order, false);
         let mut state = empty();
+        before.counted().for_each(|counted| state.restore(&counted));
+        let mut uncounted: Vec<(RecordId, Location)> = before.uncounted().collect();
+        uncounted.sort_unstable_by_key(|(_, location)| *location);
+        let payload = |id: &RecordId| self.records.iter().find(|(record, _)| record == id).unwrap().1.clone();
+        for (id, location) in uncounted {
+            state.replay(id, location, payload(&id));
+        }
+        state.draw_quarantine(&mut Effects::default());
+        Outcome::of(&state, self)
+    }
+
+    fn state(&self, order: &[usize], draws_often: bool) -> State {
+        let mut state = empty();
+        let mut redrawn = Effects::default();
         for (offset, number) in order.iter().enumerate() {
             let (id, payload) = &self.records[*number];
             let offset = 50 + 9 * offset as u64;
             let location = Location { segment: SegmentNumber::FIRST, offset, len: 1 };
             state.insert(*id, location, payload.clone());
+            if draws_often {
+                state.draw_quarantine(&mut redrawn);
+            }
         }
-        Outcome::of(&state, self)
+        state.draw_quarantine(&mut redrawn);
+        state
     }
 }
 
@@ -210,6 +278,10 @@ struct Outcome {
     documents: BTreeMap<DocumentId, BTreeSet<RecordId>>,
     pieces: Vec<Option<RecordId>>,
     orphans: Vec<(RecordId, Subject)>,
+    devices: Vec<DeviceId>,
+    forgotten: Vec<DocumentId>,
+    quarantined: Vec<Quarantined>,
+    quarantined_chunks: BTreeSet<RecordId>,
 }
 
 impl Outcome {
@@ -229,6 +301,15 @@ impl Outcome {
             documents: state.documents().map(document).collect(),
             pieces: places.map(piece).collect(),
             orphans: state.orphans(),
+            forgotten: state.forgotten().copied().collect(),
+            devices: state.log().devices().keys().copied().collect(),
+            quarantined: state.quarantined(),
+            // Of what is waited for, some is no piece of anything.
+            quarantined_chunks: state
+                .quarantined_chunks()
+                .into_iter()
+                .filter(|piece| state.holds(piece))
+                .collect(),
         }
     }
 }
@@ -253,8 +334,9 @@ proptest! {
         shuffled.sort_by_key(|number| keys[*number]);
         shuffled.extend(again.into_iter().filter(|number| *number < world.records.len()));
         let reversed: Vec<usize> = in_order.iter().rev().copied().collect();
-        let expected = world.outcome(&in_order);
-        prop_assert_eq!(&world.outcome(&shuffled), &expected);
-        prop_assert_eq!(&world.outcome(&reversed), &expected);
+        let expected = world.outcome(&in_order, false);
+        prop_assert_eq!(&world.outcome(&shuffled, true), &expected);
+        prop_assert_eq!(&world.outcome(&reversed, true), &expected);
+        prop_assert_eq!(&world.outcome_taken_back(&shuffled), &expected);
     }
 }

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::{Effects, Replica, State, WriteError, named};
+use super::{Effects, Prepared, Replica, State, WriteError, named};
 use crate::{
-    crypto::{kem::KemPublic, secret::Secret32, sign::SigningKey},
+    crypto::{aead::NONCE_LEN, kem::KemPublic, secret::Secret32, sign::SigningKey},
     epoch::{
         EpochStatement,
         rotation::{admins_before, elected, rotation_due, turn_has_come},
     },
     id::{DeviceId, EpochId, StatementId},
     journal::{Disk, JournalError},
-    membership::Roster,
+    membership::{MembershipAction, MembershipError, Roster},
     record::{Payload, epoch_record},
     signed::Signed,
     time::Timestamp,
@@ -21,6 +21,8 @@ use crate::{
 pub struct NewEpoch<'a> {
     /// The key that states the space's epochs.
     pub keeper: &'a SigningKey,
+    /// The device that starts it: an admin device of the owner, once another one was revoked.
+    pub device: &'a SigningKey,
     /// In a person's own space, the recovery key: it and all devices are then given the earlier
     /// secrets too. In a space that others read, nobody is.
     pub recovery: Option<KemPublic>,
@@ -36,6 +38,9 @@ pub enum EpochStartError<E> {
     /// Somebody's key is none that anything can be sealed to.
     #[error("nothing can be sealed to one of those who are in")]
     Unsealable,
+    /// A device was revoked, and this one may not say which epoch is written under since.
+    #[error(transparent)]
+    Refused(#[from] MembershipError),
     /// It could not be written.
     #[error(transparent)]
     Write(#[from] WriteError<E>),
@@ -86,6 +91,10 @@ impl Watch {
     ) -> Result<bool, JournalError<D::Error>> {
         let is_misdirected = replica.is_epoch_due(Some(recovery))?;
         let state = replica.state();
+        let may_start = admins_before(state.log().devices(), own).is_some();
+        if state.log().has_revocations() && (!may_start || state.keyring().written_under().is_empty()) {
+            return Ok(may_start);
+        }
         Ok(self.is_old(now, own, state) || self.is_our_turn(now, own, state, is_misdirected))
     }
 
@@ -93,7 +102,7 @@ impl Watch {
         let heads = state.keyring().heads();
         self.first_seen.retain(|epoch, _| heads.contains(epoch));
         let seen = heads.iter().map(|epoch| *self.first_seen.entry(*epoch).or_insert(now)).min();
-        let is_elected = elected(&state.log().devices()) == Some(*own);
+        let is_elected = elected(state.log().devices()) == Some(*own);
         seen.is_some_and(|seen| rotation_due(now, seen, is_elected, state.keyring().count()))
     }
 
@@ -106,7 +115,7 @@ impl Watch {
             return false;
         }
         let since = self.misdirected.get_or_insert((heads, now)).1;
-        let before = admins_before(&state.log().devices(), own);
+        let before = admins_before(state.log().devices(), own);
         before.is_some_and(|before| turn_has_come(now, since, before, state.keyring().count()))
     }
 }
@@ -142,16 +151,44 @@ impl<D: Disk> Replica<D> {
     ///
     /// # Errors
     /// When somebody has a key that nothing can be sealed to, or the storage fails.
-    pub fn begin_epoch(&mut self, new: &NewEpoch<'_>) -> Result<Effects, EpochStartError<D::Error>> {
-        let statement = self.draft_epoch(new, self.state.roster()).ok_or(EpochStartError::Unsealable)?;
-        let prepared = (named(epoch_record(&statement)), Payload::Epoch(statement));
-        Ok(self.append(vec![prepared])?)
+    pub fn begin_epoch(
+        &mut self,
+        new: &NewEpoch<'_>,
+        nonce: &mut dyn FnMut() -> [u8; NONCE_LEN],
+    ) -> Result<Effects, EpochStartError<D::Error>> {
+        let mut roster = self.state.roster().clone();
+        let prepared = self.prepare_epoch(new, &mut roster, nonce)?;
+        Ok(self.append(prepared)?)
+    }
+
+    /// The records of an epoch for those who are in by `roster`: its statement, and once a device was
+    /// revoked the word of this one that it had seen that.
+    pub(super) fn prepare_epoch(
+        &self,
+        new: &NewEpoch<'_>,
+        roster: &mut Roster,
+        nonce: &mut dyn FnMut() -> [u8; NONCE_LEN],
+    ) -> Result<Vec<Prepared>, EpochStartError<D::Error>> {
+        let statement = self.draft_epoch(new, roster).ok_or(EpochStartError::Unsealable)?;
+        let epoch = statement.body().epoch;
+        let mut prepared = vec![(named(epoch_record(&statement)), Payload::Epoch(statement))];
+        if roster.owner().has_revocations() {
+            let author = DeviceId::from_bytes(*new.device.verifying_key().as_bytes());
+            let heads = roster.owner().heads();
+            let action = MembershipAction::Epoch(epoch);
+            let operation = roster.membership().sign(heads, author, action, new.device);
+            roster.apply_membership(operation.clone())?;
+            let payload = Payload::Membership(operation);
+            let keyring = self.state.keyring().replaced_by(new.secret.duplicate());
+            prepared.push((self.seal_under(&keyring, &payload, nonce)?, payload));
+        }
+        Ok(prepared)
     }
 
     /// `None` when one of the recipients' keys is no usable key.
-    pub(super) fn draft_epoch(&self, new: &NewEpoch<'_>, roster: &Roster) -> Option<Signed<EpochStatement>> {
+    fn draft_epoch(&self, new: &NewEpoch<'_>, roster: &Roster) -> Option<Signed<EpochStatement>> {
         let (space, known) = (*self.state.space(), self.state.keyring());
-        let NewEpoch { keeper, recovery, secret, entropy } = new;
+        let NewEpoch { keeper, recovery, secret, entropy, .. } = new;
         let to = roster.recipients(recovery.as_ref());
         let stated = match recovery {
             Some(_) => EpochStatement::begin(space, keeper, secret, &to, known, entropy),

@@ -16,7 +16,7 @@
 //! documents are not what is shared.
 
 use super::{
-    Effects, Replica, WriteError, named,
+    Effects, Replica, WriteError,
     rotating::{EpochStartError, NewEpoch},
 };
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
     identity::log::Operation,
     journal::{Disk, JournalError},
     membership::{MembershipAction, Refused, Roster},
-    record::{Payload, epoch_record, is_written_under},
+    record::{Payload, is_written_under},
     signed::Signed,
 };
 
@@ -79,10 +79,9 @@ impl<D: Disk> Replica<D> {
                 payloads.push(Payload::Operation(operation));
             }
         }
-        let statement = self.draft_epoch(&change.epoch, &roster).ok_or(EpochStartError::Unsealable)?;
+        let mut prepared = self.prepare_epoch(&change.epoch, &mut roster, nonce)?;
         // Sealed under it already: what is done about somebody is not for them to read.
         let keyring = self.state().keyring().replaced_by(change.epoch.secret.duplicate());
-        let mut prepared = vec![(named(epoch_record(&statement)), Payload::Epoch(statement))];
         for payload in payloads {
             prepared.push((self.seal_under(&keyring, &payload, nonce)?, payload));
         }

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     crypto::kem::KemSecret,
     epoch::{EpochError, Keyring},
-    id::{BlobId, CommitId, DeviceId, DocumentId, RecordId, SpaceId, StatementId},
+    id::{BlobId, CommitId, DeviceId, DocumentId, OperationId, RecordId, SpaceId, StatementId},
     identity::{log::DeviceLog, person::Inception},
     journal::{Location, SegmentNumber},
     limits::MAX_PENDING_COMMITS,
@@ -33,8 +33,12 @@ use crate::{
 };
 
 mod counting;
+mod forgetting;
 mod indexing;
 mod inserting;
+mod quarantining;
+
+pub use quarantining::Quarantined;
 
 /// What a counted record is part of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -43,6 +47,8 @@ pub enum Subject {
     Document(DocumentId),
     /// A chunk of an attachment, and its place.
     Blob(BlobId, u32),
+    /// The change that forgets a document.
+    Forgotten(DocumentId),
 }
 
 /// A record that a counted commit names, and that is held.
@@ -75,6 +81,10 @@ pub struct Counted {
     pub items: Vec<Item>,
     /// Pieces of attachments that it names and that are not held.
     pub wanted: Vec<RecordId>,
+    /// Records that it names and that another commit made count before.
+    pub again: Vec<RecordId>,
+    /// The log heads that it names; none, if they are those of the device's commit before.
+    pub log_heads: Vec<OperationId>,
 }
 
 /// A commit that counts, and the changes whose bytes are at hand; the others are read back.
@@ -106,6 +116,9 @@ pub struct Effects {
     pub arrived: Vec<Arrived>,
     /// Records that were held and are dropped now.
     pub dropped: Vec<RecordId>,
+    /// Documents of which a change was put into quarantine or taken out of it: what counted is to be
+    /// read again.
+    pub redrawn: BTreeSet<DocumentId>,
     /// Whether the device log or the epochs grew.
     pub membership_changed: bool,
     /// Records whose content was refused although they opened.
@@ -118,6 +131,7 @@ impl Effects {
         self.counted.extend(later.counted);
         self.arrived.extend(later.arrived);
         self.dropped.extend(later.dropped);
+        self.redrawn.extend(later.redrawn);
         self.membership_changed |= later.membership_changed;
         self.refused.extend(later.refused);
     }
@@ -196,6 +210,9 @@ pub struct State {
     blobs: HashMap<BlobId, BTreeMap<(u32, RecordId), Slot>>,
     /// Counted chunks that are not held.
     wanted: Wanted,
+    quarantine: quarantining::Quarantine,
+    /// Documents that were forgotten, with the changes that say so.
+    forgotten: BTreeMap<DocumentId, Slots>,
     arrivals: u64,
     staged: HashMap<Slot, Change>,
     staged_bytes: usize,
@@ -211,10 +228,13 @@ impl State {
         keyring: Keyring,
         kem: Option<KemSecret>,
     ) -> Self {
+        let roster = Roster::new(space, log);
+        let mut keyring = keyring;
+        keyring.allow(roster.epochs_since_revocations());
         Self {
             space,
             recovery: inception,
-            roster: Roster::new(space, log),
+            roster,
             keyring,
             kems: kem.into_iter().collect(),
             records: Records::default(),
@@ -232,6 +252,8 @@ impl State {
             documents: HashMap::new(),
             blobs: HashMap::new(),
             wanted: Wanted::default(),
+            quarantine: quarantining::Quarantine::default(),
+            forgotten: BTreeMap::new(),
             arrivals: 0,
             staged: HashMap::new(),
             staged_bytes: 0,
@@ -452,14 +474,17 @@ impl State {
         last.flatten().collect()
     }
 
-    /// All documents that have changes here, in no order.
+    /// All documents that have changes here and were not forgotten, in no order.
     pub fn documents(&self) -> impl Iterator<Item = &DocumentId> {
-        self.documents.keys()
+        self.documents.keys().filter(|id| !self.is_forgotten(id))
     }
 
     /// Documents with at least so many changes here, in no order.
     pub fn documents_with(&self, changes: usize) -> impl Iterator<Item = DocumentId> {
-        self.documents.iter().filter(move |(_, slots)| slots.as_slice().len() >= changes).map(|(id, _)| *id)
+        let is_meant = move |(id, slots): &(&DocumentId, &Slots)| {
+            slots.as_slice().len() >= changes && !self.is_forgotten(id)
+        };
+        self.documents.iter().filter(is_meant).map(|(id, _)| *id)
     }
 
     /// Where a chunk of an attachment lies, if it counts and is held.
@@ -514,7 +539,7 @@ pub(super) const fn is_droppable(payload: &Payload) -> bool {
 
 const fn class_of(subject: Subject) -> Class {
     match subject {
-        Subject::Document(_) => Class::Change,
+        Subject::Document(_) | Subject::Forgotten(_) => Class::Change,
         Subject::Blob(..) => Class::Chunk,
     }
 }

@@ -274,7 +274,7 @@ impl Exchange {
     /// Whether sets of records are compared with the other device. Those of other persons may be unable
     /// to read what no commit names, so that the sets would differ for ever.
     fn is_of_the_owner(&self, state: &State) -> bool {
-        state.log().enrols(&self.peer)
+        state.log().devices().contains_key(&self.peer)
     }
 
     fn note_given(&mut self, head: Head) {
@@ -377,7 +377,9 @@ impl Exchange {
         &mut self,
         replica: &mut Replica<D>,
     ) -> Result<Option<Vec<u8>>, JournalError<D::Error>> {
-        let renews = !self.is_of_the_owner(replica.state());
+        // To a device that was taken out, nothing is sealed anew: what it could read says why.
+        let state = replica.state();
+        let renews = !self.is_of_the_owner(state) && !state.log().has_ended(&self.peer);
         let mut records = Vec::new();
         let mut len = 0;
         while len < FRAME_TARGET_LEN {

@@ -20,6 +20,7 @@ use crate::{
 };
 
 mod keeping;
+mod revoked;
 mod shared;
 
 /// A device of one person, with a replica in memory.

@@ -83,10 +83,17 @@ impl Device {
         let heads = replica.state().keyring().heads().len();
         let (secret, entropy) = (dice.secret(), dice.secret());
         let drawn = secret.duplicate();
-        let new = NewEpoch { keeper: person.keeper(), recovery: Some(recovery), secret, entropy };
-        let effects = replica.begin_epoch(&new).map_err(|error| match error {
+        let new = NewEpoch {
+            keeper: person.keeper(),
+            device: &self.key,
+            recovery: Some(recovery),
+            secret,
+            entropy,
+        };
+        let nonce = &mut || dice.bytes();
+        let effects = replica.begin_epoch(&new, nonce).map_err(|error| match error {
             EpochStartError::Write(error) => write_trouble(error),
-            EpochStartError::Unsealable => Violation::new(Check::Courtesy, error.to_string()).into(),
+            error => Violation::new(Check::Courtesy, error.to_string()).into(),
         })?;
         self.take_written(effects, ledger)?;
         Ok(Some((heads, drawn)))

@@ -279,6 +279,6 @@ fn words_of(replica: &mut SimReplica, document: &DocumentId) -> Result<BTreeSet<
 pub(super) fn write_trouble(error: WriteError<MemoryDiskError>) -> Trouble {
     match error {
         WriteError::Journal(error) => error.into(),
-        error @ WriteError::TooLarge { .. } => Violation::new(Check::Courtesy, error.to_string()).into(),
+        error => Violation::new(Check::Courtesy, error.to_string()).into(),
     }
 }

@@ -21,6 +21,9 @@ impl List {
         for device in list_of(&answer, "devices") {
             context.output.answer(&super::describe(device))?;
         }
+        for device in list_of(&answer, "revoked") {
+            context.output.answer(&super::describe_revoked(device))?;
+        }
         Ok(Exit::Done)
     }
 }

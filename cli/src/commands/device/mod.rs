@@ -4,11 +4,12 @@ mod confirm;
 mod invite;
 mod join;
 mod list;
+mod revoke;
 
 use crate::context::Context;
 use crate::error::{Exit, Failure};
 use crate::quantities::size_in_words;
-use crate::text::{count_of, text_of};
+use crate::text::{count_of, list_of, text_of};
 use crate::{dates, locale, t};
 use serde_json::Value;
 
@@ -25,6 +26,7 @@ enum Action {
     Confirm(confirm::Confirm),
     Join(join::Join),
     List(list::List),
+    Revoke(revoke::Revoke),
 }
 
 impl Device {
@@ -34,6 +36,7 @@ impl Device {
             Action::Confirm(confirm) => confirm.run(context).await,
             Action::Join(join) => join.run(context).await,
             Action::List(list) => list.run(context).await,
+            Action::Revoke(revoke) => revoke.run(context).await,
         }
     }
 }
@@ -55,6 +58,13 @@ pub(super) fn describe(device: &Value) -> String {
         Some(reason) => t!("device-reason", device = line, reason = reason),
         None => line,
     }
+}
+
+/// A device that was taken out, in one line.
+fn describe_revoked(device: &Value) -> String {
+    let by = list_of(device, "by").iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ");
+    let state = if by.is_empty() { t!("device-revoked-by-words") } else { t!("device-revoked", by = by) };
+    t!("device-line", name = text_of(device, "name").to_owned(), state = state)
 }
 
 /// Large attachments are on another device only if somebody asked for them there.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use musette_protocol::{
-    id::{BlobId, CommitId, DeviceId, DocumentId, RecordId},
+    id::{BlobId, CommitId, DeviceId, DocumentId, OperationId, RecordId},
     journal::Location,
     replica::{Counted, Item, Subject},
 };
@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{IndexError, PART_LEN, nonsense};
 
-/// Something that was added to the index. Of two views of one document the later one holds.
+/// Something that was added to the index. Of two views of one document the later one holds; an empty
+/// one says that nothing is shown of it any more.
 #[derive(Serialize, Deserialize)]
 pub(super) enum Row<'a> {
     Counted(CountedRow),
@@ -37,6 +38,8 @@ pub(super) struct CountedRow {
     seen: Vec<CommitId>,
     items: Vec<ItemRow>,
     wanted: Vec<RecordId>,
+    again: Vec<RecordId>,
+    log_heads: Vec<OperationId>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -46,6 +49,7 @@ pub(super) struct ItemRow(RecordId, Location, SubjectRow);
 enum SubjectRow {
     Document(DocumentId),
     Blob(BlobId, u32),
+    Forgotten(DocumentId),
 }
 
 /// Views by document, as they are kept in memory.
@@ -91,7 +95,9 @@ impl<'a> Reader<'a> {
         let view_rows = self.views.len() as u64;
         // Stable: of one document's views the last stays last, and a map keeps the last.
         self.views.sort_by_key(|(id, _)| *id);
-        (view_rows, self.views.into_iter().collect())
+        let mut views: PackedViews = self.views.into_iter().collect();
+        views.retain(|_, view| !view.is_empty());
+        (view_rows, views)
     }
 }
 
@@ -153,6 +159,8 @@ impl From<&Counted> for CountedRow {
             seen: counted.seen.clone(),
             items: counted.items.iter().map(ItemRow::from).collect(),
             wanted: counted.wanted.clone(),
+            again: counted.again.clone(),
+            log_heads: counted.log_heads.clone(),
         }
     }
 }
@@ -168,6 +176,8 @@ impl From<CountedRow> for Counted {
             seen: row.seen,
             items: row.items.into_iter().map(Item::from).collect(),
             wanted: row.wanted,
+            again: row.again,
+            log_heads: row.log_heads,
         }
     }
 }
@@ -177,6 +187,7 @@ impl From<&Item> for ItemRow {
         let subject = match item.subject {
             Subject::Document(id) => SubjectRow::Document(id),
             Subject::Blob(id, index) => SubjectRow::Blob(id, index),
+            Subject::Forgotten(id) => SubjectRow::Forgotten(id),
         };
         Self(item.record, item.location, subject)
     }
@@ -187,6 +198,7 @@ impl From<ItemRow> for Item {
         let subject = match subject {
             SubjectRow::Document(id) => Subject::Document(id),
             SubjectRow::Blob(id, index) => Subject::Blob(id, index),
+            SubjectRow::Forgotten(id) => Subject::Forgotten(id),
         };
         Self { record, location, subject }
     }

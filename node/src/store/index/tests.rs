@@ -1,5 +1,5 @@
 use musette_protocol::{
-    id::{CommitId, DeviceId},
+    id::{CommitId, DeviceId, OperationId},
     replica::{Item, Subject},
 };
 
@@ -57,6 +57,8 @@ fn counted(number: u64, items: u8) -> Counted {
         seen: vec![],
         items: (0..items).map(item).collect(),
         wanted: vec![RecordId::from_bytes([3; 32])],
+        again: vec![RecordId::from_bytes([4; 32])],
+        log_heads: vec![OperationId::from_bytes([5; 32])],
     }
 }
 

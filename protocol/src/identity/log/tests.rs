@@ -107,18 +107,27 @@ fn an_admin_cannot_leave_more_heads_than_an_operation_may_name() {
     log.apply(first).unwrap();
     // Side by side: each has seen the first alone.
     let alone = log.clone();
-    for number in 0..MAX_LOG_OPERATIONS - 2 {
+    let room = MAX_LOG_OPERATIONS - LOG_OPERATIONS_KEPT_FOR_ROOT;
+    for number in 0..room - 2 {
         let Action::Enrol { mut certificate, .. } = enrol(&alone, 2, false) else { unreachable!() };
         certificate.name = format!("device {number}");
         let device_signature = certificate.countersign(&key(2));
         let action = Action::Enrol { certificate, device_signature, verified: false };
         log.apply(alone.sign(Author::Device(device(1)), action, &key(1))).unwrap();
     }
-    assert_eq!(log.heads().len(), MAX_LOG_OPERATIONS - 2);
+    assert_eq!(log.heads().len(), room - 2);
     let next = log.sign(Author::Device(device(1)), enrol(&log, 3, false), &key(1));
     log.apply(next).unwrap();
     assert_eq!(log.heads().len(), 1);
     let over = log.sign(Author::Device(device(1)), enrol(&log, 4, false), &key(1));
+    assert_eq!(log.apply(over), Err(LogError::Malformed));
+    // The root still takes it out.
+    for _ in 0..LOG_OPERATIONS_KEPT_FOR_ROOT / 2 {
+        log.apply(log.sign(Author::Root, revoke(1), recovery.root())).unwrap();
+        log.apply(log.sign(Author::Root, enrol(&log, 5, true), recovery.root())).unwrap();
+    }
+    assert!(log.has_ended(&device(1)) && log.devices().contains_key(&device(5)));
+    let over = log.sign(Author::Root, enrol(&log, 6, true), recovery.root());
     assert_eq!(log.apply(over), Err(LogError::Malformed));
 }
 
@@ -199,4 +208,165 @@ fn a_person_key_is_an_admins_and_can_be_sealed_to() {
     let weak = log.sign(Author::Root, Action::PersonKey(weak), recovery.root());
     assert_eq!(log.apply(weak), Err(LogError::Malformed));
     assert_eq!(log.person_key(), None);
+}
+
+fn revoke(byte: u8) -> Action {
+    undo(byte, &[])
+}
+
+fn undo(byte: u8, undone: &[OperationId]) -> Action {
+    let mut undone = undone.to_vec();
+    undone.sort_unstable();
+    Action::Revoke(Revocation { device: device(byte), kept: vec![], undone })
+}
+
+/// A log in which the root enrolled the first device, and that one these others.
+fn with(others: &[u8]) -> Bag {
+    let Bag { recovery, mut log } = bag();
+    log.apply(log.sign(Author::Root, enrol(&log, 1, true), recovery.root())).unwrap();
+    for byte in others {
+        by(&mut log, 1, enrol(&bag().log, *byte, true));
+    }
+    Bag { recovery, log }
+}
+
+/// Signs on top of what this log holds, and adds it there.
+fn by(log: &mut DeviceLog, byte: u8, action: Action) -> Signed<Operation> {
+    let operation = log.sign(Author::Device(device(byte)), action, &key(byte));
+    log.apply(operation.clone()).unwrap();
+    operation
+}
+
+fn standing(log: &DeviceLog) -> Vec<u8> {
+    (1..9).filter(|byte| log.devices().contains_key(&device(*byte))).collect()
+}
+
+#[test]
+fn a_revoked_device_is_entitled_to_nothing_and_what_was_seen_of_it_stays() {
+    let mut log = with(&[2]).log;
+    let before = log.heads();
+    by(&mut log, 2, enrol(&bag().log, 3, false));
+    // The second enrols one more, which the first does not see before it revokes the second.
+    let mut theirs = log.clone();
+    let unseen = by(&mut theirs, 2, enrol(&bag().log, 4, false));
+    by(&mut log, 1, revoke(2));
+    assert_eq!(standing(&log), [1, 3]);
+    log.apply(unseen).unwrap();
+    assert_eq!(standing(&log), [1, 3]);
+    assert!(log.has_ended(&device(4)) && log.has_ended(&device(2)));
+    assert_eq!(log.is_entitled_at(&before, &device(2)), Some(true), "by who had not seen it");
+    assert_eq!(log.is_entitled_at(&log.heads(), &device(2)), Some(false));
+    let late = log.sign(Author::Device(device(2)), revoke(1), &key(2));
+    assert_eq!(log.apply(late), Err(LogError::NotEntitled));
+    // Who says so again, having seen that, says all of it anew.
+    by(&mut log, 1, revoke(2));
+    assert_eq!(standing(&log), [1, 3, 4]);
+    // Its key never stands again.
+    by(&mut log, 1, enrol(&bag().log, 2, true));
+    assert_eq!(standing(&log), [1, 3, 4]);
+    assert!(log.has_ended(&device(2)));
+}
+
+#[test]
+fn who_was_enrolled_by_a_revoked_device_ended_with_it() {
+    let mut log = with(&[2]).log;
+    let mut theirs = log.clone();
+    by(&mut log, 1, revoke(2));
+    for (author, enrolled) in [(2, 4), (4, 5)] {
+        log.apply(by(&mut theirs, author, enrol(&bag().log, enrolled, true))).unwrap();
+        assert_eq!(standing(&log), [1]);
+    }
+    let [by_both, by_one] = [&device(2), &device(4)].map(|device| log.ended_by(device));
+    assert_eq!(by_both.len(), 1);
+    assert_eq!(by_one[0].operation, by_both[0].operation);
+    assert!(by_both[0].revocation.is_some() && by_one[0].revocation.is_none());
+}
+
+#[test]
+fn two_that_revoke_each_other_are_both_out_until_the_root_speaks() {
+    let Bag { recovery, log } = with(&[2, 3]);
+    let (mut first, mut second) = (log.clone(), log);
+    let ours = by(&mut first, 1, revoke(2));
+    let theirs = by(&mut second, 2, revoke(1));
+    first.apply(theirs.clone()).unwrap();
+    second.apply(ours).unwrap();
+    assert_eq!(standing(&first), [3]);
+    assert_eq!(standing(&second), [3]);
+    // By whoever had seen both: what the second did is undone.
+    let mut third = first.clone();
+    by(&mut third, 3, undo(2, &[theirs.id()]));
+    assert_eq!(standing(&third), [1, 3]);
+    first.apply(first.sign(Author::Root, undo(2, &[theirs.id()]), recovery.root())).unwrap();
+    assert_eq!(standing(&first), [1, 3]);
+}
+
+#[test]
+fn the_roots_revocation_undoes_what_it_had_not_seen() {
+    let Bag { recovery, log } = with(&[2]);
+    let (ours, mut theirs) = (log.clone(), log);
+    let by_thief = by(&mut theirs, 2, revoke(1));
+    let by_root = ours.sign(Author::Root, revoke(2), recovery.root());
+    for (first, then) in [(&by_thief, &by_root), (&by_root, &by_thief)] {
+        let mut log = with(&[2]).log;
+        log.apply(first.clone()).unwrap();
+        log.apply(then.clone()).unwrap();
+        assert_eq!(standing(&log), [1]);
+    }
+}
+
+#[test]
+fn whoever_revokes_a_device_may_undo_what_it_revoked() {
+    for root in [false, true] {
+        let Bag { recovery, mut log } = with(&[2, 3]);
+        let by_thief = by(&mut log, 2, revoke(1)).id();
+        assert_eq!(standing(&log), [2, 3]);
+        let other = log.in_order()[0].id();
+        let author = if root { Author::Root } else { Author::Device(device(3)) };
+        let key = if root { recovery.root() } else { &key(3) };
+        let foreign = log.sign(author, undo(2, &[other]), key);
+        assert_eq!(log.apply(foreign), Err(LogError::Malformed));
+        let kept = log.sign(author, revoke(2), key);
+        let mut without = log.clone();
+        without.apply(kept).unwrap();
+        assert_eq!(standing(&without), [3], "an earlier revocation holds unless it is undone");
+        log.apply(log.sign(author, undo(2, &[by_thief]), key)).unwrap();
+        assert_eq!(standing(&log), [1, 3]);
+    }
+}
+
+#[test]
+fn a_person_key_that_a_revoked_device_announced_unseen_does_not_hold() {
+    let mut log = with(&[2]).log;
+    by(&mut log, 1, announce(1));
+    let mut theirs = log.clone();
+    let unseen = by(&mut theirs, 2, announce(2));
+    by(&mut log, 1, revoke(2));
+    log.apply(unseen).unwrap();
+    assert_eq!(log.person_key().map(|key| Action::PersonKey(*key)), Some(announce(1)));
+}
+
+#[test]
+fn a_revocation_out_of_order_or_of_a_stranger_is_refused() {
+    let mut log = with(&[2]).log;
+    let commit = crate::id::CommitId::from_bytes([1; 32]);
+    let kept = |space: u8, number| {
+        let space = SpaceMark::of(&crate::id::SpaceId::from_bytes([space; 32]), &device(2));
+        Kept { space, number, commit }
+    };
+    let mut sorted = vec![kept(1, 1), kept(2, 1)];
+    sorted.sort_unstable_by_key(|kept| kept.space);
+    let reversed: Vec<Kept> = sorted.iter().rev().copied().collect();
+    for kept in [reversed, vec![sorted[0], sorted[0]], vec![kept(1, 0)]] {
+        let action = Action::Revoke(Revocation { device: device(2), kept, undone: vec![] });
+        let bad = log.sign(Author::Device(device(1)), action, &key(1));
+        assert_eq!(log.apply(bad), Err(LogError::Malformed));
+    }
+    let stranger = log.sign(Author::Device(device(1)), revoke(7), &key(1));
+    assert_eq!(log.apply(stranger), Err(LogError::NotEntitled));
+    let space = crate::id::SpaceId::from_bytes([1; 32]);
+    let action = Action::Revoke(Revocation { device: device(2), kept: sorted, undone: vec![] });
+    let signed = by(&mut log, 1, action);
+    let Action::Revoke(revocation) = &signed.body().action else { unreachable!() };
+    assert_eq!(revocation.kept_in(&space), 1);
+    assert_eq!(revocation.kept_in(&crate::id::SpaceId::from_bytes([3; 32])), 0);
 }

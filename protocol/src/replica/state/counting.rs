@@ -137,18 +137,22 @@ impl State {
             seen: commit.seen.clone(),
             items: Vec::with_capacity(commit.records.len() + commit.chunks.len()),
             wanted: Vec::new(),
+            again: Vec::new(),
+            log_heads: commit.log_heads.clone(),
         };
-        let mut entry = NewEntry::new(name, pending.record);
+        let mut entry = NewEntry::new(name, pending.record, commit.log_heads.clone());
         for record in &commit.records {
-            if let Some((slot, Row::Held(_, Class::Change))) = self.records.find(record)
-                && let Some(item) = self.count_item(slot)
-            {
+            let Some((slot, Row::Held(_, Class::Change))) = self.records.find(record) else { continue };
+            if let Some(item) = self.count_item(slot) {
                 entry.add(slot, Class::Change);
                 counted.items.push(item);
                 if let Some(change) = self.staged.remove(&slot) {
                     self.staged_bytes -= change.bytes.len();
                     changes.insert(*record, change);
                 }
+            } else {
+                entry.add_again(slot);
+                counted.again.push(*record);
             }
         }
         for record in &commit.chunks {
@@ -157,10 +161,18 @@ impl State {
                     if let Some(item) = self.count_item(slot) {
                         entry.add(slot, Class::Chunk);
                         counted.items.push(item);
+                    } else {
+                        entry.add_again(slot);
+                        counted.again.push(*record);
                     }
                 }
-                // Another commit wants it already, or it is no piece of anything.
-                Some((_, Row::Held(..) | Row::Wanted | Row::Dropped)) => {}
+                // Another commit wants it already.
+                Some((slot, Row::Wanted)) => {
+                    entry.add_again(slot);
+                    counted.again.push(*record);
+                }
+                // It is no piece of anything, or no more.
+                Some((_, Row::Held(..) | Row::Dropped)) => {}
                 Some((_, Row::Absent)) | None => {
                     let slot = self.records.want(*record);
                     entry.add(slot, Class::Chunk);
@@ -171,6 +183,7 @@ impl State {
         }
         self.uncounted.remove(&pending.record);
         self.chains.push(commit.device, commit.number, &entry, &commit.seen);
+        self.doubt_quarantine(commit, !counted.again.is_empty());
         NewlyCounted { counted, changes }
     }
 
@@ -185,6 +198,7 @@ impl State {
     pub(super) fn note_counted(&mut self, slot: Slot, subject: Subject) {
         match subject {
             Subject::Document(document) => self.documents.entry(document).or_default().push(slot),
+            Subject::Forgotten(document) => self.forgotten.entry(document).or_default().push(slot),
             Subject::Blob(blob, index) => {
                 let place = (index, self.records.id(slot));
                 self.blobs.entry(blob).or_default().insert(place, slot);

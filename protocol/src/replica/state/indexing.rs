@@ -18,7 +18,7 @@ impl State {
     /// When it is not the next one of its device: the index is ours.
     pub fn restore(&mut self, counted: &Counted) {
         let record = self.records.hold(counted.record, counted.location, Class::Commit);
-        let mut entry = NewEntry::new(counted.commit, record);
+        let mut entry = NewEntry::new(counted.commit, record, counted.log_heads.clone());
         for item in &counted.items {
             let class = class_of(item.subject);
             let slot = self.records.hold(item.record, item.location, class);
@@ -29,6 +29,11 @@ impl State {
             let slot = self.records.want(*record);
             entry.add(slot, Class::Chunk);
             self.wanted.insert(slot, counted.device, counted.number);
+        }
+        for record in &counted.again {
+            if let Some((slot, Row::Held(..) | Row::Wanted)) = self.records.find(record) {
+                entry.add_again(slot);
+            }
         }
         self.chains.push(counted.device, counted.number, &entry, &counted.seen);
         self.records.add_commit(&counted.commit);
@@ -49,9 +54,13 @@ impl State {
         for (document, slots) in &self.documents {
             subjects.extend(slots.as_slice().iter().map(|slot| (*slot, Subject::Document(*document))));
         }
+        for (document, slots) in &self.forgotten {
+            subjects.extend(slots.as_slice().iter().map(|slot| (*slot, Subject::Forgotten(*document))));
+        }
         for (blob, chunks) in &self.blobs {
             subjects.extend(chunks.iter().map(|((index, _), slot)| (*slot, Subject::Blob(*blob, *index))));
         }
+        subjects.extend(self.quarantine.subjects());
         self.chains.in_order().into_iter().filter_map(move |place| {
             let (device, number) = self.chains.owner(place);
             self.counted_of(device, number, &self.chains.at(place), &subjects)
@@ -69,6 +78,7 @@ impl State {
             let (record, location) = (self.records.id(*slot), self.records.location(*slot)?);
             Some(Item { record, location, subject: *subjects.get(slot)? })
         };
+        let is_there = |slot: &Slot| matches!(self.records.row(*slot), Row::Held(..) | Row::Wanted);
         let wanted = |slot: &&Slot| self.records.row(**slot) == Row::Wanted;
         Some(Counted {
             device,
@@ -79,6 +89,13 @@ impl State {
             seen: entry.seen.iter().map(|place| self.chains.at(*place).commit).collect(),
             items: entry.records.iter().chain(entry.chunks).filter_map(item).collect(),
             wanted: entry.chunks.iter().filter(wanted).map(|slot| self.records.id(*slot)).collect(),
+            again: entry
+                .again
+                .iter()
+                .filter(|slot| is_there(slot))
+                .map(|slot| self.records.id(*slot))
+                .collect(),
+            log_heads: self.chains.of(&device).new_log_heads(number).to_vec(),
         })
     }
 }

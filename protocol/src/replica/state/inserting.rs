@@ -53,6 +53,7 @@ impl State {
         if let (Payload::BlobChunk(chunk), Some((device, number))) = (&payload, wanted) {
             let subject = Subject::Blob(chunk.blob, chunk.index);
             self.note_counted(slot, subject);
+            self.doubt_piece();
             self.arrivals += 1;
             effects.arrived.push(Arrived { item: Item { record: id, location, subject }, device, number });
             return;
@@ -60,7 +61,9 @@ impl State {
         self.uncounted.insert(slot);
         match payload {
             Payload::Change(change) => {
-                self.subjects.insert(slot, Subject::Document(change.document));
+                let document = change.document;
+                let subject = if change.forgets() { Subject::Forgotten } else { Subject::Document };
+                self.subjects.insert(slot, subject(document));
                 self.stage(slot, change);
                 self.count(effects);
             }
@@ -116,6 +119,7 @@ impl State {
             self.staged_bytes -= change.bytes.len();
         }
         self.wanted.remove(slot);
+        self.quarantine.forget(slot);
     }
 
     /// Waits no longer for pieces of attachments that were dropped.
@@ -128,6 +132,10 @@ impl State {
     pub(in crate::replica) fn forget_subjects(&mut self) {
         let records = &self.records;
         self.documents.retain(|_, slots| {
+            slots.retain(|slot| records.is_held(slot));
+            !slots.as_slice().is_empty()
+        });
+        self.forgotten.retain(|_, slots| {
             slots.retain(|slot| records.is_held(slot));
             !slots.as_slice().is_empty()
         });
@@ -222,6 +230,8 @@ impl State {
             }
         }
         if effects.membership_changed {
+            self.keyring.allow(self.roster.epochs_since_revocations());
+            self.quarantine.doubt();
             self.judge_receipts(effects);
             self.count(effects);
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::{
+    crypto::kem::KemPublic,
     epoch::{EpochStatement, Keyring, epoch_id, person_key},
     identity::{
         log::{DeviceLog, Operation, PersonKey},
@@ -19,33 +20,33 @@ use crate::{
     time::Timestamp,
 };
 
-const OWNER: u8 = 9;
+pub(super) const OWNER: u8 = 9;
 const ADA: u8 = 20;
 /// The keeper of the space that Ada reads.
-const SHARED: u8 = 40;
-const DOCUMENT: DocumentId = DocumentId::from_bytes([1; 16]);
+pub(super) const SHARED: u8 = 40;
+pub(super) const DOCUMENT: DocumentId = DocumentId::from_bytes([1; 16]);
 
-type Spaces = BTreeMap<SpaceId, Replica<MemoryDisk>>;
+pub(super) type Spaces = BTreeMap<SpaceId, Replica<MemoryDisk>>;
 
-fn secret(byte: u8) -> Secret32 {
+pub(super) fn secret(byte: u8) -> Secret32 {
     Secret32::from_bytes([byte; 32])
 }
 
-fn kem(byte: u8) -> KemSecret {
+pub(super) fn kem(byte: u8) -> KemSecret {
     KemSecret::from_secret(&secret(byte))
 }
 
-fn inception(person: u8) -> Signed<Inception> {
+pub(super) fn inception(person: u8) -> Signed<Inception> {
     Recovery::from_entropy(&secret(person)).incept()
 }
 
 /// The keeper of the space with this number.
-fn space(keeper: u8) -> SpaceId {
+pub(super) fn space(keeper: u8) -> SpaceId {
     space_id(&key(keeper).verifying_key(), &inception(OWNER).body().recovery_keeper)
 }
 
 /// A space of the owner, on a device that was handed nothing; `own` opens what is sealed to it.
-fn empty(keeper: u8, own: KemSecret) -> Replica<MemoryDisk> {
+pub(super) fn empty(keeper: u8, own: KemSecret) -> Replica<MemoryDisk> {
     testkit::replica(empty_state(keeper, own))
 }
 
@@ -56,7 +57,11 @@ fn empty_state(keeper: u8, own: KemSecret) -> State {
 }
 
 /// A shared space after a start from its journal alone, on a disk with so much room.
-fn restarted(replica: Replica<MemoryDisk>, own: KemSecret, room: Option<u64>) -> Replica<MemoryDisk> {
+pub(super) fn restarted(
+    replica: Replica<MemoryDisk>,
+    own: KemSecret,
+    room: Option<u64>,
+) -> Replica<MemoryDisk> {
     let bytes = replica.journal().bytes();
     let journal = replica.into_journal();
     let opening = Opening::new(journal.id());
@@ -71,7 +76,7 @@ fn restarted(replica: Replica<MemoryDisk>, own: KemSecret, room: Option<u64>) ->
     Replica::new(state, journal)
 }
 
-fn nonces(first: u8) -> impl FnMut() -> [u8; 24] {
+pub(super) fn nonces(first: u8) -> impl FnMut() -> [u8; 24] {
     let mut drawn = 0_u64;
     move || {
         drawn += 1;
@@ -81,7 +86,7 @@ fn nonces(first: u8) -> impl FnMut() -> [u8; 24] {
     }
 }
 
-fn enrol(log: &DeviceLog, root: u8, byte: u8) -> Signed<Operation> {
+pub(super) fn enrol(log: &DeviceLog, root: u8, byte: u8) -> Signed<Operation> {
     let certificate = Certificate {
         person: log.person(),
         device: id(byte),
@@ -124,14 +129,14 @@ fn begun(keeper: u8, byte: u8) -> Replica<MemoryDisk> {
     replica
 }
 
-fn write(replica: &mut Replica<MemoryDisk>, byte: u8, text: &str) {
+pub(super) fn write(replica: &mut Replica<MemoryDisk>, byte: u8, text: &str) {
     let change = Change { document: DOCUMENT, bytes: text.into() };
     let first = text.as_bytes()[0];
     replica.write(vec![Write::Change(change)], &key(byte), &mut nonces(first)).unwrap();
 }
 
 /// What the document's changes say, in the order in which they count.
-fn read(replica: &mut Replica<MemoryDisk>) -> Vec<String> {
+pub(super) fn read(replica: &mut Replica<MemoryDisk>) -> Vec<String> {
     let locations: Vec<_> = replica.state().document(&DOCUMENT).map(|(_, location)| location).collect();
     let texts = locations.into_iter().map(|location| match replica.read_payload(location).unwrap() {
         Ok(Payload::Change(change)) => String::from_utf8(change.bytes).unwrap(),
@@ -143,10 +148,22 @@ fn read(replica: &mut Replica<MemoryDisk>) -> Vec<String> {
 fn change(replica: &mut Replica<MemoryDisk>, action: MembershipAction, drawn: u8) {
     let log = log(ADA, 21, 22).in_order().into_iter().cloned().collect();
     let (device, keeper) = (key(1), key(SHARED));
-    let epoch =
-        NewEpoch { keeper: &keeper, recovery: None, secret: secret(drawn), entropy: secret(drawn + 1) };
+    let (secret, entropy) = (secret(drawn), secret(drawn + 1));
+    let epoch = NewEpoch { keeper: &keeper, device: &device, recovery: None, secret, entropy };
     let change = MemberChange { action, log, device: &device, epoch };
     replica.change_members(change, &mut nonces(drawn)).unwrap();
+}
+
+/// Starts an epoch on the owner's device `byte`, with the secret `drawn`.
+pub(super) fn begin_epoch(
+    replica: &mut Replica<MemoryDisk>,
+    byte: u8,
+    recovery: Option<KemPublic>,
+    drawn: u8,
+) {
+    let (keeper, device, secret, entropy) = (key(SHARED), key(byte), secret(drawn), secret(drawn + 1));
+    let new = NewEpoch { keeper: &keeper, device: &device, recovery, secret, entropy };
+    replica.begin_epoch(&new, &mut nonces(drawn)).unwrap();
 }
 
 fn let_in(replica: &mut Replica<MemoryDisk>, drawn: u8) {
@@ -182,7 +199,7 @@ fn invited(owners: &mut Replica<MemoryDisk>) -> Spaces {
 }
 
 /// Runs a session between two devices until nobody has anything to say.
-fn talk(devices: [&mut Spaces; 2], keys: [u8; 2]) -> Result<usize, SessionError> {
+pub(super) fn talk(devices: [&mut Spaces; 2], keys: [u8; 2]) -> Result<usize, SessionError> {
     go_on(devices, keys, &mut open_sessions([[keys[1]; 32]; 2]))
 }
 
@@ -216,7 +233,7 @@ fn go_on(
     panic!("the exchange does not end");
 }
 
-fn all(replicas: impl IntoIterator<Item = Replica<MemoryDisk>>) -> Spaces {
+pub(super) fn all(replicas: impl IntoIterator<Item = Replica<MemoryDisk>>) -> Spaces {
     replicas.into_iter().map(|replica| (*replica.state().space(), replica)).collect()
 }
 
@@ -242,9 +259,7 @@ fn an_epoch_that_is_learnt_between_the_marks_is_not_shared_in_this_session() {
     let (mut laptop, mut phone) = (begun(SHARED, 1), begun(SHARED, 2));
     let first = epoch_id(&secret(SHARED));
     let drawn = (50..).find(|byte| epoch_id(&secret(*byte)) < first).unwrap();
-    let (keeper, secret) = (key(SHARED), secret(drawn));
-    let new = NewEpoch { keeper: &keeper, recovery: None, secret, entropy: Secret32::from_bytes([8; 32]) };
-    laptop.begin_epoch(&new).unwrap();
+    begin_epoch(&mut laptop, 1, None, drawn);
     let epochs = laptop.invitation().unwrap();
     let mut sessions =
         [Session::new(Role::Dialer, [1; 32], [5; 32]), Session::new(Role::Listener, [1; 32], [6; 32])];
@@ -259,7 +274,7 @@ fn an_epoch_that_is_learnt_between_the_marks_is_not_shared_in_this_session() {
     for statement in epochs {
         phone.write_statement(Payload::Epoch(statement), &mut nonces(3)).unwrap();
     }
-    assert!(phone.state().keyring().secret(&epoch_id(&new.secret)).is_some());
+    assert!(phone.state().keyring().secret(&epoch_id(&secret(drawn))).is_some());
     sessions[1].handle_frame(&marks, &phone, &key(2)).unwrap();
     for _ in 0..3 {
         while let Some(frame) = sessions[1].poll_frame(&mut phone).unwrap() {
@@ -360,7 +375,7 @@ fn members_pass_on_what_they_read() {
 }
 
 /// The records of a space that a device holds, but for those that another one does.
-fn news(replica: &mut Replica<MemoryDisk>, other: &Replica<MemoryDisk>) -> Vec<Vec<u8>> {
+pub(super) fn news(replica: &mut Replica<MemoryDisk>, other: &Replica<MemoryDisk>) -> Vec<Vec<u8>> {
     let locations = replica.state().locations();
     let all = locations.into_iter().map(|location| replica.read(location).unwrap());
     all.filter(|record| !other.state().holds(&crate::record::record_id(record))).collect()
@@ -371,8 +386,7 @@ fn an_epoch_that_found_no_room_is_not_written_under() {
     let mut laptop = begun(SHARED, 1);
     let mut phone = all([begun(SHARED, 2)]);
     let drawn = secret(50);
-    let new = NewEpoch { keeper: &key(SHARED), recovery: None, secret: secret(50), entropy: secret(51) };
-    laptop.begin_epoch(&new).unwrap();
+    begin_epoch(&mut laptop, 1, None, 50);
     write(&mut laptop, 1, &"large ".repeat(1_000));
     let batch = news(&mut laptop, shared(&mut phone));
     let mut phone = restarted(phone.remove(&space(SHARED)).unwrap(), kem(2), Some(4_000));
@@ -402,9 +416,7 @@ fn what_came_under_an_unknown_epoch_comes_again_once_it_is_known() {
     write(shared(&mut laptop), 1, "hidden");
     go_on([&mut laptop, &mut phone], [1, 2], &mut sessions).unwrap();
     assert_eq!(read(shared(&mut phone)), [""; 0]);
-    let (keeper, recovery) = (key(SHARED), Some(kem(60).public()));
-    let new = NewEpoch { keeper: &keeper, recovery, secret: secret(52), entropy: secret(53) };
-    shared(&mut laptop).begin_epoch(&new).unwrap();
+    begin_epoch(shared(&mut laptop), 1, Some(kem(60).public()), 52);
     go_on([&mut laptop, &mut phone], [1, 2], &mut sessions).unwrap();
     assert_eq!(read(shared(&mut phone)), ["hidden"]);
     let [theirs, ours] = [&mut phone, &mut laptop].map(|spaces| Frontier::of(shared(spaces).state()));
@@ -426,11 +438,8 @@ fn devices_that_each_started_an_epoch_take_turns_again() {
     };
     assert_eq!(due(&mut left, &mut right, 0), [false, false]);
     assert_eq!(due(&mut left, &mut right, 5), [true, true]);
-    for (replica, drawn) in [(&mut left, 50), (&mut right, 52)] {
-        let (keeper, recovery) = (key(SHARED), Some(recovery));
-        let new = NewEpoch { keeper: &keeper, recovery, secret: secret(drawn), entropy: secret(drawn + 1) };
-        replica.begin_epoch(&new).unwrap();
-    }
+    begin_epoch(&mut left, 1, Some(recovery), 50);
+    begin_epoch(&mut right, 2, Some(recovery), 52);
     let (ours, theirs) = (news(&mut left, &right), news(&mut right, &left));
     left.ingest(&id(2), &theirs).unwrap();
     right.ingest(&id(1), &ours).unwrap();

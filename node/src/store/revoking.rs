@@ -1,0 +1,294 @@
+//! Taking a device out, and what it did too late.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use musette_crdt::document::Document;
+use musette_protocol::{
+    crypto::{aead::NONCE_LEN, sign::SigningKey},
+    id::{BlobId, DeviceId, DocumentId, MIN_PREFIX_CHARS, OperationId},
+    identity::{
+        certificate::Certificate,
+        log::{Author, LogError},
+        person::Recovery,
+    },
+    pairing::words::{PhraseError, recovery_entropy},
+    replica::{
+        Quarantined,
+        revoking::{RevokeError, Revoking},
+        rotating::{EpochStartError, NewEpoch},
+    },
+};
+use serde_json::{Value as Json, json};
+
+use super::{Store, inception_of, write_error};
+use crate::{
+    entropy,
+    error::{Error, Result},
+};
+
+/// What a document is with what is in quarantine of it, and without.
+struct Both {
+    with: Document,
+    without: Option<Document>,
+}
+
+impl Store {
+    /// Takes a device out, by this one or by the phrase. `restore` names devices that it had taken out
+    /// and that stay in; with the phrase this one is always among them.
+    ///
+    /// # Errors
+    /// When a device is not found or this one has no right to it, the words are wrong, or the disk refuses.
+    pub(crate) fn revoke(&mut self, device: &str, restore: &[String], words: Option<&str>) -> Result<Json> {
+        let recovery = words.map(recovery_of).transpose()?;
+        let device = self.find_device(device)?;
+        if device == self.device {
+            return Err(Error::new("revoke-self"));
+        }
+        let mut stays = restore.iter().map(|name| self.find_device(name)).collect::<Result<Vec<_>>>()?;
+        let log = self.state().log();
+        let theirs = log.revocations_by(&device);
+        if let Some(other) = stays.iter().find(|stays| theirs.iter().all(|(_, one)| one.device != **stays)) {
+            let name = self.name_of(other);
+            return Err(Error::new("not-revoked-by").with("name", name).with("by", self.name_of(&device)));
+        }
+        if recovery.is_some() {
+            stays.push(self.device);
+        }
+        let undone = theirs.iter().filter(|(_, one)| stays.contains(&one.device)).map(|(id, _)| *id);
+        let mut undone: Vec<OperationId> = undone.collect();
+        undone.sort_unstable();
+        let kept = self.state().head(&device).0;
+        let root = recovery.as_ref().map(|recovery| recovery.root());
+        self.append_revocation(device, undone, root)?;
+        Ok(json!({ "device": { "id": device.to_string(), "name": self.name_of(&device) }, "kept": kept }))
+    }
+
+    fn append_revocation(
+        &mut self,
+        device: DeviceId,
+        undone: Vec<OperationId>,
+        root: Option<&SigningKey>,
+    ) -> Result<()> {
+        let inception = inception_of(&self.keys)?;
+        if root.is_some_and(|root| root.verifying_key() != inception.body().root) {
+            return Err(Error::new("words-of-another-person"));
+        }
+        let Some(keeper) = self.keys.epochs.duplicate().into_parts().1 else {
+            return Err(Error::new("not-admin"));
+        };
+        let keeper = SigningKey::from_secret(&keeper);
+        let recovery = Some(inception.body().recovery_kem);
+        let (secret, entropy) = (entropy::secret(), entropy::secret());
+        let epoch = NewEpoch { keeper: &keeper, device: &self.device_key, recovery, secret, entropy };
+        let revoking = Revoking { device, undone, root, epoch };
+        let effects =
+            self.replica.revoke(&revoking, &mut entropy::bytes::<NONCE_LEN>).map_err(
+                |error| match error {
+                    RevokeError::Refused(LogError::Malformed) => Error::new("device-log-full"),
+                    RevokeError::Epoch(EpochStartError::Write(error)) => write_error(error),
+                    RevokeError::Refused(_) | RevokeError::Epoch(_) => Error::new("not-admin"),
+                },
+            )?;
+        self.unsynced = true;
+        self.apply(effects, Vec::new())
+    }
+
+    /// Forgets the devices that were taken out by now, here or elsewhere.
+    ///
+    /// # Errors
+    /// When the vault cannot be written.
+    pub(super) fn forget_ended(&mut self) -> Result<()> {
+        let (log, keys) = (self.state().log(), &self.keys);
+        let known = keys.addresses.keys().chain(&keys.met).chain(&keys.healing);
+        let ended: BTreeSet<DeviceId> = known.filter(|device| log.has_ended(device)).copied().collect();
+        ended.into_iter().try_for_each(|device| self.forget_peer(device))
+    }
+
+    /// Nothing is asked of a device any more that was taken out, or expected from it.
+    fn forget_peer(&mut self, device: DeviceId) -> Result<()> {
+        let waits = !self.keys.healing.is_empty();
+        self.change_keys(|keys| {
+            keys.addresses.remove(&device);
+            keys.met.remove(&device);
+            keys.words.remove(&device);
+            keys.healing.remove(&device);
+        })?;
+        if waits && self.keys.healing.is_empty() { self.finish_healing() } else { Ok(()) }
+    }
+
+    /// A device by its name or the beginning of its id: one that is in, or else one that is out.
+    fn find_device(&self, text: &str) -> Result<DeviceId> {
+        let log = self.state().log();
+        let text = text.trim();
+        let is_meant = |certificate: &&Certificate| {
+            let prefix = text.to_lowercase();
+            certificate.name == text
+                || prefix.len() >= MIN_PREFIX_CHARS && certificate.device.to_string().starts_with(&prefix)
+        };
+        let found: Vec<DeviceId> = log.certificates().filter(is_meant).map(|one| one.device).collect();
+        let present: Vec<DeviceId> = found.iter().filter(|id| !log.has_ended(id)).copied().collect();
+        match (present.as_slice(), found.as_slice()) {
+            ([one], _) | ([], [one]) => Ok(*one),
+            ([], []) => Err(Error::new("device-not-found").with("name", text)),
+            _ => Err(Error::new("device-ambiguous").with("name", text)),
+        }
+    }
+
+    fn name_of(&self, device: &DeviceId) -> String {
+        let certificate = self.state().log().certificate(device);
+        certificate.map_or_else(|| device.short().to_string(), |certificate| certificate.name.clone())
+    }
+
+    /// Whether this device was taken out.
+    pub(crate) fn is_revoked(&self) -> bool {
+        self.state().log().has_ended(&self.device)
+    }
+
+    /// Whether what this device writes would count.
+    pub(super) fn may_write(&self) -> bool {
+        !self.is_revoked() && !self.state().keyring().written_under().is_empty()
+    }
+
+    /// Requires that what this device writes counts.
+    ///
+    /// # Errors
+    /// `device-revoked`.
+    pub(crate) fn check_entitled(&self) -> Result<()> {
+        if self.is_revoked() {
+            return Err(Error::new("device-revoked").with("by", self.revoked_by(&self.device).join(", ")));
+        }
+        Ok(())
+    }
+
+    /// The names of the devices that took one out; the phrase has none.
+    fn revoked_by(&self, device: &DeviceId) -> Vec<String> {
+        let ended = self.state().log().ended_by(device);
+        let names: BTreeSet<String> = ended
+            .iter()
+            .filter_map(|ended| match ended.by {
+                Author::Device(by) => Some(self.name_of(&by)),
+                Author::Root => None,
+            })
+            .collect();
+        names.into_iter().collect()
+    }
+
+    /// The devices that were taken out.
+    pub(crate) fn revoked_json(&self) -> Vec<Json> {
+        let log = self.state().log();
+        let ended = log.certificates().filter(|certificate| log.has_ended(&certificate.device));
+        let revoked = ended.map(|certificate| {
+            json!({
+                "id": certificate.device.to_string(),
+                "name": certificate.name,
+                "this": certificate.device == self.device,
+                "by": self.revoked_by(&certificate.device),
+            })
+        });
+        revoked.collect()
+    }
+
+    /// How many items are in quarantine, in whole or in part.
+    pub(crate) fn quarantine_count(&self) -> usize {
+        self.state().quarantined().iter().map(|change| change.document).collect::<BTreeSet<_>>().len()
+    }
+
+    /// What is in quarantine: each item, who changed it, and what would be different.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub(crate) fn quarantine_json(&mut self) -> Result<Json> {
+        let mut items = Vec::new();
+        for (id, changes) in self.quarantined_items() {
+            let devices: BTreeSet<String> =
+                changes.iter().map(|change| self.name_of(&change.device)).collect();
+            let mut item = json!({
+                "id": id.to_string(),
+                "devices": devices,
+                "changes": changes.len(),
+                "is_new": self.view(id).is_none(),
+                "title": null,
+                "kind": null,
+                "history": [],
+            });
+            if let Some(both) = self.both(id, &changes)? {
+                let before = both.without.map(|document| document.history()).unwrap_or_default();
+                let mut entries = both.with.history();
+                entries.retain(|entry| !before.contains(entry));
+                item["history"] = self.history_json(&entries);
+                if let Ok(view) = both.with.view(id) {
+                    item["title"] = view.title().into();
+                    item["kind"] = view.kind.as_str().into();
+                }
+            }
+            items.push(item);
+        }
+        Ok(json!({ "items": items }))
+    }
+
+    fn quarantined_items(&self) -> BTreeMap<DocumentId, Vec<Quarantined>> {
+        let mut items: BTreeMap<DocumentId, Vec<Quarantined>> = BTreeMap::new();
+        for change in self.state().quarantined() {
+            items.entry(change.document).or_default().push(change);
+        }
+        items
+    }
+
+    fn both(&mut self, id: DocumentId, changes: &[Quarantined]) -> Result<Option<Both>> {
+        let without = self.take_document(id).ok();
+        let counted: Vec<_> = self.state().document(&id).map(|(_, location)| location).collect();
+        let quarantined = changes.iter().filter_map(|change| self.state().location(&change.record));
+        let all: Vec<_> = counted.into_iter().chain(quarantined.collect::<Vec<_>>()).collect();
+        let payloads: Vec<Vec<u8>> =
+            all.into_iter().filter_map(|location| self.read_change(location)).collect();
+        let with = Document::load(payloads.iter().map(Vec::as_slice)).ok();
+        Ok(with.map(|with| Both { with, without }))
+    }
+
+    /// Lets count what is in quarantine of some items; of all, if none are named.
+    ///
+    /// # Errors
+    /// When one of them has nothing there, this device may not write, or the disk refuses.
+    pub(crate) fn quarantine_accept(&mut self, ids: &[String]) -> Result<Json> {
+        self.check_whole()?;
+        self.check_entitled()?;
+        let items = self.quarantined_items();
+        let mut chosen = BTreeSet::new();
+        for id in ids {
+            let from = |first: DocumentId| items.range(first..).map(|(id, _)| *id);
+            let found = super::items::unique(id, from);
+            chosen.insert(found.map_err(|error| match error.code() {
+                "not-found" => Error::new("not-in-quarantine").with("id", id),
+                _ => error,
+            })?);
+        }
+        if ids.is_empty() {
+            chosen.extend(items.keys());
+        }
+        for id in &chosen {
+            let both = self.both(*id, &items[id])?;
+            let view = both.and_then(|both| both.with.view(*id).ok());
+            let attachments = view.into_iter().flat_map(|view| view.attachments);
+            let blobs: BTreeSet<BlobId> = attachments.map(|attachment| attachment.id).collect();
+            let nonce = &mut entropy::bytes::<NONCE_LEN>;
+            let effects = self.replica.accept(id, &blobs, &self.device_key, nonce).map_err(write_error)?;
+            self.unsynced = true;
+            self.apply(effects, Vec::new())?;
+        }
+        Ok(json!({ "accepted": chosen.len() }))
+    }
+}
+
+fn recovery_of(words: &str) -> Result<Recovery> {
+    Ok(Recovery::from_entropy(&recovery_entropy(words).map_err(phrase_error)?))
+}
+
+/// What is wrong with 24 words, in a person's terms.
+pub(crate) fn phrase_error(error: PhraseError) -> Error {
+    let told = Error::new(error.code());
+    match error {
+        PhraseError::WrongCount { found } => told.with("found", found),
+        PhraseError::UnknownWord { position } => told.with("position", position),
+        PhraseError::BadChecksum => told,
+    }
+}

@@ -1,0 +1,49 @@
+//! Documents that were forgotten: what is left of them is to go, and what comes later too.
+
+use std::collections::BTreeSet;
+
+use super::{Slots, State};
+use crate::{
+    id::{BlobId, DocumentId, RecordId},
+    journal::Location,
+};
+
+impl State {
+    /// Whether a document was forgotten: nothing of it is shown, whatever else comes.
+    #[must_use]
+    pub fn is_forgotten(&self, id: &DocumentId) -> bool {
+        self.forgotten.contains_key(id)
+    }
+
+    /// All documents that were forgotten.
+    pub fn forgotten(&self) -> impl Iterator<Item = &DocumentId> {
+        self.forgotten.keys()
+    }
+
+    /// Where the changes lie that forgot a document.
+    pub(in crate::replica) fn forgetting(&self, id: &DocumentId) -> Vec<Location> {
+        let slots = self.forgotten.get(id).map_or(&[][..], Slots::as_slice);
+        slots.iter().filter_map(|slot| self.records.location(*slot)).collect()
+    }
+
+    /// What is held of documents, and of these attachments of them.
+    pub(in crate::replica) fn held_of(
+        &self,
+        documents: &[DocumentId],
+        blobs: &BTreeSet<BlobId>,
+    ) -> BTreeSet<RecordId> {
+        let changes = documents.iter().flat_map(|id| self.document(id)).map(|(record, _)| record);
+        let chunks = blobs.iter().filter_map(|blob| self.blobs.get(blob)).flatten();
+        changes.chain(chunks.map(|((_, record), _)| *record)).collect()
+    }
+
+    /// Whether something of a forgotten document is held, but for what says so.
+    pub(in crate::replica) fn has_changes(&self, id: &DocumentId) -> bool {
+        self.documents.contains_key(id)
+    }
+
+    /// Whether a piece of an attachment is held.
+    pub(in crate::replica) fn has_pieces(&self, blob: &BlobId) -> bool {
+        self.blobs.get(blob).is_some_and(|chunks| !chunks.is_empty())
+    }
+}

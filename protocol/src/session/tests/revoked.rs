@@ -1,0 +1,269 @@
+//! A device that was taken out of the person's own space, and what it does then.
+
+use std::collections::BTreeSet;
+
+use super::{
+    shared::{
+        DOCUMENT, OWNER, SHARED, Spaces, all, begin_epoch, empty, enrol, inception, kem, news, nonces, read,
+        restarted, secret, space, talk, write,
+    },
+    *,
+};
+use crate::{
+    epoch::{EpochStatement, Keyring, epoch_id},
+    id::OperationId,
+    identity::log::{Action, Author, Kept, Operation, Revocation, SpaceMark},
+    record::Payload,
+    replica::{
+        Write, WriteError,
+        revoking::{RevokeError, Revoking},
+        rotating::NewEpoch,
+    },
+    signed::Signed,
+};
+
+/// The stolen one.
+const PHONE: u8 = 2;
+
+/// The person's own space on a device, with the three devices that they have.
+fn own(byte: u8) -> Spaces {
+    let mut replica = empty(SHARED, kem(byte));
+    let recovery = inception(OWNER).body().recovery_kem;
+    let to = [kem(1).public(), kem(2).public(), kem(3).public(), recovery];
+    let (keeper, known) = (key(SHARED), Keyring::default());
+    let epoch = EpochStatement::begin(space(SHARED), &keeper, &secret(SHARED), &to, &known, &secret(7));
+    replica.write_statement(Payload::Epoch(epoch.unwrap()), &mut nonces(byte)).unwrap();
+    for byte in [1, 2, 3] {
+        let operation = enrol(replica.state().log(), OWNER, byte);
+        replica.write_statement(Payload::Operation(operation), &mut nonces(byte)).unwrap();
+    }
+    all([replica])
+}
+
+fn of(spaces: &mut Spaces) -> &mut Replica<MemoryDisk> {
+    spaces.get_mut(&space(SHARED)).unwrap()
+}
+
+fn revoke(spaces: &mut Spaces, by: u8, device: u8, drawn: u8, undone: Vec<OperationId>, root: bool) {
+    let (keeper, admin) = (key(SHARED), key(by));
+    let recovery = Some(inception(OWNER).body().recovery_kem);
+    let phrase = Recovery::from_entropy(&secret(OWNER));
+    let (secret, entropy) = (secret(drawn), secret(drawn + 1));
+    let epoch = NewEpoch { keeper: &keeper, device: &admin, recovery, secret, entropy };
+    let root = root.then(|| phrase.root());
+    let revoking = Revoking { device: id(device), undone, root, epoch };
+    let effects = of(spaces).revoke(&revoking, &mut nonces(drawn)).unwrap();
+    assert!(effects.refused.is_empty());
+}
+
+/// Says what nobody would let it say: the phone's own statement, without its replica's consent.
+fn state(spaces: &mut Spaces, payload: Payload, drawn: u8) {
+    of(spaces).write_statement(payload, &mut nonces(drawn)).unwrap();
+}
+
+fn agree(left: &mut Spaces, right: &mut Spaces) {
+    let [ours, theirs] = [&*left, &*right].map(|spaces| Frontier::of(spaces[&space(SHARED)].state()));
+    assert_eq!(ours, theirs);
+    assert_eq!(of(left).state().quarantined(), of(right).state().quarantined());
+    let [ours, theirs] = [left, right].map(|spaces| {
+        let mut read = read(of(spaces));
+        read.sort_unstable();
+        read
+    });
+    assert_eq!(ours, theirs);
+}
+
+#[test]
+fn a_revoked_device_gets_nothing_accepted_and_reads_nothing_written_since() {
+    let (mut laptop, mut phone) = (own(1), own(PHONE));
+    write(of(&mut phone), PHONE, "before");
+    talk([&mut laptop, &mut phone], [1, PHONE]).unwrap();
+    revoke(&mut laptop, 1, PHONE, 50, vec![], false);
+    write(of(&mut laptop), 1, "since");
+    write(of(&mut phone), PHONE, "unheard");
+    for _ in 0..2 {
+        talk([&mut phone, &mut laptop], [PHONE, 1]).unwrap();
+        assert_eq!(read(of(&mut laptop)), ["before", "since"]);
+        assert!(of(&mut laptop).state().quarantined().is_empty());
+        assert_eq!(read(of(&mut phone)), ["before"]);
+        assert!(of(&mut phone).state().log().has_ended(&id(PHONE)), "it is told why");
+        assert!(of(&mut phone).state().keyring().secret(&epoch_id(&secret(50))).is_none());
+    }
+    // It goes on, dates back, and revokes and enrols others: nothing of it is taken.
+    let before = of(&mut own(1)).state().log().clone();
+    let accomplice = enrol(&before, OWNER, 4).body().action.clone();
+    for action in [Action::Revoke(Revocation { device: id(1), kept: vec![], undone: vec![] }), accomplice] {
+        let dated_back = before.sign(Author::Device(id(PHONE)), action, &key(PHONE));
+        state(&mut phone, Payload::Operation(dated_back), 60);
+    }
+    let statements = of(&mut laptop).state().statements().count();
+    talk([&mut phone, &mut laptop], [PHONE, 1]).unwrap();
+    assert_eq!(of(&mut laptop).state().statements().count(), statements);
+    assert_eq!(of(&mut laptop).state().log().devices().len(), 2);
+}
+
+#[test]
+fn what_came_by_way_of_an_unaware_device_is_in_the_same_quarantine_everywhere() {
+    let (mut laptop, mut phone, mut tablet) = (own(1), own(PHONE), own(3));
+    write(of(&mut phone), PHONE, "before");
+    talk([&mut laptop, &mut phone], [1, PHONE]).unwrap();
+    revoke(&mut laptop, 1, PHONE, 50, vec![], false);
+    write(of(&mut phone), PHONE, "late");
+    talk([&mut tablet, &mut phone], [3, PHONE]).unwrap();
+    assert_eq!(read(of(&mut tablet)), ["before", "late"]);
+    talk([&mut tablet, &mut laptop], [3, 1]).unwrap();
+    agree(&mut laptop, &mut tablet);
+    assert_eq!(read(of(&mut tablet)), ["before"]);
+    let quarantined = of(&mut laptop).state().quarantined();
+    assert_eq!(
+        quarantined.iter().map(|change| (change.device, change.number)).collect::<Vec<_>>(),
+        [(id(PHONE), 2)]
+    );
+    // Written with the revocation seen, it vouches for nothing, though its author has the rest.
+    write(of(&mut tablet), 3, "after");
+    talk([&mut tablet, &mut laptop], [3, 1]).unwrap();
+    agree(&mut laptop, &mut tablet);
+    assert_eq!(of(&mut laptop).state().quarantined(), quarantined);
+    // The same after a start from the journal alone.
+    let again = restarted(laptop.remove(&space(SHARED)).unwrap(), kem(1), None);
+    let mut laptop = all([again]);
+    of(&mut laptop).draw_quarantine();
+    agree(&mut laptop, &mut tablet);
+    let effects = of(&mut tablet).accept(&DOCUMENT, &BTreeSet::new(), &key(3), &mut nonces(70)).unwrap();
+    assert_eq!(effects.redrawn.into_iter().collect::<Vec<_>>(), [DOCUMENT]);
+    assert!(of(&mut tablet).state().quarantined().is_empty());
+    talk([&mut tablet, &mut laptop], [3, 1]).unwrap();
+    agree(&mut laptop, &mut tablet);
+    assert_eq!(read(of(&mut laptop)).len(), 3);
+}
+
+#[test]
+fn what_an_unaware_device_built_on_counts() {
+    let (mut laptop, mut phone, mut tablet) = (own(1), own(PHONE), own(3));
+    revoke(&mut laptop, 1, PHONE, 50, vec![], false);
+    write(of(&mut phone), PHONE, "built on");
+    talk([&mut tablet, &mut phone], [3, PHONE]).unwrap();
+    write(of(&mut tablet), 3, "mine");
+    write(of(&mut phone), PHONE, "too late");
+    talk([&mut tablet, &mut phone], [3, PHONE]).unwrap();
+    talk([&mut tablet, &mut laptop], [3, 1]).unwrap();
+    agree(&mut laptop, &mut tablet);
+    assert_eq!(read(of(&mut laptop)), ["built on", "mine"]);
+    assert_eq!(of(&mut laptop).state().quarantined().len(), 1);
+}
+
+#[test]
+fn two_revoked_devices_do_not_vouch_for_each_other() {
+    let (mut laptop, mut phone, mut tablet) = (own(1), own(PHONE), own(3));
+    for (theirs, ours) in [("a", "b"), ("c", "d")] {
+        write(of(&mut phone), PHONE, theirs);
+        write(of(&mut tablet), 3, ours);
+        talk([&mut tablet, &mut phone], [3, PHONE]).unwrap();
+    }
+    revoke(&mut laptop, 1, PHONE, 50, vec![], false);
+    revoke(&mut laptop, 1, 3, 52, vec![], false);
+    let theirs = news(of(&mut tablet), &laptop[&space(SHARED)]);
+    // As if it had come before.
+    of(&mut laptop).ingest(&id(1), &theirs).unwrap();
+    assert_eq!(of(&mut laptop).state().quarantined().len(), 4);
+    assert_eq!(read(of(&mut laptop)), [""; 0]);
+}
+
+#[test]
+fn the_epoch_of_a_revoked_device_is_not_written_under() {
+    let (mut laptop, mut phone, mut tablet) = (own(1), own(PHONE), own(3));
+    revoke(&mut laptop, 1, PHONE, 50, vec![], false);
+    talk([&mut laptop, &mut tablet], [1, 3]).unwrap();
+    assert_eq!(of(&mut tablet).state().keyring().written_under(), [epoch_id(&secret(50))]);
+    // It holds the keeper's seed, and can name what it does not know.
+    let known = of(&mut phone).state().keyring().duplicate();
+    let (keeper, to) = (key(SHARED), [kem(1).public(), kem(2).public(), kem(3).public()]);
+    let theirs =
+        EpochStatement::begin(space(SHARED), &keeper, &secret(80), &to, &known, &secret(81)).unwrap();
+    state(&mut phone, Payload::Epoch(theirs.clone()), 80);
+    state(&mut tablet, Payload::Epoch(theirs), 80);
+    talk([&mut laptop, &mut tablet], [1, 3]).unwrap();
+    for spaces in [&mut laptop, &mut tablet] {
+        assert!(
+            of(spaces).state().keyring().secret(&epoch_id(&secret(80))).is_some(),
+            "what others wrote can be read"
+        );
+        assert_eq!(of(spaces).state().keyring().written_under(), [epoch_id(&secret(50))]);
+        assert!(!of(spaces).is_epoch_due(Some(&inception(OWNER).body().recovery_kem)).unwrap());
+    }
+    write(of(&mut tablet), 3, "unread");
+    let since = news(of(&mut tablet), &phone[&space(SHARED)]);
+    of(&mut phone).ingest(&id(3), &since).unwrap();
+    assert_eq!(read(of(&mut phone)), [""; 0]);
+}
+
+#[test]
+fn nothing_is_written_between_a_revocation_and_an_epoch_without_the_device() {
+    let mut laptop = own(1);
+    let revocation = Revocation { device: id(PHONE), kept: vec![], undone: vec![] };
+    let operation =
+        of(&mut laptop).state().log().sign(Author::Device(id(1)), Action::Revoke(revocation), &key(1));
+    state(&mut laptop, Payload::Operation(operation), 50);
+    let change = Change { document: DOCUMENT, bytes: b"early".to_vec() };
+    let refused = of(&mut laptop).write(vec![Write::Change(change)], &key(1), &mut nonces(60));
+    assert!(matches!(refused, Err(WriteError::NoEpoch)));
+    begin_epoch(of(&mut laptop), 1, Some(inception(OWNER).body().recovery_kem), 70);
+    write(of(&mut laptop), 1, "now");
+    assert_eq!(read(of(&mut laptop)), ["now"]);
+}
+
+#[test]
+fn after_two_revoked_each_other_the_root_says_who_stays() {
+    let (mut laptop, mut phone, mut tablet) = (own(1), own(PHONE), own(3));
+    write(of(&mut laptop), 1, "mine");
+    revoke(&mut phone, PHONE, 1, 50, vec![], false);
+    revoke(&mut laptop, 1, PHONE, 52, vec![], false);
+    talk([&mut tablet, &mut laptop], [3, 1]).unwrap();
+    talk([&mut tablet, &mut phone], [3, PHONE]).unwrap();
+    // Whom it revokes is told so by nobody any more.
+    assert!(of(&mut tablet).state().log().has_ended(&id(PHONE)));
+    let theirs = news(of(&mut phone), &laptop[&space(SHARED)]);
+    of(&mut laptop).ingest(&id(3), &theirs).unwrap();
+    assert_eq!(of(&mut laptop).state().log().devices().len(), 1);
+    assert!(of(&mut laptop).state().keyring().written_under().is_empty());
+    let by_phone = of(&mut laptop).state().log().revocations_by(&id(PHONE))[0].0;
+    revoke(&mut laptop, 1, PHONE, 54, vec![by_phone], true);
+    assert_eq!(of(&mut laptop).state().log().devices().len(), 2);
+    write(of(&mut laptop), 1, "again");
+    talk([&mut tablet, &mut laptop], [3, 1]).unwrap();
+    agree(&mut laptop, &mut tablet);
+    assert_eq!(read(of(&mut tablet)), ["mine", "again"]);
+}
+
+#[test]
+fn a_device_that_may_not_revoke_changes_nothing() {
+    let mut laptop = own(1);
+    revoke(&mut laptop, 1, PHONE, 50, vec![], false);
+    let statements = of(&mut laptop).state().statements().count();
+    let (keeper, admin) = (key(SHARED), key(PHONE));
+    let epoch =
+        NewEpoch { keeper: &keeper, device: &admin, recovery: None, secret: secret(52), entropy: secret(53) };
+    let revoking = Revoking { device: id(1), undone: vec![], root: None, epoch };
+    let refused = of(&mut laptop).revoke(&revoking, &mut nonces(52));
+    assert!(matches!(refused, Err(RevokeError::Refused(_))));
+    assert_eq!(of(&mut laptop).state().statements().count(), statements);
+}
+
+#[test]
+fn a_revocation_keeps_what_its_author_had() {
+    let (mut laptop, mut phone) = (own(1), own(PHONE));
+    write(of(&mut phone), PHONE, "one");
+    write(of(&mut phone), PHONE, "two");
+    talk([&mut laptop, &mut phone], [1, PHONE]).unwrap();
+    let kept = of(&mut laptop).state().kept_of(&id(PHONE)).unwrap();
+    assert_eq!(kept.number, 2);
+    assert_eq!(kept.space, SpaceMark::of(&space(SHARED), &id(PHONE)));
+    // One fewer, by somebody who has less: the second is in quarantine here too.
+    let first = of(&mut phone).state().kept_of(&id(PHONE)).map(|kept| Kept { number: 1, ..kept });
+    let revocation = Revocation { device: id(PHONE), kept: first.into_iter().collect(), undone: vec![] };
+    let operation: Signed<Operation> =
+        of(&mut laptop).state().log().sign(Author::Device(id(1)), Action::Revoke(revocation), &key(1));
+    state(&mut laptop, Payload::Operation(operation), 50);
+    assert_eq!(read(of(&mut laptop)), ["one"]);
+    assert_eq!(of(&mut laptop).state().quarantined().len(), 1);
+}

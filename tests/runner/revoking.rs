@@ -1,0 +1,191 @@
+//! Devices that are taken out: what they may still do, and what becomes of what they did.
+
+use std::{fs, fs::File, path::Path};
+
+use musette_tests::{
+    need,
+    netns::Cable,
+    process::Process,
+    turns,
+    wait::{PATIENCE, until},
+    world::{Device, World, await_same_list},
+};
+use serde_json::Value;
+
+fn revoke(device: &Device, other: &str) -> Value {
+    device.json(&["device", "revoke", other, "--yes"])
+}
+
+fn names(devices: &Value) -> Vec<&str> {
+    devices.as_array().unwrap().iter().map(|device| device["name"].as_str().unwrap()).collect()
+}
+
+fn titles(list: &Value) -> Vec<&str> {
+    let mut titles: Vec<&str> =
+        list["items"].as_array().unwrap().iter().map(|item| item["title"].as_str().unwrap()).collect();
+    titles.sort_unstable();
+    titles
+}
+
+#[test]
+fn a_revoked_device_gets_nothing_and_is_told_why() {
+    let _turn = turns::shared();
+    let world = World::new();
+    let (laptop, phone, laptop_node, phone_node) = world.pair(|laptop| {
+        laptop.add(&["note", "title=Before"]);
+    });
+    await_same_list(&laptop_node, &phone_node);
+    phone_node.stop();
+    let revoked = revoke(&laptop, "phone");
+    assert_eq!(revoked["device"]["name"], "phone");
+    laptop.add(&["note", "title=Since"]);
+    phone.add(&["note", "title=Unheard"]);
+
+    let phone_node = phone.up();
+    until(PATIENCE, "the phone learns that it is out", || {
+        phone_node.api.get("/v1/status")["device"]["revoked"].as_bool().filter(|revoked| *revoked)
+    });
+    assert!(phone.notices().contains(&"device-revoked".to_owned()));
+    phone.refuses(&["add", "note", "title=No"], 1, "device-revoked");
+    phone.refuses(&["device", "revoke", "laptop", "--yes"], 1, "not-admin");
+    // What came before stays readable there; what it did unheard is in its own quarantine.
+    assert_eq!(titles(&phone.list()), ["Before"]);
+    assert_eq!(titles(&laptop.list()), ["Before", "Since"]);
+    assert_eq!(laptop.json(&["quarantine", "list"])["items"], Value::from(Vec::<Value>::new()));
+    assert_eq!(phone.json(&["quarantine", "list"])["items"][0]["title"], "Unheard");
+    let status = laptop.json(&["status"]);
+    assert_eq!((names(&status["devices"]), names(&status["revoked"])), (vec!["laptop"], vec!["phone"]));
+    assert_eq!((&status["sync"]["of"], &status["sync"]["state"]), (&1.into(), &"only-here".into()));
+    let listed = laptop.run(&["device", "list"]).ok().stdout;
+    assert!(listed.contains("phone: taken out by \"laptop\""), "{listed}");
+    // Both after another start.
+    laptop_node.stop();
+    phone_node.stop();
+    assert_eq!(titles(&laptop.list()), ["Before", "Since"]);
+    assert_eq!(titles(&phone.list()), ["Before"]);
+    let checks = laptop.json(&["doctor"])["checks"].clone();
+    assert!(checks.as_array().unwrap().iter().all(|check| check["ok"] == true), "{checks}");
+    laptop.refuses(&["device", "revoke", "nobody", "--yes"], 1, "device-not-found");
+    laptop.refuses(&["device", "revoke", "laptop", "--yes"], 1, "revoke-self");
+    laptop.refuses(&["device", "revoke", "phone", "--restore", "laptop", "--yes"], 1, "not-revoked-by");
+    laptop.run(&["device", "revoke", "phone"]).exits(2);
+}
+
+#[test]
+fn what_came_too_late_is_in_the_same_quarantine_everywhere() {
+    if !need::privileges(&["ip"]) {
+        return;
+    }
+    let _turn = turns::shared();
+    let world = World::new();
+    let cable = Cable::new();
+    let laptop = world.device("laptop").in_namespace(&cable.ends[0]);
+    let [phone, tablet] = ["phone", "tablet"].map(|name| world.device(name).in_namespace(&cable.ends[1]));
+    let up = |device: &Device, end: usize, port: u16| {
+        device.up_with(&["--listen", &format!("/ip4/{}/udp/{port}/quic-v1", cable.addresses[end])])
+    };
+    laptop.init();
+    let shared = laptop.add(&["note", "title=Plan", "note=first"]);
+    let laptop_node = up(&laptop, 0, 4101);
+    for (device, name, port) in [(&phone, "phone", 4102), (&tablet, "tablet", 4103)] {
+        let listen = format!("/ip4/{}/udp/{port}/quic-v1", cable.addresses[1]);
+        let ticket = laptop.ticket(&["--yes"]);
+        device.run(&["device", "join", &ticket, "--device", name, "--yes", "--listen", &listen]).ok();
+    }
+    revoke(&laptop, "phone");
+    laptop_node.stop();
+
+    // The thief goes on, and the tablet does not know yet.
+    phone.json(&["edit", &shared, "note=by the thief"]);
+    phone.add(&["note", "title=Planted"]);
+    let file = world.file("planted.bin", vec![9; 300_000]);
+    phone.run(&["attach", &shared, file.to_str().unwrap()]).ok();
+    let (tablet_node, phone_node) = (up(&tablet, 1, 4103), up(&phone, 1, 4102));
+    let copy = world.path().join("copy.bin");
+    let extract = ["extract", &shared, "planted.bin", "--to", copy.to_str().unwrap()];
+    until(PATIENCE, "the tablet has it", || (titles(&tablet.list()) == ["Plan", "Planted"]).then_some(()));
+    until(PATIENCE, "the attachment too", || (tablet.run(&extract).code == Some(0)).then_some(()));
+    fs::remove_file(&copy).unwrap();
+    phone_node.stop();
+    let laptop_node = up(&laptop, 0, 4101);
+    tablet_node.await_agreement("laptop");
+    laptop_node.await_agreement("tablet");
+    for node in [&laptop_node, &tablet_node] {
+        until(PATIENCE, "the same line", || {
+            (node.api.get("/v1/quarantine")["items"].as_array().unwrap().len() == 2).then_some(())
+        });
+    }
+    assert_eq!(laptop_node.api.get("/v1/quarantine"), tablet_node.api.get("/v1/quarantine"));
+    for device in [&laptop, &tablet] {
+        assert_eq!(titles(&device.list()), ["Plan"]);
+        let item = device.json(&["show", &shared]);
+        assert_eq!((&item["fields"]["note"], item["attachments"].get(0)), (&"first".into(), None));
+    }
+    let told = laptop.run(&["quarantine", "list"]).ok().stdout;
+    assert!(told.contains("by the thief") && told.contains("phone") && told.contains("Planted"), "{told}");
+    assert!(laptop.notices().contains(&"quarantine".to_owned()));
+
+    // One of them is accepted, on the other device; it counts on both.
+    tablet.refuses(&["quarantine", "accept", "aaaaaaaa"], 1, "not-in-quarantine");
+    tablet.run(&["quarantine", "accept", &shared]).ok();
+    until(PATIENCE, "accepted on both", || {
+        (laptop.json(&["show", &shared])["fields"]["note"] == "by the thief").then_some(())
+    });
+    laptop_node.stop();
+    tablet_node.stop();
+    for device in [&laptop, &tablet] {
+        let quarantined = device.json(&["quarantine", "list"])["items"].clone();
+        assert_eq!(quarantined.as_array().unwrap().len(), 1, "{quarantined}");
+        assert_eq!(titles(&device.list()), ["Plan"]);
+    }
+    // The same when all is made anew from the journal.
+    let before = laptop.list();
+    fs::remove_dir_all(laptop.home().join("index")).unwrap();
+    assert_eq!(laptop.list(), before);
+    assert_eq!(laptop.json(&["quarantine", "list"])["items"].as_array().unwrap().len(), 1);
+    tablet.run(&extract).ok();
+    assert_eq!(fs::read(copy).unwrap(), vec![9; 300_000]);
+}
+
+/// Answers the question for the words from the paper.
+fn with_words(device: &Device, paper: &Path, args: &[&str]) -> Value {
+    let args = [&["--json"], args].concat();
+    let input = File::open(paper).unwrap();
+    Process::start_with_input(device.command(&args), input, device.new_log(&args)).wait(PATIENCE).ok().json()
+}
+
+#[test]
+fn after_two_devices_took_out_each_other_the_words_say_who_stays() {
+    let _turn = turns::shared();
+    let world = World::new();
+    let paper = world.path().join("paper");
+    let (laptop, phone) = (world.device("laptop"), world.device("phone"));
+    let init = ["init", "--name", "Emilie", "--device", "laptop", "--no-passphrase", "--recovery-out"];
+    laptop.run(&[&init[..], &[paper.to_str().unwrap()]].concat()).ok();
+    let node = laptop.up();
+    phone.join(&laptop);
+    node.stop();
+    phone.add(&["note", "title=Mine"]);
+    revoke(&laptop, "phone");
+    let (laptop_node, phone_node) = (laptop.up(), phone.up());
+    until(PATIENCE, "the phone learns that it is out", || {
+        phone_node.api.get("/v1/status")["device"]["revoked"].as_bool().filter(|revoked| *revoked)
+    });
+    phone.refuses(&["add", "note", "title=No"], 1, "device-revoked");
+    with_words(&phone, &paper, &["device", "revoke", "laptop", "--words", "--yes"]);
+    assert_eq!(phone.json(&["status"])["device"]["revoked"], false);
+    phone.add(&["note", "title=Again"]);
+    assert_eq!(titles(&phone.list()), ["Again", "Mine"]);
+    assert_eq!(names(&phone.json(&["status"])["revoked"]), ["laptop"]);
+    laptop_node.stop();
+    phone_node.stop();
+    let other = World::new();
+    let stranger = other.device("stranger");
+    let strange = other.path().join("paper");
+    let init = ["init", "--name", "Ada", "--device", "x", "--no-passphrase", "--recovery-out"];
+    stranger.run(&[&init[..], &[strange.to_str().unwrap()]].concat()).ok();
+    let args = ["--json", "device", "revoke", "laptop", "--words", "--yes"];
+    let input = File::open(strange).unwrap();
+    let refused = Process::start_with_input(phone.command(&args), input, phone.new_log(&args)).wait(PATIENCE);
+    assert_eq!(refused.exits(1).json()["error"]["code"], "words-of-another-person");
+}
