@@ -19,19 +19,17 @@ mod edit;
 mod error;
 mod history;
 mod import;
+mod incoming;
 pub(crate) mod read;
 mod shape;
 mod undo;
 mod write;
 
-use std::{
-    ops::Range,
-    panic::{AssertUnwindSafe, catch_unwind},
-};
+use std::collections::HashSet;
 
 use automerge::{
-    ActorId, Automerge, AutomergeError, Change, ChangeHash, LoadOptions, OnPartialLoad, ROOT, ReadDoc,
-    ScalarValue, Value as Stored, transaction::CommitOptions,
+    ActorId, Automerge, AutomergeError, Change, ChangeHash, ROOT, ReadDoc, ScalarValue, Value as Stored,
+    transaction::CommitOptions,
 };
 use musette_protocol::{id::DocumentId, time::Timestamp};
 
@@ -41,23 +39,14 @@ pub use history::{FieldChange, HistoryEntry};
 pub use import::ImportOutcome;
 pub use undo::UndoOutcome;
 
-use self::{creation::Creation, import::checked_values, read::Reader, shape::Shape, write::Writer};
+use self::{
+    creation::Creation, import::checked_values, incoming::Known, read::Reader, shape::Shape, write::Writer,
+};
 use crate::{
-    limits::MAX_CHANGES_BYTES,
     schema::{Kind, Shape as FieldShape},
     value::Value,
     view::ItemView,
 };
-
-/// The byte of a chunk that tells its type, after magic and checksum; see
-/// <https://automerge.org/automerge-binary-format-spec/>.
-const CHUNK_TYPE_OFFSET: usize = 8;
-
-/// Where a chunk has its checksum: the first bytes of the hash of its change.
-const CHECKSUM: Range<usize> = 4..8;
-
-/// The type of the chunk that holds a whole document.
-const DOCUMENT_CHUNK: u8 = 0;
 
 /// An item in full: its state and its history.
 #[derive(Debug, Clone)]
@@ -67,6 +56,8 @@ pub struct Document {
     kind: Option<&'static Kind>,
     /// What was already given to, or came from, change records.
     taken: Vec<ChangeHash>,
+    /// Changes that came and do not fit yet ([`incoming`]).
+    waiting: Vec<Change>,
 }
 
 /// Who writes by hand, and when.
@@ -114,55 +105,58 @@ impl Document {
 
     fn from_creation(kind: &'static Kind, shape: &Shape, change: Change) -> Result<Self, DocumentError> {
         let doc = creation::document(shape, change)?;
-        Ok(Self { doc, kind_name: kind.name.to_owned(), kind: Some(kind), taken: Vec::new() })
+        let (taken, waiting) = (Vec::new(), Vec::new());
+        Ok(Self { doc, kind_name: kind.name.to_owned(), kind: Some(kind), taken, waiting })
     }
 
-    /// A document from the payloads of its change records, in any order, repetitions allowed.
+    /// A document from the payloads of its change records, in any order, repetitions allowed. What
+    /// [`Document::merge`] would refuse is left out.
     ///
     /// # Errors
-    /// When a payload is too long or is not changes of a document, or when the first changes are
-    /// not among them.
+    /// When the first changes are not among them: [`DocumentError::Incomplete`], or why a payload was
+    /// left out.
     pub fn load<'a>(changes: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, DocumentError> {
-        let mut payloads: Vec<&[u8]> = changes.into_iter().collect();
-        for payload in &payloads {
-            check_size(payload)?;
+        let mut payloads = changes.into_iter().peekable();
+        let whole = payloads.peek().copied().and_then(incoming::whole);
+        let skipped = usize::from(whole.is_some());
+        let (begun, known) = whole.unwrap_or_default();
+        let (mut parsed, mut left_out) = (Vec::new(), DocumentError::Incomplete);
+        for payload in payloads.skip(skipped) {
+            match incoming::parse_changes(payload) {
+                Ok(changes) => parsed.extend(changes),
+                Err(error) => left_out = error,
+            }
         }
-        // A whole document first: it is read at once, and what follows builds on it.
-        payloads.sort_by_key(|payload| payload.get(CHUNK_TYPE_OFFSET) != Some(&DOCUMENT_CHUNK));
-        let bytes = payloads.concat();
-        if bytes.is_empty() {
-            return Err(DocumentError::Incomplete);
-        }
-        let options = LoadOptions::new().on_partial_load(OnPartialLoad::Error);
-        let doc = match contain(|| Automerge::load_with_options(&bytes, options)) {
-            Err(DocumentError::Malformed) => load_in_turn(&payloads)?,
-            loaded => loaded?,
-        };
-        let kind_name = read_kind(&doc).ok_or(DocumentError::Malformed)?;
+        let (doc, waiting) = incoming::take_in(&begun, &known, parsed);
+        let kind_name = read_kind(&doc).ok_or(left_out)?;
         let kind = crate::items::kind(&kind_name);
         let taken = doc.get_heads();
-        Ok(Self { doc, kind_name, kind, taken })
+        Ok(Self { doc, kind_name, kind, taken, waiting })
     }
 
     /// Takes in the payload of a change record. True when anything became visible by it: changes
-    /// whose predecessors are missing wait for them.
+    /// wait for what they name, and those that name what cannot be wait for ever.
     ///
     /// # Errors
-    /// When the payload is too long or is not changes; the document is then as it was.
+    /// When the payload is too long or is not changes, or when a change has the number and actor of
+    /// another, or would be a second first one; the document is then as it was. Loading all payloads
+    /// takes in what else this one holds.
     pub fn merge(&mut self, changes: &[u8]) -> Result<bool, DocumentError> {
-        check_size(changes)?;
-        // `load_incremental` swallows a damaged tail, so the payload is checked by itself first.
-        let parsed = parse_changes(changes)?;
+        let mut changes = incoming::parse_changes(changes)?;
+        let known = Known::of(&self.doc);
+        let mut seen: HashSet<ChangeHash> = self.waiting.iter().map(Change::hash).collect();
+        changes.retain(|change| !known.has(change) && seen.insert(change.hash()));
+        for (at, change) in changes.iter().enumerate() {
+            let same = |other: &Change| other.actor_id() == change.actor_id() && other.seq() == change.seq();
+            if known.has_rival(change) || self.waiting.iter().chain(&changes[..at]).any(same) {
+                return Err(DocumentError::Malformed);
+            }
+        }
         let before = self.doc.get_heads();
         let pending = before != self.taken;
-        // On a copy: a malformed change must not leave half of itself behind.
-        let mut doc = self.doc.clone();
-        contain(|| doc.apply_changes(parsed))?;
-        let after = doc.get_heads();
-        if read_kind(&doc).as_deref() != Some(self.kind_name.as_str()) {
-            return Err(DocumentError::Malformed);
-        }
-        self.doc = doc;
+        let all = self.waiting.iter().cloned().chain(changes).collect();
+        (self.doc, self.waiting) = incoming::take_in(&self.doc, &known, all);
+        let after = self.doc.get_heads();
         if pending {
             // What came in is in records already; what waits to be taken is not.
             self.taken.extend(after.iter().filter(|hash| !before.contains(hash)));
@@ -185,10 +179,8 @@ impl Document {
         bytes
     }
 
-    /// The whole document as one payload, for a snapshot.
-    ///
-    /// Load it and compare before anything relies on it: of changes that a device spelt as no honest
-    /// one does, the engine keeps the meaning and not the bytes, and the whole then does not load.
+    /// The whole document as one payload, for a snapshot. Load it and compare before anything relies
+    /// on it.
     #[must_use]
     pub fn save(&self) -> Vec<u8> {
         self.doc.save()
@@ -242,7 +234,12 @@ impl Document {
         prefix: &str,
         write: impl FnOnce(&mut Writer<'_, '_>) -> Result<(), AutomergeError>,
     ) -> Result<(), DocumentError> {
-        self.doc.set_actor(ActorId::from(hand.actor));
+        let mut actor = hand.actor;
+        // Of two changes of one actor and number one is left out: it may be this one.
+        while self.waiting.iter().any(|change| *change.actor_id() == ActorId::from(actor)) {
+            blake3::Hasher::new().update(&actor).finalize_xof().fill(&mut actor);
+        }
+        self.doc.set_actor(ActorId::from(actor));
         let mut tx = self.doc.transaction();
         match Writer::new(&mut tx).and_then(|mut writer| write(&mut writer)) {
             Ok(()) => {
@@ -273,93 +270,6 @@ fn read_kind(doc: &Automerge) -> Option<String> {
     match doc.get(ROOT, "kind").ok().flatten()?.0 {
         Stored::Scalar(scalar) => scalar.as_str().map(str::to_owned),
         Stored::Object(_) => None,
-    }
-}
-
-fn check_size(payload: &[u8]) -> Result<(), DocumentError> {
-    if payload.len() <= MAX_CHANGES_BYTES {
-        return Ok(());
-    }
-    Err(DocumentError::TooLarge { bytes: payload.len(), limit: MAX_CHANGES_BYTES })
-}
-
-/// Every change in a payload.
-fn parse_changes(payload: &[u8]) -> Result<Vec<Change>, DocumentError> {
-    let mut changes = Vec::new();
-    for chunk in chunks(payload)? {
-        if chunk[CHUNK_TYPE_OFFSET] == DOCUMENT_CHUNK {
-            changes.extend(contain(|| Ok(Automerge::load(chunk)?.get_changes(&[])))?);
-        } else {
-            let change = contain(|| Change::try_from(chunk).map_err(AutomergeError::from))?;
-            // The engine does not compare the checksum of a change that is read by itself.
-            if change.hash().0[..CHECKSUM.len()] != chunk[CHECKSUM] {
-                return Err(DocumentError::Malformed);
-            }
-            changes.push(change);
-        }
-    }
-    Ok(changes)
-}
-
-/// Takes changes in one after the other, each once all that it builds on is there, and leaves out what
-/// the engine refuses then or what waits. Whoever means harm can have a change wait under a number of
-/// somebody else's actor: the engine takes each of the two, and loads both together never again.
-fn load_in_turn(payloads: &[&[u8]]) -> Result<Automerge, DocumentError> {
-    let mut waiting = Vec::new();
-    for payload in payloads {
-        waiting.extend(parse_changes(payload)?);
-    }
-    let mut doc = Automerge::new();
-    loop {
-        let before = waiting.len();
-        let is_ready =
-            |change: &Change| change.deps().iter().all(|dep| doc.get_change_by_hash(dep).is_some());
-        let (ready, rest): (Vec<Change>, Vec<Change>) = waiting.into_iter().partition(is_ready);
-        for change in ready {
-            let mut with = doc.clone();
-            if contain(|| with.apply_changes([change])).is_ok() {
-                doc = with;
-            }
-        }
-        waiting = rest;
-        if waiting.len() == before {
-            return Ok(doc);
-        }
-    }
-}
-
-/// Splits a payload into its chunks, each: magic (4 bytes), checksum (4), type (1), length
-/// (LEB128), contents.
-fn chunks(payload: &[u8]) -> Result<Vec<&[u8]>, DocumentError> {
-    let mut chunks = Vec::new();
-    let mut rest = payload;
-    while !rest.is_empty() {
-        let mut len: usize = 0;
-        let mut end = CHUNK_TYPE_OFFSET + 1;
-        for shift in (0..35).step_by(7) {
-            let byte = *rest.get(end).ok_or(DocumentError::Malformed)?;
-            len |= usize::from(byte & 0x7f) << shift;
-            end += 1;
-            if byte < 0x80 {
-                break;
-            }
-        }
-        let end = end.checked_add(len).ok_or(DocumentError::Malformed)?;
-        let (chunk, after) = rest.split_at_checked(end).ok_or(DocumentError::Malformed)?;
-        chunks.push(chunk);
-        rest = after;
-    }
-    Ok(chunks)
-}
-
-/// Lets the engine read foreign bytes, and makes its panics errors: automerge 0.12 unwraps what a
-/// malformed change with a right checksum makes wrong (`BatchApply::apply`, on an actor index out
-/// of range). Whatever it was working on is dropped by the caller.
-fn contain<T>(read: impl FnOnce() -> Result<T, AutomergeError>) -> Result<T, DocumentError> {
-    match catch_unwind(AssertUnwindSafe(read)) {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(AutomergeError::MissingDeps)) => Err(DocumentError::Incomplete),
-        Ok(Err(_)) | Err(_) => Err(DocumentError::Malformed),
     }
 }
 

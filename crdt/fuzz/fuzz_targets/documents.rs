@@ -1,5 +1,6 @@
 //! A document that takes in what a device that means harm wrote: what is refused leaves nothing
-//! behind, what is accepted is the same on every device, and all of it can be shown.
+//! behind and keeps nothing from loading, what is accepted is the same on every device, and all of it
+//! can be shown.
 #![no_main]
 
 use std::{
@@ -102,13 +103,24 @@ fn shown(document: &Document) -> ItemView {
     view
 }
 
-/// Takes a payload in, and keeps it if it was accepted.
-fn take(document: &mut Document, payload: Vec<u8>, accepted: &mut Vec<Vec<u8>>) {
-    accepted.push(document.take_changes());
-    let before = (document.heads(), document.save());
-    match document.merge(&payload) {
-        Ok(_) => accepted.push(payload),
-        Err(_) => assert!((document.heads(), document.save()) == before, "half of a payload is left behind"),
+/// The payloads that came.
+#[derive(Default)]
+struct Came {
+    accepted: Vec<Vec<u8>>,
+    refused: Vec<Vec<u8>>,
+}
+
+impl Came {
+    /// Takes a payload in.
+    fn take(&mut self, document: &mut Document, payload: Vec<u8>) {
+        self.accepted.push(document.take_changes());
+        let before = (document.heads(), document.save());
+        if document.merge(&payload).is_ok() {
+            self.accepted.push(payload);
+        } else {
+            assert!((document.heads(), document.save()) == before, "half of a payload is left behind");
+            self.refused.push(payload);
+        }
     }
 }
 
@@ -125,7 +137,7 @@ fn run(data: &[u8]) {
         return;
     }
     let mut document = Document::load([honest[0].as_slice()]).expect("honest");
-    let mut accepted = vec![honest[0].clone()];
+    let mut came = Came { accepted: vec![honest[0].clone()], ..Came::default() };
     for _ in 0..MAX_MOVES {
         if input.is_empty() {
             break;
@@ -134,25 +146,25 @@ fn run(data: &[u8]) {
         match input.below(12) {
             0 => {
                 let payload = honest[input.below(honest.len())].clone();
-                take(&mut document, payload, &mut accepted);
+                came.take(&mut document, payload);
             }
             1 | 2 => {
                 let payload = honest[input.below(honest.len())].clone();
-                take(&mut document, damaged(payload, &mut input), &mut accepted);
+                came.take(&mut document, damaged(payload, &mut input));
             }
             3 => {
                 let kind = input.byte() % 4;
-                take(&mut document, chunk(kind, input.bytes()), &mut accepted);
+                came.take(&mut document, chunk(kind, input.bytes()));
             }
-            4 => take(&mut document, input.bytes().to_vec(), &mut accepted),
+            4 => came.take(&mut document, input.bytes().to_vec()),
             5..=7 => {
                 let whole = document.save();
                 let payload = change(&whole, &mut input);
-                payload.into_iter().for_each(|payload| take(&mut document, payload, &mut accepted));
+                payload.into_iter().for_each(|payload| came.take(&mut document, payload));
             }
             8 => {
                 let payload = change(&honest[0], &mut input);
-                payload.into_iter().for_each(|payload| take(&mut document, payload, &mut accepted));
+                payload.into_iter().for_each(|payload| came.take(&mut document, payload));
             }
             9 => drop(document.edit(&edit(&mut input), NOW, "d", [0x20 | (input.byte() & 0xf); 16])),
             10 => drop(document.apply_import(&row(&mut input))),
@@ -164,16 +176,17 @@ fn run(data: &[u8]) {
             }
         }
     }
+    let Came { mut accepted, refused } = came;
     accepted.push(document.take_changes());
     accepted.retain(|payload| !payload.is_empty());
     let view = shown(&document);
     let history = document.history();
-    // A snapshot may not load (`Document::save`); one that does is the document.
-    if let Ok(snapshot) = Document::load([document.save().as_slice()])
-        && snapshot.heads() == document.heads()
-    {
-        assert_eq!(shown(&snapshot), view);
-    }
+    let snapshot = Document::load([document.save().as_slice()]).expect("a snapshot loads");
+    assert_eq!(snapshot.heads(), document.heads());
+    assert_eq!(shown(&snapshot), view);
+    assert_eq!(snapshot.history(), history);
+    let all = Document::load(accepted.iter().chain(&refused).map(Vec::as_slice));
+    assert!(all.is_ok(), "what was refused keeps a document from loading");
     for reversed in [false, true] {
         if reversed {
             accepted.reverse();

@@ -24,6 +24,7 @@ use automerge::{
     transaction::{CommitOptions, Transactable, Transaction},
 };
 
+use super::incoming::Known;
 use crate::{
     items::kinds,
     schema::{Field, Kind, Shape as FieldShape},
@@ -42,6 +43,7 @@ const LISTS: [&str; 4] = ["labels", "spheres", "tags", "links"];
 #[derive(Debug)]
 pub(super) struct Shape {
     empty: Automerge,
+    known: Known,
     changes: Vec<Change>,
     next_op: NonZeroU64,
     /// The nested objects: by root key, or `fields/` and the name of a field.
@@ -68,6 +70,11 @@ impl Shape {
     /// A document that has its shape and nothing else.
     pub(super) fn document(&self) -> Automerge {
         self.empty.clone()
+    }
+
+    /// What its changes hold that others may name.
+    pub(super) fn known(&self) -> &Known {
+        &self.known
     }
 
     /// Whether this change is one of the shape.
@@ -122,7 +129,8 @@ impl Shape {
             .last()
             .map_or(NonZeroU64::MIN, |change: &Change| NonZeroU64::MIN.saturating_add(change.max_op()));
         let (objects, defaults, entries) = Default::default();
-        let mut this = Self { empty, changes: Vec::new(), next_op, objects, defaults, entries };
+        let known = Known::of(&empty);
+        let mut this = Self { empty, known, changes: Vec::new(), next_op, objects, defaults, entries };
         for change in &changes {
             this.note(change);
         }

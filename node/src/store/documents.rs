@@ -105,12 +105,10 @@ impl Store {
         for (id, payloads) in changes {
             if let Some(document) = at_hand.remove(&id) {
                 touched.push((id, document));
-            } else if let Some(mut document) = self.loaded.pop(&id) {
-                let merged: std::result::Result<Vec<bool>, _> =
-                    payloads.iter().map(|bytes| document.merge(bytes)).collect();
-                if merged.is_ok() {
-                    touched.push((id, document));
-                }
+            } else if let Some(document) =
+                self.loaded.pop(&id).and_then(|document| merged(document, &payloads))
+            {
+                touched.push((id, document));
             } else if self.state().document(&id).count() == payloads.len() {
                 fresh.push((id, payloads));
             } else if let Ok(document) = self.take_document(id) {
@@ -205,6 +203,11 @@ impl Store {
         let after = self.views.range((id.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded));
         after.filter(|(_, packed)| is_item(packed)).map(|(id, packed)| unpack(*id, packed))
     }
+}
+
+/// A document with these changes too; none when it refuses some and is to be loaded.
+fn merged(mut document: Document, payloads: &[Vec<u8>]) -> Option<Document> {
+    payloads.iter().all(|bytes| document.merge(bytes).is_ok()).then_some(document)
 }
 
 /// The views of documents, made on all cores; of what cannot be read there is none.
