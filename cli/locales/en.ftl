@@ -162,6 +162,26 @@ revoke-type-name = To confirm, its name once more
 revoke-done = "{ $name }" is taken out.
 revoke-next = Your other devices learn of it when they meet this one. Until then they may still talk to it. If it was stolen: change the passwords that it knows.
 
+remove-done = { $count ->
+    [one] One item is in the trash.
+   *[other] { $count } items are in the trash.
+}
+remove-next = To take it back: musette restore-item ID. To be rid of it for good: musette forget ID
+restore-item-done = { $count ->
+    [one] One item is out of the trash.
+   *[other] { $count } items are out of the trash.
+}
+forget-what = What is forgotten is deleted from all your devices, with its attachments and its history, and cannot be brought back: neither from here nor from a backup. Somebody who kept a copy of a device's folder may still have it.
+forget-type = To confirm, type the word "forget"
+forget-word = forget
+forget-done = { $count ->
+    [one] One item is forgotten.
+   *[other] { $count } items are forgotten.
+}
+forget-gone = What you forgot is gone from { $gone } of { $of } devices.
+forget-waits = "{ $name }" was not met yet.
+forget-waits-since = "{ $name }" did not confirm it yet; last seen { $since }.
+
 quarantine-empty = There is nothing in quarantine.
 quarantine-new = { $id }  { $title } (new, by "{ $by }")
 quarantine-changed = { $id }  { $title } (changed by "{ $by }")
@@ -366,6 +386,7 @@ reason-entry-too-large = Larger than { $limit } bytes once unpacked.
 reason-entry-damaged = This file of the archive is damaged.
 reason-entry-unsupported = This file of the archive is encrypted or packed in an unknown way.
 reason-too-many-rows = Only the first { $limit } lines were read.
+reason-forgotten = You forgot it; it stays away.
 reason-undone = You took it back before; it stays away.
 
 ## Doctor
@@ -537,6 +558,12 @@ error-words-of-another-person = These are 24 right words, but not yours.
 hint-words-of-another-person = Look for the paper that belongs to this Musette.
 error-not-in-quarantine = Nothing in quarantine begins with { $id }.
 hint-not-in-quarantine = musette quarantine list shows what is there.
+error-so-many = These are { $count } items.
+hint-so-many = If you mean all of them: --many { $count }
+error-not-so-many = These are { $count } items, not { $said }.
+hint-not-so-many = Nothing was done. musette list shows them.
+error-forget-not-confirmed = The word was another one, so nothing was done.
+hint-forget-not-confirmed = The trash keeps things too: musette remove ID
 error-restored-waits = This device was restored from a backup. It shows nothing before it met another of your devices, so that nothing comes back that you deleted.
 hint-restored-waits = Let them meet: musette up, here and there. If there is no other device any more: musette restore --alone
 error-not-restored = This device does not wait for another one.
@@ -680,6 +707,7 @@ usage-nothing-asked = Please say what to do.
 usage-unknown-argument = { $argument } is not an option here.
 usage-unknown-command = There is no command "{ $command }".
 usage-revoke-yes = Nobody is there to ask: to take a device out from a script, add --yes.
+usage-forget-yes = Nobody is there to ask: to forget something from a script, add --yes.
 usage-missing = This is missing: { $argument }
 usage-bad-value = "{ $value }" does not fit { $argument }.
 usage-conflict = { $argument } and { $other } do not go together.
@@ -706,6 +734,7 @@ value-dir = DIR
 value-file = FILE
 value-name = NAME
 value-device = DEVICE
+value-count = COUNT
 value-addr = ADDRESS
 value-ticket = TICKET
 value-words = WORDS
@@ -783,6 +812,17 @@ help-musette-device-revoke--device = Its name, or the beginning of its id
 help-musette-device-revoke--restore = A device that it took out and that stays in
 help-musette-device-revoke--words = With the 24 recovery words, which are then asked for
 help-musette-device-revoke--yes = Ask nothing
+help-musette-remove = Put items into the trash
+help-musette-remove--ids = The items' ids
+help-musette-remove--many = How many they are, if they are more than 20
+help-musette-restore-item = Take items out of the trash
+help-musette-restore-item--ids = The items' ids
+help-musette-forget = Forget items for good, on all your devices
+help-musette-forget--ids = The items' ids
+help-musette-forget--trash = All that is in the trash
+help-musette-forget--many = How many they are, if they are more than 20
+help-musette-forget--yes = Ask nothing
+help-musette-list--trash = What is in the trash
 help-musette-quarantine = What devices did after they were taken out
 help-musette-quarantine-list = List it
 help-musette-quarantine-accept = Let it count after all

@@ -163,6 +163,26 @@ revoke-type-name = Pour confirmer, son nom encore une fois
 revoke-done = « { $name } » est retiré.
 revoke-next = Vos autres appareils l’apprennent en rencontrant celui-ci. D’ici là, ils peuvent encore lui parler. S’il a été volé : changez les mots de passe qu’il connaît.
 
+remove-done = { $count ->
+    [one] Un élément est à la corbeille.
+   *[other] { $count } éléments sont à la corbeille.
+}
+remove-next = Pour le reprendre : musette restore-item ID. Pour vous en défaire pour de bon : musette forget ID
+restore-item-done = { $count ->
+    [one] Un élément est sorti de la corbeille.
+   *[other] { $count } éléments sont sortis de la corbeille.
+}
+forget-what = Ce qui est oublié est effacé de tous vos appareils, avec ses pièces jointes et son historique, et ne peut pas revenir : ni d’ici, ni d’une sauvegarde. Qui a gardé une copie du dossier d’un appareil peut l’avoir encore.
+forget-type = Pour confirmer, tapez le mot « oublier »
+forget-word = oublier
+forget-done = { $count ->
+    [one] Un élément est oublié.
+   *[other] { $count } éléments sont oubliés.
+}
+forget-gone = Ce que vous avez oublié a disparu de { $gone } appareils sur { $of }.
+forget-waits = « { $name } » n’a pas encore été rencontré.
+forget-waits-since = « { $name } » ne l’a pas encore confirmé ; vu pour la dernière fois { $since }.
+
 quarantine-empty = Rien n’est en quarantaine.
 quarantine-new = { $id }  { $title } (nouveau, par « { $by } »)
 quarantine-changed = { $id }  { $title } (modifié par « { $by } »)
@@ -394,6 +414,7 @@ reason-entry-too-large = Plus de { $limit } octets une fois décompressé.
 reason-entry-damaged = Ce fichier de l’archive est abîmé.
 reason-entry-unsupported = Ce fichier de l’archive est chiffré ou compressé d’une façon inconnue.
 reason-too-many-rows = Seules les { $limit } premières lignes ont été lues.
+reason-forgotten = Vous l’avez oublié ; il ne revient pas.
 reason-undone = Vous l’aviez annulé ; il ne revient pas.
 
 ## Doctor
@@ -565,6 +586,12 @@ error-words-of-another-person = Ces 24 mots sont justes, mais ce ne sont pas les
 hint-words-of-another-person = Cherchez le papier qui va avec cette Musette.
 error-not-in-quarantine = Rien en quarantaine ne commence par { $id }.
 hint-not-in-quarantine = musette quarantine list montre ce qui s’y trouve.
+error-so-many = Cela fait { $count } éléments.
+hint-so-many = Si vous les voulez tous : --many { $count }
+error-not-so-many = Cela fait { $count } éléments, pas { $said }.
+hint-not-so-many = Rien n’a été fait. musette list les montre.
+error-forget-not-confirmed = Le mot était un autre, rien n’a donc été fait.
+hint-forget-not-confirmed = La corbeille garde aussi les choses : musette remove ID
 error-restored-waits = Cet appareil vient d’une sauvegarde. Il ne montre rien avant d’avoir rencontré un autre de vos appareils, pour que rien ne revienne de ce que vous avez supprimé.
 hint-restored-waits = Faites-les se rencontrer : musette up, ici et là-bas. S’il n’y a plus d’autre appareil : musette restore --alone
 error-not-restored = Cet appareil n’en attend pas d’autre.
@@ -708,6 +735,7 @@ usage-nothing-asked = Dites ce qu’il faut faire.
 usage-unknown-argument = { $argument } n’est pas une option ici.
 usage-unknown-command = La commande « { $command } » n’existe pas.
 usage-revoke-yes = Personne n’est là pour répondre : pour retirer un appareil depuis un script, ajoutez --yes.
+usage-forget-yes = Personne n’est là pour répondre : pour oublier depuis un script, ajoutez --yes.
 usage-missing = Il manque : { $argument }
 usage-bad-value = « { $value } » ne convient pas à { $argument }.
 usage-conflict = { $argument } et { $other } ne vont pas ensemble.
@@ -734,6 +762,7 @@ value-dir = DOSSIER
 value-file = FICHIER
 value-name = NOM
 value-device = APPAREIL
+value-count = NOMBRE
 value-addr = ADRESSE
 value-ticket = BILLET
 value-words = MOTS
@@ -811,6 +840,17 @@ help-musette-device-revoke--device = Son nom, ou le début de son identifiant
 help-musette-device-revoke--restore = Un appareil qu’il avait retiré et qui reste
 help-musette-device-revoke--words = Avec les 24 mots de secours, qui sont alors demandés
 help-musette-device-revoke--yes = Ne rien demander
+help-musette-remove = Mettre des éléments à la corbeille
+help-musette-remove--ids = Les identifiants des éléments
+help-musette-remove--many = Combien il y en a, s’il y en a plus de 20
+help-musette-restore-item = Sortir des éléments de la corbeille
+help-musette-restore-item--ids = Les identifiants des éléments
+help-musette-forget = Oublier des éléments pour de bon, sur tous vos appareils
+help-musette-forget--ids = Les identifiants des éléments
+help-musette-forget--trash = Tout ce qui est à la corbeille
+help-musette-forget--many = Combien il y en a, s’il y en a plus de 20
+help-musette-forget--yes = Ne rien demander
+help-musette-list--trash = Ce qui est à la corbeille
 help-musette-quarantine = Ce que des appareils ont fait après leur retrait
 help-musette-quarantine-list = L’afficher
 help-musette-quarantine-accept = Le faire compter quand même

@@ -4,8 +4,9 @@
 //! `help-<command>` and `help-<command>--<argument>`, and a test asks for each.
 
 use crate::commands::{
-    add, attach, backup, demo, device, doctor, edit, events, extract, fetch, history, import, init, kinds,
-    list, passphrase, quarantine, recovery, resolve, restore, show, status, sync, timeline, up,
+    add, attach, backup, demo, device, doctor, edit, events, extract, fetch, forget, history, import, init,
+    kinds, list, passphrase, quarantine, recovery, remove, resolve, restore, restore_item, show, status,
+    sync, timeline, up,
 };
 use std::path::PathBuf;
 
@@ -61,6 +62,9 @@ pub(crate) enum Command {
     Attach(attach::Attach),
     Extract(extract::Extract),
     Fetch(fetch::Fetch),
+    Remove(remove::Remove),
+    RestoreItem(restore_item::RestoreItem),
+    Forget(forget::Forget),
     Kinds(kinds::Kinds),
     Timeline(timeline::Timeline),
     Doctor(doctor::Doctor),

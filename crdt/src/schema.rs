@@ -195,6 +195,7 @@ pub const COMMON_FIELDS: &[Field] = &[
     ),
     Field::new("links", Shape::List, "Linked items", "Éléments liés"),
     Field::new("archived", Shape::Bool, "Archived", "Archivé"),
+    Field::new("removed", Shape::Bool, "In the trash", "À la corbeille"),
 ];
 
 #[cfg(test)]

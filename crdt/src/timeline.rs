@@ -76,7 +76,7 @@ impl TimeRange {
 /// Where an item stands on the time-line; nowhere when it has no date, is hidden or put away.
 #[must_use]
 pub fn timeline_entry(view: &ItemView) -> Option<TimelineEntry> {
-    if view.undone || view.archived {
+    if view.undone || view.archived || view.removed {
         return None;
     }
     let date = |name: &str| view.fields.get(name).and_then(Value::as_date).cloned();
@@ -137,6 +137,7 @@ mod tests {
             links: vec![],
             undone: false,
             archived: false,
+            removed: false,
         }
     }
 

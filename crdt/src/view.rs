@@ -130,6 +130,8 @@ pub struct ItemView {
     pub undone: bool,
     /// Whether the person put it away.
     pub archived: bool,
+    /// Whether it is in the trash.
+    pub removed: bool,
 }
 
 /// What stands for the id in a view that was just read; who kept the view knows it.
@@ -172,6 +174,7 @@ pub(crate) fn build(document: &Document, id: DocumentId) -> ItemView {
         attachments: attachments(&reader),
         undone: document.is_undone(),
         archived: fields.remove("archived") == Some(Value::Bool(true)),
+        removed: fields.remove("removed") == Some(Value::Bool(true)),
         fields,
         conflicts,
     }
@@ -304,7 +307,8 @@ impl Serialize for ItemJson<'_> {
                 &view.attachments.iter().map(AttachmentJson).collect::<Vec<_>>(),
             )?;
         }
-        for (name, flag) in [("archived", view.archived), ("undone", view.undone)] {
+        for (name, flag) in [("archived", view.archived), ("removed", view.removed), ("undone", view.undone)]
+        {
             if flag {
                 map.serialize_entry(name, &true)?;
             }
@@ -422,6 +426,7 @@ mod tests {
             links: vec![],
             undone: false,
             archived: false,
+            removed: false,
         }
     }
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `GET /v1/status` | where things stand |
 //! | `GET, POST /v1/items`, `GET, PATCH /v1/items/{id}` | items; `?brief=true` for lines of a list |
+//! | `POST /v1/items/remove`, `…/restore`, `…/forget` | into the trash, out of it, for good |
 //! | `GET /v1/items/{id}/history`, `POST /v1/items/{id}/resolve` | what happened to one, settling |
 //! | `POST /v1/items/{id}/attachments`, `GET …/attachments/{name}` | files |
 //! | `GET /v1/timeline` | what has a date |
@@ -56,6 +57,7 @@ use crate::{
 
 mod attachments;
 mod backups;
+mod forgetting;
 mod lines;
 mod revoking;
 pub(crate) mod socket;
@@ -90,6 +92,9 @@ pub(crate) fn router(context: Context) -> Router {
     let items = Router::new()
         .route("/v1/items", get(list_items).post(add_item))
         .route("/v1/items/{id}", get(show_item).patch(edit_item))
+        .route("/v1/items/remove", post(forgetting::remove))
+        .route("/v1/items/restore", post(forgetting::restore))
+        .route("/v1/items/forget", post(forgetting::forget))
         .route("/v1/items/{id}/history", get(item_history))
         .route("/v1/items/{id}/resolve", post(resolve_item))
         .route("/v1/items/{id}/attachments", post(attachments::attach))
@@ -190,11 +195,13 @@ struct ListQuery {
     #[serde(default)]
     all: bool,
     #[serde(default)]
+    trash: bool,
+    #[serde(default)]
     brief: bool,
 }
 
 async fn list_items(State(context): State<Context>, Query(query): Query<ListQuery>) -> Result<Response> {
-    let list = List { kind: query.kind, all: query.all, brief: query.brief, after: None };
+    let list = List { kind: query.kind, all: query.all, trash: query.trash, brief: query.brief, after: None };
     lines::items(context.driver, list).await
 }
 

@@ -55,6 +55,7 @@ pub(crate) mod copying;
 mod documents;
 pub(crate) mod fetching;
 pub(crate) mod files;
+mod forgetting;
 mod healing;
 pub(crate) mod imports;
 mod index;
@@ -510,6 +511,8 @@ impl Store {
             for item in &newly.counted.items {
                 if let Subject::Forgotten(document) = item.subject {
                     effects.redrawn.insert(document);
+                    // What a person wants gone does not wait for the day's erasing.
+                    self.tidying.erased = None;
                 } else if let Subject::Document(document) = item.subject
                     && !self.state().is_forgotten(&document)
                 {

@@ -10,6 +10,7 @@ mod crash;
 mod damage;
 mod demo;
 mod discovery;
+mod forgetting;
 mod french;
 mod full_disk;
 mod homes;

@@ -22,13 +22,20 @@ pub(crate) struct List {
     kind: Option<String>,
     #[arg(long)]
     all: bool,
+    #[arg(long, conflicts_with = "all")]
+    trash: bool,
 }
 
 impl List {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
         let flag = |set: bool| set.then_some("true");
         let brief = !context.output.is_json();
-        let asked = [("kind", self.kind.as_deref()), ("all", flag(self.all)), ("brief", flag(brief))];
+        let asked = [
+            ("kind", self.kind.as_deref()),
+            ("all", flag(self.all)),
+            ("trash", flag(self.trash)),
+            ("brief", flag(brief)),
+        ];
         let path = with_query("/v1/items", &asked);
         let connection = context.connect().await?;
         if context.output.is_json() {

@@ -10,6 +10,7 @@ pub(crate) mod edit;
 pub(crate) mod events;
 pub(crate) mod extract;
 pub(crate) mod fetch;
+pub(crate) mod forget;
 pub(crate) mod history;
 pub(crate) mod import;
 pub(crate) mod init;
@@ -18,8 +19,10 @@ pub(crate) mod list;
 pub(crate) mod passphrase;
 pub(crate) mod quarantine;
 pub(crate) mod recovery;
+pub(crate) mod remove;
 pub(crate) mod resolve;
 pub(crate) mod restore;
+pub(crate) mod restore_item;
 pub(crate) mod show;
 pub(crate) mod status;
 pub(crate) mod sync;
@@ -57,6 +60,9 @@ pub(crate) async fn run(arguments: Arguments, mut output: Output) -> Result<Exit
         Command::Attach(command) => command.run(&context).await,
         Command::Extract(command) => command.run(&context).await,
         Command::Fetch(command) => command.run(&context).await,
+        Command::Remove(command) => command.run(&context).await,
+        Command::RestoreItem(command) => command.run(&context).await,
+        Command::Forget(command) => command.run(&context).await,
         Command::Kinds(command) => command.run(&context),
         Command::Timeline(command) => command.run(&context).await,
         Command::Doctor(command) => command.run(&context).await,

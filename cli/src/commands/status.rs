@@ -59,6 +59,9 @@ fn describe(status: &Value) -> Vec<String> {
         lines.extend(devices.iter().map(|device| format!("  {}", super::device::describe(device))));
     }
     lines.extend(attachments(&status["attachments"]));
+    if !list_of(&status["forgetting"], "waiting").is_empty() {
+        lines.extend(super::forget::describe(&status["forgetting"]));
+    }
     lines.push(match text_of(status, "vault") {
         "passphrase" => t!("status-vault-passphrase"),
         _ => t!("status-vault-key-file"),

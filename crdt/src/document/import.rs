@@ -255,7 +255,7 @@ pub(super) fn checked_values<'a>(
 
 /// Lists that every kind has are shared between the row and the person: a row only adds to them.
 fn is_common_list(name: &str) -> bool {
-    ROOT_FIELDS.contains(&name) && !matches!(name, "sensitivity" | "archived" | "undone")
+    ROOT_FIELDS.contains(&name) && !matches!(name, "sensitivity" | "archived" | "removed" | "undone")
 }
 
 /// What was last imported into each field, by hash. More than one when two devices imported

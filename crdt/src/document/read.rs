@@ -15,8 +15,8 @@ use crate::{
 };
 
 /// Root keys that are fields like any other for people.
-pub(crate) const ROOT_FIELDS: [&str; 7] =
-    ["archived", "labels", "links", "sensitivity", "spheres", "tags", "undone"];
+pub(crate) const ROOT_FIELDS: [&str; 8] =
+    ["archived", "labels", "links", "removed", "sensitivity", "spheres", "tags", "undone"];
 
 /// Every field that holds something, with each value on offer: one, or several after a conflict,
 /// sorted and without repetition.

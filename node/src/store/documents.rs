@@ -200,8 +200,16 @@ impl Store {
 
     /// Those with a greater id.
     pub(super) fn items_after(&self, id: Option<DocumentId>) -> impl Iterator<Item = ItemView> {
-        let after = self.views.range((id.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded));
-        after.filter(|(_, packed)| is_item(packed)).map(|(id, packed)| unpack(*id, packed))
+        self.views_after(id).filter(|(_, packed)| is_item(packed)).map(|(id, packed)| unpack(*id, packed))
+    }
+
+    /// Those in the trash, likewise.
+    pub(super) fn trash_after(&self, id: Option<DocumentId>) -> impl Iterator<Item = ItemView> {
+        self.views_after(id).filter(|(_, packed)| is_in_trash(packed)).map(|(id, packed)| unpack(*id, packed))
+    }
+
+    fn views_after(&self, id: Option<DocumentId>) -> impl Iterator<Item = (&DocumentId, &Box<[u8]>)> {
+        self.views.range((id.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded))
     }
 }
 
@@ -244,10 +252,13 @@ fn is_internal(view: &ItemView) -> bool {
 const ITEM: u8 = 1;
 const INTERNAL: u8 = 2;
 const ATTACHMENTS: u8 = 4;
+const TRASH: u8 = 8;
 
 fn pack(view: &ItemView) -> Box<[u8]> {
     let flag = |flag: u8, set: bool| if set { flag } else { 0 };
-    let flags = flag(ITEM, !is_internal(view) && !view.undone)
+    let is_shown = !is_internal(view) && !view.undone;
+    let flags = flag(ITEM, is_shown && !view.removed)
+        | flag(TRASH, is_shown && view.removed)
         | flag(INTERNAL, is_internal(view))
         | flag(ATTACHMENTS, !view.attachments.is_empty());
     let head = vec![flags];
@@ -263,7 +274,13 @@ fn has_flag(packed: &[u8], flag: u8) -> bool {
     packed.first().is_some_and(|flags| flags & flag != 0)
 }
 
-/// Whether a packed view is an item: neither an internal document nor an undone import.
+/// Whether a packed view is an item: neither an internal document nor an undone import, and not in the
+/// trash.
 pub(super) fn is_item(packed: &[u8]) -> bool {
     has_flag(packed, ITEM)
+}
+
+/// Whether a packed view is an item in the trash.
+pub(super) fn is_in_trash(packed: &[u8]) -> bool {
+    has_flag(packed, TRASH)
 }

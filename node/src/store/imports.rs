@@ -364,6 +364,8 @@ impl Store {
         let documents: Vec<_> = by_document.into_iter().collect();
         for chunk in documents.chunks(CHUNK) {
             let mut at_hand = Vec::new();
+            let is_there = |(item, _): &&(DocumentId, _)| !self.state().is_forgotten(item);
+            let chunk: Vec<_> = chunk.iter().filter(is_there).collect();
             for (item, (created, changes)) in chunk {
                 let mut document = self.take_document(*item)?;
                 let short = self.device().short();
@@ -443,6 +445,13 @@ impl Importer<'_> {
 
     fn row(&mut self, row: &ImportedRow) -> Result<()> {
         let id = row.document_id(&self.salt);
+        if self.store.state().is_forgotten(&id) {
+            self.report.count(&row.file, |tally| tally.skipped += 1);
+            self.report.tell(json!({
+                "file": row.file, "row": row.row, "outcome": "skipped", "reason": "forgotten", "args": {},
+            }));
+            return Ok(());
+        }
         let known = self.at_hand.contains_key(&id) || self.store.views.contains_key(&id);
         let brought = if !known && !self.would_add.contains(&id) {
             self.add(id, row)?

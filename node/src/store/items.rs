@@ -18,7 +18,10 @@ use musette_protocol::{
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-use super::{Store, documents::is_item};
+use super::{
+    Store,
+    documents::{is_in_trash, is_item},
+};
 use crate::{
     clock, entropy,
     error::{Error, Result},
@@ -46,6 +49,8 @@ pub(crate) struct List {
     pub(crate) kind: Option<String>,
     /// Archived and sealed ones too.
     pub(crate) all: bool,
+    /// Those in the trash, and no others.
+    pub(crate) trash: bool,
     /// Only what a line of it shows.
     pub(crate) brief: bool,
     /// From behind this id on.
@@ -64,7 +69,7 @@ pub(crate) struct Page {
 impl List {
     fn has(&self, view: &ItemView) -> bool {
         self.kind.as_ref().is_none_or(|kind| view.kind == *kind)
-            && (self.all || !(view.archived || view.sensitivity == schema::Sensitivity::Sealed))
+            && (self.all || self.trash || !(view.archived || view.sensitivity == schema::Sensitivity::Sealed))
     }
 }
 
@@ -117,8 +122,20 @@ impl Store {
     /// # Errors
     /// When there is none, or several.
     pub(crate) fn find(&self, prefix: &str) -> Result<DocumentId> {
+        self.find_where(prefix, is_item)
+    }
+
+    /// The item in the trash with this id or unique beginning of one.
+    ///
+    /// # Errors
+    /// When there is none, or several.
+    pub(super) fn find_in_trash(&self, prefix: &str) -> Result<DocumentId> {
+        self.find_where(prefix, is_in_trash)
+    }
+
+    fn find_where(&self, prefix: &str, is_meant: impl Fn(&[u8]) -> bool) -> Result<DocumentId> {
         unique(prefix, |from| {
-            self.views.range(from..).filter(|(_, packed)| is_item(packed)).map(|(id, _)| *id)
+            self.views.range(from..).filter(move |(_, packed)| is_meant(packed)).map(|(id, _)| *id)
         })
     }
 
@@ -144,7 +161,11 @@ impl Store {
             schema::kind(name).filter(|kind| !kind.internal).ok_or_else(|| unknown_kind(name))?;
         }
         let mut page = Page::default();
-        let mut views = self.items_after(list.after);
+        let mut views: Box<dyn Iterator<Item = ItemView>> = if list.trash {
+            Box::new(self.trash_after(list.after))
+        } else {
+            Box::new(self.items_after(list.after))
+        };
         let last = views.by_ref().take(PAGE_ITEMS).inspect(|view| {
             if list.has(view) {
                 let provenance = if list.brief { None } else { self.batches.provenance(view.id) };

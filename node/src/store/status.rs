@@ -166,6 +166,11 @@ impl Store {
         if heals { self.finish_healing() } else { Ok(()) }
     }
 
+    /// When there was last a word from a device.
+    pub(super) fn last_seen(&self, device: DeviceId) -> Option<Timestamp> {
+        self.peers.by_device.get(&device)?.last_seen
+    }
+
     /// Bytes of the journal.
     pub(crate) fn journal_bytes(&self) -> u64 {
         self.replica.journal().bytes()
@@ -360,6 +365,7 @@ impl Store {
             "devices": self.devices_json(),
             "revoked": self.revoked_json(),
             "quarantine": { "items": self.quarantine_count() },
+            "forgetting": self.forgetting_json(),
             "attachments": self.attachments_json(),
             "listen": listen,
             "notices": self.notices_json(),

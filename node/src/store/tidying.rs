@@ -45,7 +45,7 @@ pub(super) struct Tidying {
     /// When it is this device's turn to start an epoch.
     pub(super) watch: Watch,
     /// When what was dropped was last erased, since the start.
-    erased: Option<Timestamp>,
+    pub(super) erased: Option<Timestamp>,
 }
 
 impl Store {
@@ -62,6 +62,7 @@ impl Store {
         if !self.may_write() {
             return Ok(false);
         }
+        self.drop_forgotten()?;
         if self.fold_some(FOLD_FROM)? > 0 || self.erase_due(now)? {
             return Ok(true);
         }
@@ -81,8 +82,8 @@ impl Store {
                 folded += more;
                 self.commit()?;
             }
-            while self.erase_one()? {}
-            self.confirm_drops()?;
+            self.drop_forgotten()?;
+            self.erase_all()?;
             self.commit()?;
             let (current, bytes) = self.segments().pop().unwrap_or((SegmentNumber::FIRST, 0));
             if self.is_dead(current, bytes, 2) {
@@ -164,6 +165,25 @@ impl Store {
             tracing::warn!(document = id.short(), "a snapshot differs from its document and is not used");
         }
         Ok((same && fits).then_some(Fold { document: id, snapshot, replaces }))
+    }
+
+    /// Drops what came of forgotten items from devices that did not know.
+    fn drop_forgotten(&mut self) -> Result<()> {
+        let is_elected = elected(self.state().log().devices()) == Some(self.device);
+        let Some(keeper) = self.keys.epochs.duplicate().into_parts().1.filter(|_| is_elected) else {
+            return Ok(());
+        };
+        let dropped = self.replica.drop_forgotten(&SigningKey::from_secret(&keeper)).map_err(write_error)?;
+        if dropped.is_some() {
+            self.tidying.erased = None;
+        }
+        self.take_written(dropped)
+    }
+
+    /// Erases all that was dropped, wherever it lies, and says so to the others.
+    pub(super) fn erase_all(&mut self) -> Result<()> {
+        while self.erase_one()? {}
+        self.confirm_drops()
     }
 
     /// Erases some of what was dropped, once a day; true if there may be more.

@@ -274,6 +274,18 @@ impl State {
         applied.map(|(name, _)| *name).collect()
     }
 
+    /// The drops that were stated with the forgetting of a document, and are not settled and merged.
+    #[must_use]
+    pub fn forgetting_drops(&self) -> Vec<DropId> {
+        let forgets = |after: &CommitId| {
+            let place = self.chains.place(after)?;
+            Some(self.chains.at(place).records.iter().any(|slot| self.is_forgetting(*slot)))
+        };
+        let all = self.drops.drops.iter();
+        let theirs = all.filter(|(_, held)| held.after.as_ref().and_then(forgets).unwrap_or(false));
+        theirs.map(|(name, _)| *name).collect()
+    }
+
     /// The records that a drop lists; none when it is not held here.
     pub fn listed_by(&self, name: &DropId) -> impl Iterator<Item = RecordId> {
         let slots = self.drops.drops.get(name).map_or(&[][..], |held| &held.slots);

@@ -6,6 +6,7 @@ use super::{Slots, State};
 use crate::{
     id::{BlobId, DocumentId, RecordId},
     journal::Location,
+    replica::records::Slot,
 };
 
 impl State {
@@ -24,6 +25,11 @@ impl State {
     pub(in crate::replica) fn forgetting(&self, id: &DocumentId) -> Vec<Location> {
         let slots = self.forgotten.get(id).map_or(&[][..], Slots::as_slice);
         slots.iter().filter_map(|slot| self.records.location(*slot)).collect()
+    }
+
+    /// Whether this is a change that forgot a document.
+    pub(in crate::replica) fn is_forgetting(&self, slot: Slot) -> bool {
+        self.forgotten.values().any(|slots| slots.as_slice().contains(&slot))
     }
 
     /// What is held of documents, and of these attachments of them.

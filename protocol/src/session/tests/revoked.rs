@@ -1,4 +1,4 @@
-//! A device that was taken out of the person's own space, and what it does then.
+//! A device that was taken out of the person's own space, and what it does then; what is forgotten.
 
 use std::collections::BTreeSet;
 
@@ -16,6 +16,7 @@ use crate::{
     record::Payload,
     replica::{
         Write, WriteError,
+        forgetting::Forgetting,
         revoking::{RevokeError, Revoking},
         rotating::NewEpoch,
     },
@@ -266,4 +267,52 @@ fn a_revocation_keeps_what_its_author_had() {
     state(&mut laptop, Payload::Operation(operation), 50);
     assert_eq!(read(of(&mut laptop)), ["one"]);
     assert_eq!(of(&mut laptop).state().quarantined().len(), 1);
+}
+
+fn forget(spaces: &mut Spaces, by: u8, keeper: bool, drawn: u8) {
+    let (blobs, keeper) = (BTreeSet::new(), keeper.then(|| key(SHARED)));
+    let one = [Forgetting { document: DOCUMENT, blobs: &blobs }];
+    of(spaces).forget(&one, &key(by), keeper.as_ref(), &mut nonces(drawn)).unwrap();
+}
+
+#[test]
+fn what_comes_of_a_forgotten_document_is_dropped_too() {
+    let (mut laptop, mut tablet) = (own(1), own(3));
+    write(of(&mut laptop), 1, "a");
+    talk([&mut laptop, &mut tablet], [1, 3]).unwrap();
+    forget(&mut laptop, 1, true, 50);
+    write(of(&mut tablet), 3, "late");
+    let documents = |spaces: &mut Spaces| of(spaces).state().documents().count();
+    assert_eq!((documents(&mut laptop), documents(&mut tablet)), (0, 1));
+    talk([&mut laptop, &mut tablet], [1, 3]).unwrap();
+    assert_eq!((documents(&mut laptop), documents(&mut tablet)), (0, 0));
+    assert_eq!(read(of(&mut laptop)), ["late"], "held, and shown nowhere");
+    assert!(of(&mut laptop).drop_forgotten(&key(SHARED)).unwrap().is_some());
+    assert!(of(&mut laptop).drop_forgotten(&key(SHARED)).unwrap().is_none());
+    talk([&mut laptop, &mut tablet], [1, 3]).unwrap();
+    for spaces in [&mut laptop, &mut tablet] {
+        assert_eq!(read(of(spaces)), [""; 0]);
+        assert!(of(spaces).state().is_forgotten(&DOCUMENT));
+    }
+    agree(&mut laptop, &mut tablet);
+    // The same after a start from the journal alone.
+    let laptop = restarted(laptop.remove(&space(SHARED)).unwrap(), kem(1), None);
+    assert!(laptop.state().is_forgotten(&DOCUMENT) && laptop.state().documents().next().is_none());
+}
+
+#[test]
+fn a_revoked_device_makes_nobody_forget() {
+    let (mut laptop, mut phone, mut tablet) = (own(1), own(PHONE), own(3));
+    write(of(&mut laptop), 1, "kept");
+    talk([&mut laptop, &mut phone], [1, PHONE]).unwrap();
+    revoke(&mut laptop, 1, PHONE, 50, vec![], false);
+    forget(&mut phone, PHONE, false, 60);
+    talk([&mut tablet, &mut phone], [3, PHONE]).unwrap();
+    assert!(of(&mut tablet).state().is_forgotten(&DOCUMENT));
+    talk([&mut tablet, &mut laptop], [3, 1]).unwrap();
+    for spaces in [&mut laptop, &mut tablet] {
+        assert!(!of(spaces).state().is_forgotten(&DOCUMENT));
+        assert_eq!(read(of(spaces)), ["kept"]);
+    }
+    agree(&mut laptop, &mut tablet);
 }

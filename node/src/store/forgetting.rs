@@ -1,0 +1,126 @@
+//! Removing: into the trash, out of it, and for good.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use musette_crdt::{date::rfc3339, document::Edit, value::Value};
+use musette_protocol::{
+    crypto::{aead::NONCE_LEN, sign::SigningKey},
+    id::{BlobId, DeviceId, DocumentId},
+    replica::forgetting::Forgetting,
+};
+use serde_json::{Value as Json, json};
+
+use super::{Store, items::document_error, write_error};
+use crate::{
+    clock, entropy,
+    error::{Error, Result},
+};
+
+/// Items that are removed at once without a further word.
+const FEW: usize = 20;
+
+impl Store {
+    /// Puts items into the trash. `many` says how many the person expects, if they are more than a few.
+    ///
+    /// # Errors
+    /// When one is not found, they are more than was said, or the disk refuses.
+    pub(crate) fn remove(&mut self, ids: &[String], many: Option<usize>) -> Result<Json> {
+        let items = ids.iter().map(|id| self.find(id)).collect::<Result<BTreeSet<DocumentId>>>()?;
+        check_many(items.len(), many)?;
+        self.set_removed(&items, true)?;
+        Ok(json!({ "removed": items.len() }))
+    }
+
+    /// Takes items out of the trash.
+    ///
+    /// # Errors
+    /// When one is not there, or the disk refuses.
+    pub(crate) fn restore_items(&mut self, ids: &[String]) -> Result<Json> {
+        let items = ids.iter().map(|id| self.find_in_trash(id)).collect::<Result<BTreeSet<DocumentId>>>()?;
+        self.set_removed(&items, false)?;
+        Ok(json!({ "restored": items.len() }))
+    }
+
+    fn set_removed(&mut self, items: &BTreeSet<DocumentId>, removed: bool) -> Result<()> {
+        let edit = Edit { set: vec![("removed".to_owned(), Some(Value::Bool(removed)))], ..Edit::default() };
+        for id in items {
+            let mut document = self.take_document(*id)?;
+            let edited = document.edit(&edit, clock::now(), &self.device().short(), entropy::bytes());
+            if let Err(error) = edited {
+                self.loaded.put(*id, document);
+                return Err(document_error(error));
+            }
+            self.save_document(*id, document)?;
+        }
+        Ok(())
+    }
+
+    /// Forgets items for good, in the trash or not; all in the trash, if none are named.
+    ///
+    /// # Errors
+    /// When one is not found, they are more than was said, or the disk refuses.
+    pub(crate) fn forget(&mut self, ids: &[String], many: Option<usize>) -> Result<Json> {
+        self.check_whole()?;
+        self.check_entitled()?;
+        let find = |id: &String| self.find(id).or_else(|_| self.find_in_trash(id));
+        let mut items = ids.iter().map(find).collect::<Result<BTreeSet<DocumentId>>>()?;
+        if ids.is_empty() {
+            items.extend(self.trash_after(None).map(|view| view.id));
+        }
+        check_many(items.len(), many)?;
+        let blobs: BTreeMap<DocumentId, BTreeSet<BlobId>> =
+            items.iter().map(|id| (*id, self.blobs_of(*id))).collect();
+        let documents: Vec<Forgetting<'_>> =
+            blobs.iter().map(|(document, blobs)| Forgetting { document: *document, blobs }).collect();
+        let keeper = self.keys.epochs.duplicate().into_parts().1;
+        let keeper = keeper.map(|seed| SigningKey::from_secret(&seed));
+        let nonce = &mut entropy::bytes::<NONCE_LEN>;
+        let effects =
+            self.replica.forget(&documents, &self.device_key, keeper.as_ref(), nonce).map_err(write_error)?;
+        self.unsynced = true;
+        self.apply(effects, Vec::new())?;
+        self.erase_all()?;
+        let mut told = self.forgetting_json();
+        told["forgotten"] = items.len().into();
+        Ok(told)
+    }
+
+    fn blobs_of(&self, id: DocumentId) -> BTreeSet<BlobId> {
+        let view = self.view(id);
+        view.into_iter().flat_map(|view| view.attachments).map(|attachment| attachment.id).collect()
+    }
+
+    /// How far forgetting is: on how many devices nothing is left, and whom it waits for.
+    pub(crate) fn forgetting_json(&self) -> Json {
+        let state = self.state();
+        let drops = state.forgetting_drops();
+        let devices = state.log().devices();
+        let has_all = |device: &&DeviceId| {
+            let confirmed = state.confirmed_by(device);
+            drops.iter().all(|drop| confirmed.is_some_and(|confirmed| confirmed.contains(drop)))
+        };
+        let waiting: Vec<Json> = devices
+            .iter()
+            .filter(|(device, _)| !has_all(device))
+            .map(|(device, known)| {
+                let seen = self.last_seen(*device).and_then(rfc3339);
+                json!({ "id": device.to_string(), "name": known.certificate.name, "last_seen": seen })
+            })
+            .collect();
+        json!({
+            "items": state.forgotten().count(),
+            "gone": devices.len() - waiting.len(),
+            "of": devices.len(),
+            "waiting": waiting,
+        })
+    }
+}
+
+/// A slip of the hand must not empty a Musette.
+fn check_many(count: usize, many: Option<usize>) -> Result<()> {
+    match many {
+        Some(many) if many != count => Err(Error::new("not-so-many").with("count", count).with("said", many)),
+        None if count > FEW => Err(Error::new("so-many").with("count", count)),
+        _ => Ok(()),
+    }
+}
