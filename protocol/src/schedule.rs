@@ -29,6 +29,7 @@ use crate::{
 mod allowance;
 mod contact;
 mod not_now;
+mod standing;
 
 use allowance::Allowance;
 pub use allowance::{Flow, Pause, Settings, Usage};
@@ -37,6 +38,7 @@ pub use contact::{
     BETWEEN_NEWS_MS, NOT_NOW_MS, NOT_NOW_TO_MS, REFUSED_MS, RETRY_FROM_MS, RETRY_TO_MS, STABLE_MS,
 };
 pub use not_now::{NotNow, StopReason};
+pub use standing::Standing;
 
 /// How often a session is checked although nothing seems to have changed.
 pub const CHECK_EVERY_MS: u64 = 3 * 60 * 1_000;
