@@ -6,8 +6,8 @@
 //!
 //! 1. A device whose address is known is dialled until a session with it stands. Failures double
 //!    the pause, from a quarter of a second to 20 s; a refusal that will not change by itself makes
-//!    it five minutes. News (another network, an announcement, the person asking, waking up)
-//!    bring the next dial forward.
+//!    it five minutes. News (another network, an announcement, the person asking, waking up, the end
+//!    of a pause) bring the next dial forward.
 //! 2. A neighbour that announced itself may be a device or somebody else's: it is dialled a few times,
 //!    and never again once it turned out to be a stranger.
 //! 3. Each session is checked every few minutes, although nothing seems to have changed.
@@ -103,6 +103,8 @@ pub struct Schedule<N> {
     neighbours: BTreeMap<N, Attempts<N>>,
     strangers: BTreeSet<N>,
     effects: VecDeque<Effect<N>>,
+    /// Whether nothing may flow, as of the last that happened.
+    is_stopped: bool,
     last: Moment,
 }
 
@@ -123,6 +125,7 @@ impl<N: Ord + Clone> Schedule<N> {
             neighbours: BTreeMap::new(),
             strangers: BTreeSet::new(),
             effects: VecDeque::new(),
+            is_stopped: false,
             last: moment,
         }
     }
@@ -260,6 +263,8 @@ impl<N: Ord + Clone> Schedule<N> {
             self.effects.push_back(Effect::Close(Contact::Device(id)));
             return self.handle_time(moment);
         }
+        // A dial that nobody took yet would be in vain.
+        self.effects.retain(|effect| *effect != Effect::Dial(Contact::Device(id)));
         let check_due_ms = moment.elapsed_ms.saturating_add(self.check_every());
         let new = || Device { attempts: Attempts::new(moment), has_address: false };
         let device = self.devices.entry(id).or_insert_with(new);
@@ -340,9 +345,14 @@ impl<N: Ord + Clone> Schedule<N> {
             self.hear_news(moment);
         }
         self.allowance.handle_time(moment);
-        if self.refusal().is_some() {
+        let was_stopped = self.is_stopped;
+        self.is_stopped = self.refusal().is_some();
+        if self.is_stopped {
             self.close_all(moment);
         } else {
+            if was_stopped {
+                self.hear_news(moment);
+            }
             self.check_due(moment);
             self.dial_due(moment);
         }

@@ -221,14 +221,6 @@ impl Conversation {
         };
         *self.established() = Some((device, number));
         let dialled = self.dialled.as_ref();
-        let addresses: Vec<String> =
-            dialled.iter().flat_map(|(_, addresses)| addresses).map(without_peer).collect();
-        let noted = self.network.driver.run(move |store| {
-            store.note_connected(device);
-            store.note_addresses(device, addresses)
-        });
-        noted.await?;
-        self.network.learn_devices().await;
         self.network.scheduler.tell(|schedule, moment| {
             // Another device than was dialled: the dial of that one has failed.
             if let Some((contact @ Contact::Device(known), _)) = dialled
@@ -238,6 +230,15 @@ impl Conversation {
             }
             schedule.handle_connected(moment, device, Some(self.peer));
         });
+        let addresses: Vec<String> =
+            dialled.iter().flat_map(|(_, addresses)| addresses).map(without_peer).collect();
+        let noted = self.network.driver.run(move |store| {
+            store.note_connected(device);
+            store.note_addresses(device, addresses)
+        });
+        noted.await?;
+        // After it was told of the session: a device new among those with an address is dialled at once.
+        self.network.learn_devices().await;
         Ok(())
     }
 
@@ -312,6 +313,7 @@ pub(super) fn ending_of(ended: &Error) -> Ending {
         "disk-full" => Ending::NotNow { until: None },
         "session-malformed"
         | "protocol-newer"
+        | "protocol-older"
         | "session-unrecognised"
         | "session-bad-proof"
         | "session-fork"
@@ -352,8 +354,13 @@ mod tests {
         let paused = Error::new("peer-paused").with("until_ms", until.as_millis());
         assert_eq!(ending_of(&paused), Ending::NotNow { until: Some(until) });
         assert_eq!(ending_of(&Error::new("peer-budget-used")), Ending::NotNow { until: None });
-        for error in [SessionError::Unrecognised, SessionError::RefusedByPeer(Reason::Fork)] {
-            assert_eq!(ending_of(&Error::new(code_of(error))), Ending::Refused);
+        for error in [
+            SessionError::Unrecognised,
+            SessionError::RefusedByPeer(Reason::Fork),
+            SessionError::Older,
+            SessionError::Newer,
+        ] {
+            assert_eq!(ending_of(&Error::new(code_of(error))), Ending::Refused, "{error}");
         }
         assert_eq!(ending_of(&Error::new("connection-lost")), Ending::Lost);
     }
