@@ -6,8 +6,8 @@
 //!
 //! 1. A device whose address is known is dialled until a session with it stands. Failures double
 //!    the pause, from a quarter of a second to 20 s; a refusal that will not change by itself makes
-//!    it five minutes. News (another network, an announcement, the person asking, waking up)
-//!    bring the next dial forward.
+//!    it five minutes. News (another network, an announcement, the person asking, waking up, the end
+//!    of a pause) bring the next dial forward.
 //! 2. A neighbour that announced itself may be a device or somebody else's: it is dialled a few times,
 //!    and never again once it turned out to be a stranger.
 //! 3. Each session is checked every few minutes, although nothing seems to have changed.
@@ -29,6 +29,7 @@ use crate::{
 mod allowance;
 mod contact;
 mod not_now;
+mod standing;
 
 use allowance::Allowance;
 pub use allowance::{Flow, Pause, Settings, Usage};
@@ -37,6 +38,7 @@ pub use contact::{
     BETWEEN_NEWS_MS, NOT_NOW_MS, NOT_NOW_TO_MS, REFUSED_MS, RETRY_FROM_MS, RETRY_TO_MS, STABLE_MS,
 };
 pub use not_now::{NotNow, StopReason};
+pub use standing::Standing;
 
 /// How often a session is checked although nothing seems to have changed.
 pub const CHECK_EVERY_MS: u64 = 3 * 60 * 1_000;
@@ -101,6 +103,8 @@ pub struct Schedule<N> {
     neighbours: BTreeMap<N, Attempts<N>>,
     strangers: BTreeSet<N>,
     effects: VecDeque<Effect<N>>,
+    /// Whether nothing may flow, as of the last that happened.
+    is_stopped: bool,
     last: Moment,
 }
 
@@ -121,6 +125,7 @@ impl<N: Ord + Clone> Schedule<N> {
             neighbours: BTreeMap::new(),
             strangers: BTreeSet::new(),
             effects: VecDeque::new(),
+            is_stopped: false,
             last: moment,
         }
     }
@@ -258,6 +263,8 @@ impl<N: Ord + Clone> Schedule<N> {
             self.effects.push_back(Effect::Close(Contact::Device(id)));
             return self.handle_time(moment);
         }
+        // A dial that nobody took yet would be in vain.
+        self.effects.retain(|effect| *effect != Effect::Dial(Contact::Device(id)));
         let check_due_ms = moment.elapsed_ms.saturating_add(self.check_every());
         let new = || Device { attempts: Attempts::new(moment), has_address: false };
         let device = self.devices.entry(id).or_insert_with(new);
@@ -338,9 +345,14 @@ impl<N: Ord + Clone> Schedule<N> {
             self.hear_news(moment);
         }
         self.allowance.handle_time(moment);
-        if self.refusal().is_some() {
+        let was_stopped = self.is_stopped;
+        self.is_stopped = self.refusal().is_some();
+        if self.is_stopped {
             self.close_all(moment);
         } else {
+            if was_stopped {
+                self.hear_news(moment);
+            }
             self.check_due(moment);
             self.dial_due(moment);
         }

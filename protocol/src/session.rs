@@ -29,7 +29,7 @@ use crate::{
     journal::{Disk, JournalError},
     limits::{MAX_FRAME_LEN, MAX_HANDSHAKE_FRAME_LEN},
     replica::{Ingested, State},
-    schedule::Flow,
+    schedule::{Flow, NotNow},
 };
 
 mod exchange;
@@ -163,13 +163,8 @@ impl Session {
         self.exchanges.get(space)?.acknowledged()
     }
 
-    /// Whether the other side told what it holds of any space: only then are records sent.
-    #[must_use]
-    pub fn is_acknowledged(&self) -> bool {
-        self.exchanges.values().any(|exchange| exchange.acknowledged().is_some())
-    }
-
-    /// Whether the session was ended by [`Session::refuse`]; a last frame may wait to be sent.
+    /// Whether it was ended on this side, by [`Session::refuse`] or [`Session::leave`]; last frames may wait
+    /// to be sent.
     #[must_use]
     pub const fn is_over(&self) -> bool {
         self.over
@@ -335,6 +330,15 @@ impl Session {
             }
         }
         Ok(None)
+    }
+
+    /// Ends the session because nothing may flow: what is left of the handshake leaves, then, to a device
+    /// that proved itself, why. Nothing else is sent; what the other side still says is not to be handled.
+    pub fn leave(&mut self, not_now: NotNow) {
+        self.over = true;
+        if self.peer.is_some() {
+            self.outbox.push_back(not_now.to_frame());
+        }
     }
 
     /// Ends the session: the last frame tells the other side why, unless it said so itself. Nothing

@@ -8,6 +8,7 @@ pub mod authenticity;
 pub mod convergence;
 pub mod durability;
 pub mod forgetting;
+pub mod scheduling;
 pub mod sending;
 pub mod termination;
 
@@ -40,6 +41,18 @@ names! {
         Termination => "exchange made progress",
         /// Once nothing goes wrong any more, all has been said after a while.
         Quiet => "came to rest in time",
+        /// Nothing leaves a device that is paused or has used up its bytes, and nothing is taken in.
+        Silence => "stopped device was silent",
+        /// Attachments wait for the last fifth of the day's bytes, and where bytes cost money.
+        HeldBack => "attachments were held back",
+        /// What was to be closed is not used any more.
+        Closed => "closed session was not used",
+        /// Who is out of reach is dialled again within the longest pause.
+        Redial => "dialled again in time",
+        /// Each session is checked every few minutes.
+        Checked => "session checked in time",
+        /// A crash leaves little out of the count of the day.
+        Usage => "count of the day was kept",
         /// Honest devices of one person never refuse each other.
         Courtesy => "frame accepted",
         /// A session that is refused is one with somebody who did wrong.

@@ -25,10 +25,34 @@ pub enum Event {
         /// Its number.
         device: usize,
     },
-    /// The ends of a link look for each other.
-    Dial {
-        /// Its number.
-        link: usize,
+    /// A schedule is to be told the time.
+    Wake {
+        /// Of this device.
+        device: usize,
+    },
+    /// A dial that nobody answered is given up.
+    Unanswered {
+        /// By this device.
+        device: usize,
+        /// The connection that it would have been.
+        connection: u64,
+    },
+    /// A handshake should have been finished.
+    Handshake {
+        /// In this connection.
+        connection: u64,
+    },
+    /// What a side that leaves has to say should have been said.
+    Farewell {
+        /// In this connection.
+        connection: u64,
+        /// By this side.
+        side: usize,
+    },
+    /// A person lets everything flow again.
+    Lift {
+        /// On this device.
+        device: usize,
     },
     /// A frame arrives.
     Arrive {
@@ -63,6 +87,13 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// Whether it comes of schedules, which go on for ever.
+    const fn is_background(self) -> bool {
+        matches!(self, Self::Wake { .. } | Self::Unanswered { .. } | Self::Handshake { .. })
+    }
+}
+
 /// The present moment and what is to happen after it. Two events of one moment happen in the order
 /// in which they were scheduled.
 #[derive(Debug, Default)]
@@ -70,6 +101,8 @@ pub struct Clock {
     now_ms: u64,
     queue: BTreeMap<(u64, u64), Event>,
     scheduled: u64,
+    /// Events that wait, but for those that always do.
+    busy: u64,
 }
 
 impl Clock {
@@ -82,13 +115,31 @@ impl Clock {
     /// Lets something happen at a moment, which is not past.
     pub fn schedule_at(&mut self, at_ms: u64, event: Event) {
         self.scheduled += 1;
+        self.busy += u64::from(!event.is_background());
         self.queue.insert((at_ms, self.scheduled), event);
+    }
+
+    /// Whether nothing waits but what schedules have to do.
+    #[must_use]
+    pub const fn is_idle(&self) -> bool {
+        self.busy == 0
     }
 
     /// Goes to the next event.
     pub fn advance(&mut self) -> Option<Event> {
-        let entry = self.queue.first_entry()?;
+        let (at_ms, _) = *self.queue.first_key_value()?.0;
+        self.advance_to(at_ms)
+    }
+
+    /// Goes to the next event if it happens until then; else to then.
+    pub fn advance_to(&mut self, until_ms: u64) -> Option<Event> {
+        let Some(entry) = self.queue.first_entry().filter(|entry| entry.key().0 <= until_ms) else {
+            self.now_ms = self.now_ms.max(until_ms);
+            return None;
+        };
         self.now_ms = entry.key().0;
-        Some(entry.remove())
+        let event = entry.remove();
+        self.busy -= u64::from(!event.is_background());
+        Some(event)
     }
 }

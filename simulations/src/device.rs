@@ -27,6 +27,7 @@ use crate::{
     documents::{Documents, Memo},
     options::Breakage,
     person::{Person, device_id},
+    scheduler::Scheduler,
     storage::{Index, SimReplica, Storage, Trouble},
     tally::{Fault, Tally},
 };
@@ -36,7 +37,7 @@ mod talking;
 mod tidying;
 mod writing;
 
-pub use talking::Handled;
+pub use talking::{Handled, Said, is_asked_for};
 
 /// A device of the person.
 pub struct Device {
@@ -58,6 +59,8 @@ pub struct Device {
     pub clock_jumped: bool,
     /// Its disk takes long to sync until then.
     pub slow_until_ms: u64,
+    /// Whom it dials, and what may flow.
+    pub scheduler: Scheduler,
     /// When it is its turn to start an epoch.
     watch: Watch,
     key: SigningKey,
@@ -95,6 +98,7 @@ impl Device {
             wall_offset_ms: i64::try_from(number).unwrap_or(0) * 7_000,
             clock_jumped: false,
             slow_until_ms: 0,
+            scheduler: Scheduler::new(number, breakage),
             watch: Watch::default(),
             key,
             breakage,
@@ -197,6 +201,7 @@ impl Device {
     /// Ends it at once. What it holds in memory is gone.
     pub fn stop(&mut self) {
         self.replica = None;
+        self.scheduler.stop();
         self.documents.clear();
         self.unsynced.clear();
         self.going.clear();

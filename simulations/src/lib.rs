@@ -4,25 +4,26 @@
 //!    links are, what people write, what breaks, and what is wrong with one device more ([`plan`]).
 //! 2. In the first phase people write, at least two hundred times, while connections are lost,
 //!    double or fall silent on one side, the network parts, the power fails, disks fill up or
-//!    dawdle, clocks jump, strangers call, and the bad device does what it likes ([`adversary`]).
+//!    dawdle, clocks jump, people pause syncing, count its bytes and carry their devices about,
+//!    strangers call, and the bad device does what it likes ([`adversary`]).
 //!    Devices fold documents, erase what was dropped and rewrite their journals meanwhile; epochs grow
 //!    old and are replaced, and a last device may be enrolled in the middle of it.
 //!    What must always hold is checked at each step.
 //! 3. In the second phase the bad device is gone, everything is healed and nobody writes. All
 //!    devices must then agree, within a bounded time, and a second sync must find nothing to do.
 //!
-//! What runs is the code that ships: replicas, journals, sessions and documents. What is made up is
-//! what the node's shell does around them: the group commit before a frame leaves, the dialling, the
-//! tidying, the vault, the index that is behind the journal. [`options::Breakage`] breaks that shell on purpose, which
-//! shows that the checks can fail.
+//! What runs is the code that ships: replicas, journals, sessions, documents, and the schedule by which
+//! each device dials, checks and closes. What is made up is what the node's shell does around them: the
+//! group commit before a frame leaves, the table of sessions ([`scheduler`]), the tidying, the vault, the
+//! index that is behind the journal. [`options::Breakage`] breaks that shell on purpose, which shows that
+//! the checks can fail.
 //!
 //! After it the same seed tells a second story, of spaces that others read ([`sharing`]).
 //!
 //! What it does not reach yet: pairing (a new device is enrolled and handed its log and keys by
-//! hand), the schedule, revocation and mirrors. Honest
-//! devices to which a bad one showed two histories refuse each other from then on: of those it checks only that each keeps
-//! what it acknowledged. There is no clock and no randomness but the seed: a seed is one story, for
-//! ever.
+//! hand), revocation and mirrors; nor the schedule in the second story. Honest devices to which a bad
+//! one showed two histories refuse each other from then on: of those it checks only that each keeps what
+//! it acknowledged. There is no clock and no randomness but the seed: a seed is one story, for ever.
 
 pub mod adversary;
 pub mod check;
@@ -36,6 +37,7 @@ pub mod pair;
 pub mod person;
 pub mod plan;
 pub mod run;
+pub mod scheduler;
 pub mod sharing;
 pub mod storage;
 pub mod tally;

@@ -6,13 +6,16 @@
 //! A frame that vanishes takes all after it with it, as in any reliable stream: the direction is
 //! silent from then on, and the deadline ends the connection.
 //!
+//! A side that closes it by itself may have something to say first: it is *leaving* until that has left,
+//! and hears nothing any more.
+//!
 //! Sessions end with their connection; whoever connects again begins anew.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use musette_protocol::session::{Role, Session};
 
-use crate::{check::termination::Exchange, dice::Dice, plan::Plan, tally::Fault};
+use crate::{check::termination::Exchange, dice::Dice, plan::Plan, scheduler::Transport, tally::Fault};
 
 /// Frames on their way in one direction: what the buffers of a transport hold.
 const WINDOW: usize = 3;
@@ -25,6 +28,10 @@ const TAPE_LEN: usize = 8;
 pub struct Link {
     /// The devices.
     pub ends: [usize; 2],
+    /// Which end has the address of the other.
+    pub knows: [bool; 2],
+    /// Whether they hear each other's announcements.
+    pub local: bool,
     /// How long a frame usually takes.
     pub latency_ms: u64,
     /// The device that hears nothing over this link at present.
@@ -43,12 +50,14 @@ struct Pipe {
     swallowed: usize,
 }
 
-/// One session and the frames on their way in it. Sides are 0 and 1.
+/// One session and the frames on their way in it. Side 0 dialled side 1.
 pub struct Connection {
     /// The link it runs over.
     pub link: usize,
     /// The device on each side.
     pub ends: [usize; 2],
+    /// The transport of each side.
+    pub transports: [Transport; 2],
     /// The session of each side.
     pub sessions: [Session; 2],
     /// What each side said.
@@ -57,6 +66,8 @@ pub struct Connection {
     pub tapes: [Vec<Vec<u8>>; 2],
     /// Whether each side takes it for open.
     open: [bool; 2],
+    /// Whether each side is about to close it.
+    leaving: [bool; 2],
     pipes: [Pipe; 2],
 }
 
@@ -83,6 +94,30 @@ impl Connection {
     #[must_use]
     pub const fn is_open(&self, side: usize) -> bool {
         self.open[side]
+    }
+
+    /// Whether a side is about to close it.
+    #[must_use]
+    pub const fn is_leaving(&self, side: usize) -> bool {
+        self.leaving[side]
+    }
+
+    /// A side is about to close it, once it has said what it has to.
+    pub const fn leave(&mut self, side: usize) {
+        self.leaving[side] = true;
+    }
+
+    /// The side of a device.
+    #[must_use]
+    pub fn side_of(&self, device: usize) -> Option<usize> {
+        self.ends.iter().position(|end| *end == device)
+    }
+
+    /// When a side hears that the other closed it after all that it sent; never if it hears nothing.
+    #[must_use]
+    pub fn end_arrival_ms(&self, side: usize, earliest_ms: u64) -> Option<u64> {
+        let pipe = &self.pipes[side];
+        pipe.silent.is_none().then(|| pipe.last_arrival_ms.max(earliest_ms))
     }
 
     /// Whether both sides do.
@@ -144,34 +179,48 @@ impl Network {
     /// The network of a plan, without a connection.
     #[must_use]
     pub fn new(plan: &Plan) -> Self {
-        let links = plan.links.iter().zip(&plan.latency_ms);
-        let links = links.map(|(ends, latency_ms)| Link { ends: *ends, latency_ms: *latency_ms, deaf: None });
-        Self { links: links.collect(), ..Self::default() }
+        let link = |number: usize| Link {
+            ends: plan.links[number],
+            knows: plan.knows[number],
+            local: plan.local[number],
+            latency_ms: plan.latency_ms[number],
+            deaf: None,
+        };
+        Self { links: (0..plan.links.len()).map(link).collect(), ..Self::default() }
     }
 
-    /// Opens a connection over a link; gives its number.
-    pub fn connect(&mut self, link: usize, dice: &mut Dice) -> u64 {
-        let mut ends = self.links[link].ends;
-        if dice.one_in(2) {
-            ends.reverse();
-        }
+    /// The number of the next connection.
+    pub const fn next_number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    /// The link between two devices.
+    #[must_use]
+    pub fn link_between(&self, left: usize, right: usize) -> Option<usize> {
+        self.links.iter().position(|link| link.ends == [left, right] || link.ends == [right, left])
+    }
+
+    /// Opens the connection of that number over a link, by the first of these transports.
+    pub fn connect(&mut self, number: u64, link: usize, transports: [Transport; 2], dice: &mut Dice) {
+        let ends = transports.map(|transport| transport.device);
         let binding = dice.bytes();
         let sessions = [Role::Dialer, Role::Listener].map(|role| Session::new(role, binding, dice.bytes()));
         let mut connection = Connection {
             link,
             ends,
+            transports,
             sessions,
             exchanges: Default::default(),
             tapes: Default::default(),
             open: [true; 2],
+            leaving: [false; 2],
             pipes: Default::default(),
         };
-        if let Some(side) = ends.iter().position(|end| Some(*end) == self.links[link].deaf) {
+        if let Some(side) = self.links[link].deaf.and_then(|deaf| connection.side_of(deaf)) {
             connection.silence(side, Fault::OneWay);
         }
-        self.next += 1;
-        self.connections.insert(self.next, connection);
-        self.next
+        self.connections.insert(number, connection);
     }
 
     /// A connection that at least one side takes for open.
@@ -186,12 +235,6 @@ impl Network {
                 connection.exchanges[side].note_occasion();
             }
         }
-    }
-
-    /// Whether both ends of a link take one connection for open.
-    #[must_use]
-    pub fn is_connected(&self, link: usize) -> bool {
-        self.connections.values().any(|connection| connection.link == link && connection.is_whole())
     }
 
     /// Whether a connection was replaced by a newer one over the same link.
@@ -237,10 +280,11 @@ impl Network {
         }
     }
 
-    /// Breaks a connection; gives its link and how many frames were lost.
-    pub fn disconnect(&mut self, connection: u64) -> Option<(usize, usize)> {
+    /// Breaks a connection; gives which devices took it for open, and how many frames were lost.
+    pub fn disconnect(&mut self, connection: u64) -> Option<(Vec<usize>, usize)> {
         let connection = self.connections.remove(&connection)?;
-        Some((connection.link, connection.in_flight()))
+        let open = [0, 1].into_iter().filter(|side| connection.open[*side]);
+        Some((open.map(|side| connection.ends[side]).collect(), connection.in_flight()))
     }
 
     /// Parts the network, or with an empty list mends it.

@@ -90,6 +90,20 @@ pub enum Breakage {
     ConfirmEarly,
     /// Hand a new device the secret of the newest epoch alone.
     GrantNewestOnly,
+    /// Go on although the person paused.
+    IgnorePause,
+    /// Leave what is sent and read out of the count of the day.
+    CountNoBytes,
+    /// Begin the count of the day anew at each start.
+    ForgetUsage,
+    /// Give and ask for attachments whatever may flow.
+    IgnoreFlow,
+    /// Go on with sessions that are to be closed.
+    IgnoreClose,
+    /// Never check a session.
+    SkipChecks,
+    /// Forget that dials failed.
+    ForgetDials,
 }
 
 impl Breakage {
@@ -97,7 +111,8 @@ impl Breakage {
     #[must_use]
     pub const fn noticed_by(self) -> &'static [Check] {
         match self {
-            Self::SkipFsync => &[Check::Durability, Check::SentIsKept],
+            // A device that lost its own enrolment may not write.
+            Self::SkipFsync => &[Check::Durability, Check::SentIsKept, Check::Courtesy],
             Self::SendBeforeFsync => &[Check::Sending],
             Self::AcknowledgeBeforeFsync => &[Check::Durability],
             Self::LoseRecords | Self::IgnoreWhenBusy => &[Check::Convergence],
@@ -119,6 +134,13 @@ impl Breakage {
             Self::FoldLossily => &[Check::Folding],
             Self::ConfirmEarly => &[Check::Forgetting],
             Self::GrantNewestOnly => &[Check::Grant],
+            Self::IgnorePause => &[Check::Silence],
+            Self::CountNoBytes => &[Check::Silence, Check::HeldBack, Check::Usage],
+            Self::ForgetUsage => &[Check::Usage],
+            Self::IgnoreFlow => &[Check::HeldBack],
+            Self::IgnoreClose => &[Check::Closed],
+            Self::SkipChecks => &[Check::Checked],
+            Self::ForgetDials => &[Check::Redial],
             Self::EnrolAnybody => &[Check::Intrusion, Check::Authenticity],
         }
     }

@@ -17,6 +17,11 @@ pub struct Plan {
     /// Pairs of devices that can reach each other. All honest ones are connected, directly or by
     /// way of others that are honest.
     pub links: Vec<[usize; 2]>,
+    /// Which end of each link has the address of the other from the time that this is enrolled. Who
+    /// has none may be called, or meet the other on a local network.
+    pub knows: Vec<[bool; 2]>,
+    /// Which links are on a local network, where devices announce themselves.
+    pub local: Vec<bool>,
     /// How long a frame usually takes on each link.
     pub latency_ms: Vec<u64>,
     /// One frame in so many takes far longer.
@@ -55,10 +60,13 @@ impl Plan {
             links
                 .extend((0..devices).filter(|end| *end == first || dice.one_in(2)).map(|end| [end, devices]));
         }
+        let local: Vec<bool> = links.iter().map(|_| dice.one_in(3)).collect();
         Self {
             devices,
             vice,
             topology,
+            knows: local.iter().map(|local| draw_addresses(*local, dice)).collect(),
+            local,
             latency_ms: links.iter().map(|_| dice.between(1, 150)).collect(),
             links,
             delay_one_in: dice.between(5, 60),
@@ -80,5 +88,15 @@ impl Plan {
     #[must_use]
     pub fn villain(&self) -> Option<usize> {
         self.vice.map(|_| self.devices)
+    }
+}
+
+/// Most devices have each other's address; outside a local network at least one has.
+fn draw_addresses(local: bool, dice: &mut Dice) -> [bool; 2] {
+    match dice.below(8) {
+        0 => [true, false],
+        1 => [false, true],
+        2 | 3 if local => [false; 2],
+        _ => [true; 2],
     }
 }

@@ -37,14 +37,32 @@ names! {
         HalfOpen => "frame into a connection left",
         /// A frame arrived on a connection that another one had replaced.
         StaleFrame => "frame of an older connection",
-        /// Two devices had two connections at a time.
-        SecondConnection => "second connection of a pair",
+        /// Two devices had two sessions at a time.
+        SecondConnection => "second session of a pair",
         /// A frame brought records that were all held.
         Duplicate => "records came again",
         /// A connection broke.
         ConnectionLost => "connection lost",
         /// Frames were on their way when a connection broke.
         FramesLost => "frames lost with it",
+        /// Nobody answered a dial.
+        Unanswered => "dial unanswered",
+        /// Somebody else's node announced itself.
+        StrangeNeighbour => "stranger announced",
+        /// A device came to another network.
+        NetworkChanged => "device in another network",
+        /// A person wanted nothing to flow.
+        Paused => "paused",
+        /// Bytes cost money.
+        Metered => "connection metered",
+        /// Four fifths of the bytes of a day were used up.
+        BudgetLow => "four fifths of a day's bytes",
+        /// The bytes of a day were used up.
+        BudgetUsed => "bytes of a day used up",
+        /// A device that wanted to talk was told that the other did not.
+        NotNow => "told not now",
+        /// Pieces of an attachment were asked for and held back.
+        Waits => "attachment waits",
         /// The network fell into two parts.
         Partition => "network partition",
         /// The power of a device failed.
@@ -125,6 +143,10 @@ names! {
         Rewrite => "segment rewritten for space",
         /// A device told which drops it has carried out.
         Confirm => "drops confirmed",
+        /// A device was reached because it announced itself.
+        Meet => "device met on a local network",
+        /// A session was checked although nothing seemed to have changed.
+        Check => "session checked",
         /// Drops that all had confirmed became one.
         Merge => "drops merged",
     }

@@ -1,5 +1,7 @@
 //! One run: the events of a seed, in the order of virtual time.
 
+use std::collections::BTreeSet;
+
 use musette_protocol::{crypto::sign::SigningKey, journal::JournalId};
 
 use crate::{
@@ -18,12 +20,15 @@ use crate::{
     tally::Tally,
 };
 
+mod dialling;
 mod faults;
 mod healing;
 mod life;
 mod rotating;
+mod sessions;
 mod tidying;
 mod traffic;
+mod wishes;
 mod work;
 
 /// What a run led to.
@@ -64,6 +69,8 @@ struct World {
     rounds: i64,
     /// Honest devices hold two histories of the bad one, and refuse each other for it.
     parted: bool,
+    /// Sides of connections that compared once more what both hold.
+    checked: BTreeSet<(u64, usize)>,
     story: Option<Vec<String>>,
 }
 
@@ -116,6 +123,7 @@ impl World {
             first_phase_ms: 0,
             rounds: 0,
             parted: false,
+            checked: BTreeSet::new(),
             story: tell.then(Vec::new),
         }
     }
@@ -162,9 +170,8 @@ impl World {
             self.schedule_within(self.plan.work_pause_ms, Event::Work { device });
             self.schedule_within(self.plan.tidy_pause_ms, Event::Tidy { device });
         }
-        (0..self.network.links.len()).for_each(|link| self.schedule(0, Event::Dial { link }));
         self.schedule_within(self.plan.fault_pause_ms, Event::Strike);
-        Ok(())
+        self.settle()
     }
 
     fn tell(&mut self, line: impl FnOnce(&Self) -> String) {
@@ -184,33 +191,34 @@ impl World {
     }
 
     fn step(&mut self, event: Event) -> Result<(), Violation> {
+        self.happen(event)?;
+        self.settle()
+    }
+
+    fn happen(&mut self, event: Event) -> Result<(), Violation> {
         match event {
-            Event::Sync { device } => self.sync(device),
-            Event::Dial { link } => self.dial(link),
-            Event::Arrive { connection, side } => self.arrive(connection, side),
-            Event::Notice { connection } => {
-                self.notice(connection);
-                Ok(())
-            }
+            Event::Sync { device } => return self.sync(device),
+            Event::Arrive { connection, side } => return self.arrive(connection, side),
+            Event::Wake { device } => self.wake(device),
+            Event::Unanswered { device, connection } => self.unanswered(device, connection),
+            Event::Handshake { connection } => self.end_handshake(connection),
+            Event::Farewell { connection, side } => self.end_farewell(connection, side),
+            Event::Notice { connection } => self.disconnect(connection),
             // What follows belongs to the first phase.
-            _ if self.healing => Ok(()),
-            Event::Enrol { device } => self.enrol(device),
-            Event::Work { device } => self.work(device),
-            Event::Tidy { device } => self.tidy_now_and_then(device),
-            Event::Strike => self.strike(),
-            Event::Mend => {
-                self.mend();
-                Ok(())
-            }
+            _ if self.healing => {}
+            Event::Enrol { device } => return self.enrol(device),
+            Event::Work { device } => return self.work(device),
+            Event::Tidy { device } => return self.tidy_now_and_then(device),
+            Event::Strike => return self.strike(),
+            Event::Return { device } => return self.start(device),
+            Event::Mend => self.mend(),
             Event::Hear { link } => {
                 self.network.links[link].deaf = None;
-                Ok(())
+                self.announce(self.network.links[link].ends[0]);
             }
-            Event::MakeRoom { device } => {
-                self.devices[device].storage.make_room();
-                Ok(())
-            }
-            Event::Return { device } => self.start(device),
+            Event::MakeRoom { device } => self.devices[device].storage.make_room(),
+            Event::Lift { device } => self.lift(device),
         }
+        Ok(())
     }
 }

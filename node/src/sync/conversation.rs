@@ -15,7 +15,7 @@ use std::{
 use libp2p::{Multiaddr, PeerId};
 use musette_protocol::{
     id::DeviceId,
-    schedule::{Contact, Ending, NotNow, StopReason},
+    schedule::{Contact, Ending, NotNow, Standing, StopReason},
     session::{Event, Role, Session, SessionError, message::Reason},
     time::Timestamp,
 };
@@ -118,8 +118,9 @@ impl Conversation {
     /// Returns once it was asked to end, and has had time to say why.
     async fn leave(&self) {
         self.handle.close.notified().await;
-        if self.network.scheduler.refusal().is_some() {
+        if let Some(not_now) = self.network.scheduler.refusal() {
             self.is_leaving.store(true, Ordering::Relaxed);
+            self.session().leave(not_now);
             self.progress.notify_one();
             sleep(FAREWELL_DEADLINE).await;
         }
@@ -127,6 +128,9 @@ impl Conversation {
 
     async fn read(&self, mut reader: FrameReader) -> Result<()> {
         while let Some(frame) = reader.recv().await? {
+            if self.is_leaving() {
+                std::future::pending::<()>().await;
+            }
             let bytes = frame.len() as u64 + FRAME_HEAD_LEN;
             self.handle.received.fetch_add(bytes, Ordering::Relaxed);
             self.network.scheduler.count_received(bytes);
@@ -211,19 +215,12 @@ impl Conversation {
             std::future::pending::<()>().await;
         }
         let dialer = if self.role == Role::Dialer { own } else { device };
-        let Some(number) = self.network.sessions.register(device, self.peer, dialer, &self.handle) else {
+        let standing = Standing { transport: self.peer, dialer };
+        let Some(number) = self.network.sessions.register(device, standing, &self.handle) else {
             return Err(Error::new("session-duplicate"));
         };
         *self.established() = Some((device, number));
         let dialled = self.dialled.as_ref();
-        let addresses: Vec<String> =
-            dialled.iter().flat_map(|(_, addresses)| addresses).map(without_peer).collect();
-        let noted = self.network.driver.run(move |store| {
-            store.note_connected(device);
-            store.note_addresses(device, addresses)
-        });
-        noted.await?;
-        self.network.learn_devices().await;
         self.network.scheduler.tell(|schedule, moment| {
             // Another device than was dialled: the dial of that one has failed.
             if let Some((contact @ Contact::Device(known), _)) = dialled
@@ -233,6 +230,15 @@ impl Conversation {
             }
             schedule.handle_connected(moment, device, Some(self.peer));
         });
+        let addresses: Vec<String> =
+            dialled.iter().flat_map(|(_, addresses)| addresses).map(without_peer).collect();
+        let noted = self.network.driver.run(move |store| {
+            store.note_connected(device);
+            store.note_addresses(device, addresses)
+        });
+        noted.await?;
+        // After it was told of the session: a device new among those with an address is dialled at once.
+        self.network.learn_devices().await;
         Ok(())
     }
 
@@ -241,11 +247,12 @@ impl Conversation {
         loop {
             match self.write_until_silent(&mut writer).await {
                 Err(error) => return error,
-                Ok(()) if self.session().is_over() => return Error::new("session-refused"),
-                Ok(()) => {}
-            }
-            if self.is_leaving() {
-                return self.say_not_now(&mut writer).await;
+                Ok(()) if !self.session().is_over() => {}
+                Ok(()) if self.is_leaving() => {
+                    drop(writer.close().await);
+                    return Error::new("session-closed");
+                }
+                Ok(()) => return Error::new("session-refused"),
             }
             tokio::select! {
                 () = self.progress.notified() => {}
@@ -261,7 +268,7 @@ impl Conversation {
         self.is_leaving.load(Ordering::Relaxed)
     }
 
-    /// Sends what the session has to say; no records when leaving.
+    /// Sends what the session has to say.
     async fn write_until_silent(&self, writer: &mut FrameWriter) -> Result<()> {
         loop {
             let session = self.session.clone();
@@ -270,10 +277,6 @@ impl Conversation {
                 store.poll_session(&mut session)
             });
             let Some(frame) = polled.await? else { return Ok(()) };
-            // Records follow the other side's frontier, never the handshake.
-            if self.is_leaving() && self.session().is_acknowledged() {
-                return Ok(());
-            }
             self.send(writer, &frame).await?;
         }
     }
@@ -284,17 +287,6 @@ impl Conversation {
         self.handle.sent.fetch_add(bytes, Ordering::Relaxed);
         self.network.scheduler.count_sent(bytes);
         writer.send(frame).await
-    }
-
-    async fn say_not_now(&self, writer: &mut FrameWriter) -> Error {
-        if let Some(not_now) = self.network.scheduler.refusal()
-            && self.session().peer().is_some()
-            && let Err(error) = self.send(writer, &not_now.to_frame()).await
-        {
-            return error;
-        }
-        drop(writer.close().await);
-        Error::new("session-closed")
     }
 }
 
@@ -321,6 +313,7 @@ pub(super) fn ending_of(ended: &Error) -> Ending {
         "disk-full" => Ending::NotNow { until: None },
         "session-malformed"
         | "protocol-newer"
+        | "protocol-older"
         | "session-unrecognised"
         | "session-bad-proof"
         | "session-fork"
@@ -361,8 +354,13 @@ mod tests {
         let paused = Error::new("peer-paused").with("until_ms", until.as_millis());
         assert_eq!(ending_of(&paused), Ending::NotNow { until: Some(until) });
         assert_eq!(ending_of(&Error::new("peer-budget-used")), Ending::NotNow { until: None });
-        for error in [SessionError::Unrecognised, SessionError::RefusedByPeer(Reason::Fork)] {
-            assert_eq!(ending_of(&Error::new(code_of(error))), Ending::Refused);
+        for error in [
+            SessionError::Unrecognised,
+            SessionError::RefusedByPeer(Reason::Fork),
+            SessionError::Older,
+            SessionError::Newer,
+        ] {
+            assert_eq!(ending_of(&Error::new(code_of(error))), Ending::Refused, "{error}");
         }
         assert_eq!(ending_of(&Error::new("connection-lost")), Ending::Lost);
     }

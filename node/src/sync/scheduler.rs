@@ -136,9 +136,8 @@ impl Scheduler {
     }
 
     fn is_to_be_kept(&self, usage: Usage) -> bool {
-        let kept = *self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        usage.bytes.saturating_sub(kept.bytes) >= KEEP_EVERY_BYTES
-            || (usage.day != kept.day && usage.bytes > 0)
+        let kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        usage.is_to_be_kept(&kept, KEEP_EVERY_BYTES)
     }
 
     /// The count of the day, if enough came together to write it down.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use libp2p::PeerId;
-use musette_protocol::id::DeviceId;
+use musette_protocol::{id::DeviceId, schedule::Standing};
 use tokio::sync::Notify;
 
 /// All of them; cheap to clone.
@@ -25,8 +25,7 @@ struct Table {
 /// One session that stands.
 struct Live {
     number: u64,
-    peer: PeerId,
-    dialer: DeviceId,
+    standing: Standing<PeerId>,
     handle: Arc<Handle>,
 }
 
@@ -71,23 +70,19 @@ impl Sessions {
     pub(super) fn register(
         &self,
         device: DeviceId,
-        peer: PeerId,
-        dialer: DeviceId,
+        standing: Standing<PeerId>,
         handle: &Arc<Handle>,
     ) -> Option<u64> {
         let mut table = self.table();
         table.next += 1;
         let number = table.next;
         if let Some(live) = table.live.get(&device) {
-            // Another transport key means that the device started again: the old session is dead.
-            // Else both sides keep what the smaller device id dialled, or the newer of two alike.
-            let keep_old = live.peer == peer && live.dialer < dialer;
-            if keep_old {
+            if live.standing.outlasts(&standing) {
                 return None;
             }
             live.handle.close.notify_one();
         }
-        table.live.insert(device, Live { number, peer, dialer, handle: handle.clone() });
+        table.live.insert(device, Live { number, standing, handle: handle.clone() });
         Some(number)
     }
 
@@ -112,14 +107,15 @@ mod tests {
         let (here, there) = (Sessions::default(), Sessions::default());
         let (peer_here, peer_there) = (PeerId::random(), PeerId::random());
         let handle = Arc::new(Handle::default());
+        let over = |transport, dialer| Standing { transport, dialer };
         // Each side meets the two sessions in another order.
-        assert!(here.register(large, peer_there, small, &handle).is_some());
-        assert!(here.register(large, peer_there, large, &handle).is_none());
-        let old = there.register(small, peer_here, large, &handle).unwrap();
-        let new = there.register(small, peer_here, small, &handle).unwrap();
+        assert!(here.register(large, over(peer_there, small), &handle).is_some());
+        assert!(here.register(large, over(peer_there, large), &handle).is_none());
+        let old = there.register(small, over(peer_here, large), &handle).unwrap();
+        let new = there.register(small, over(peer_here, small), &handle).unwrap();
         assert!(!there.unregister(small, old) && there.is_connected(small));
         assert!(there.unregister(small, new) && !there.is_connected(small));
         // A device that started again has another transport key.
-        assert!(here.register(large, PeerId::random(), large, &handle).is_some());
+        assert!(here.register(large, over(PeerId::random(), large), &handle).is_some());
     }
 }

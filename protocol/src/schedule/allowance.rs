@@ -82,6 +82,15 @@ pub struct Usage {
     pub behind_ms: u64,
 }
 
+impl Usage {
+    /// Whether it is to be written down, in steps of so many bytes: of `kept`, what was written last, a
+    /// crash leaves at most one step out. The first bytes of a day are written at once.
+    #[must_use]
+    pub const fn is_to_be_kept(&self, kept: &Self, step_bytes: u64) -> bool {
+        self.bytes.saturating_sub(kept.bytes) >= step_bytes || (self.day != kept.day && self.bytes > 0)
+    }
+}
+
 /// The settings, and what is used of them.
 #[derive(Debug)]
 pub(super) struct Allowance {
@@ -239,6 +248,14 @@ mod tests {
         assert!(is_stopped(&Allowance::new(NOON, budget(1_000), usage)));
         let yesterday = Usage { day: 19_999, ..usage };
         assert_eq!(Allowance::new(NOON, budget(1_000), yesterday).flow(), Flow::Everything);
+    }
+
+    #[test]
+    fn it_is_written_down_in_steps_and_at_the_first_bytes_of_a_day() {
+        let usage = |day, bytes| Usage { day, bytes, behind_ms: 0 };
+        let kept = usage(5, 100);
+        assert!(!usage(5, 109).is_to_be_kept(&kept, 10) && usage(5, 110).is_to_be_kept(&kept, 10));
+        assert!(usage(6, 1).is_to_be_kept(&kept, 10) && !usage(6, 0).is_to_be_kept(&kept, 10));
     }
 
     #[test]

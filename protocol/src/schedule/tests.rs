@@ -83,6 +83,16 @@ fn a_pause_ends_everything_and_its_end_begins_everything() {
 }
 
 #[test]
+fn who_goes_on_dials_also_those_that_it_waited_for_before() {
+    let mut schedule = started([1]);
+    effects(&mut schedule);
+    schedule.handle_dial_failed(at(0), &Contact::Device(id(1)), Ending::Refused, u16::MAX);
+    schedule.handle_settings(at(5_000), PAUSED);
+    schedule.handle_settings(at(6_000), Settings::default());
+    assert_eq!(effects(&mut schedule), [dial(1)]);
+}
+
+#[test]
 fn a_pause_with_an_end_is_a_deadline() {
     let mut schedule = started([1]);
     let end = WALL.plus_millis(7_200_000);
@@ -183,6 +193,18 @@ fn a_neighbour_that_is_a_device_is_not_dialled_beside_it() {
     effects(&mut schedule);
     schedule.handle_connected(at(0), id(1), Some(5));
     schedule.handle_announced(at(10), Contact::Neighbour(5));
+    assert_eq!(effects(&mut schedule), []);
+}
+
+#[test]
+fn who_called_before_its_dial_was_taken_is_not_dialled() {
+    let mut schedule = started([1]);
+    schedule.handle_connected(at(0), id(1), None);
+    assert_eq!(effects(&mut schedule), []);
+    // Where a device can be dialled is learned from a session with it.
+    let mut schedule = started([]);
+    schedule.handle_connected(at(0), id(1), Some(5));
+    schedule.handle_devices(at(0), &ids([1]));
     assert_eq!(effects(&mut schedule), []);
 }
 

@@ -16,6 +16,7 @@ use crate::{
     limits::MAX_RECOGNITION_MARKS,
     record::{Change, Payload},
     replica::{NewlyCounted, Replica, Write},
+    schedule::StopReason,
     testkit::{self, device as id, key},
 };
 
@@ -295,6 +296,39 @@ fn who_is_refused_is_told_why_and_sent_nothing_more() {
     let told = sessions[1].handle_frame(&last, &phone.replica, &phone.key);
     assert_eq!(told, Err(SessionError::RefusedByPeer(Reason::Malformed)));
     assert_eq!(sessions[0].poll_frame(&mut laptop.replica), Ok(None));
+}
+
+#[test]
+fn who_leaves_finishes_the_handshake_says_why_and_nothing_more() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    laptop.write("private");
+    let mut sessions = open_sessions([[5; 32]; 2]);
+    let not_now = NotNow { reason: StopReason::Paused, until: None };
+    let mut said = Vec::new();
+    for _ in 0..4 {
+        while let Some(frame) = sessions[0].poll_frame(&mut laptop.replica).unwrap() {
+            if NotNow::from_frame(&frame).is_none() {
+                sessions[1].handle_frame(&frame, &phone.replica, &phone.key).unwrap();
+            }
+            said.push(frame);
+        }
+        while let Some(frame) = sessions[1].poll_frame(&mut phone.replica).unwrap() {
+            if !sessions[0].is_over() {
+                sessions[0].handle_frame(&frame, &laptop.replica, &laptop.key).unwrap();
+            }
+            if sessions[0].peer().is_some() && !sessions[0].is_over() {
+                sessions[0].leave(not_now);
+            }
+        }
+    }
+    assert!(sessions[1].peer().is_some(), "the handshake was finished");
+    assert_eq!(said.len(), 4, "hello, marks, proof, and why");
+    assert_eq!(NotNow::from_frame(&said[3]), Some(not_now));
+    // Nobody who proved nothing is told.
+    let mut session = Session::new(Role::Dialer, [5; 32], [11; 32]);
+    session.leave(not_now);
+    assert!(session.poll_frame(&mut laptop.replica).unwrap().is_some());
+    assert_eq!(session.poll_frame(&mut laptop.replica), Ok(None));
 }
 
 #[test]

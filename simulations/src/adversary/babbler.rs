@@ -4,11 +4,13 @@ use musette_protocol::{
     id::{BlobId, CommitId, DocumentId, RecordId, SpaceId, StatementId},
     limits::MAX_FRAME_LEN,
     record::{Change, Commit, Payload, seal},
+    schedule::{NotNow, StopReason},
     session::{
         Frontier,
         message::{Message, SpaceMessage, frame_of_message},
     },
     signed::Signed,
+    time::Timestamp,
 };
 
 use super::{Scene, Villain};
@@ -32,7 +34,7 @@ impl Villain for Babbler {
     }
 
     fn provoke(&mut self, scene: &mut Scene<'_>) -> Vec<Vec<u8>> {
-        let frame = match scene.dice.below(12) {
+        let frame = match scene.dice.below(13) {
             0 => scene.dice.some_bytes(0, 300),
             1 => [&[10, 2], scene.dice.some_bytes(0, 300).as_slice()].concat(),
             2 => vec![0xff, 0xff, 0xff, 0xff, 0x7f, 1, 2, 3],
@@ -63,6 +65,7 @@ impl Villain for Babbler {
                 let records = [endless_commit(scene)];
                 scene.records(&records)
             }
+            11 => not_now(scene),
             _ => {
                 let records = flood(scene);
                 scene.records(&records)
@@ -98,6 +101,14 @@ fn altered(scene: &mut Scene<'_>) -> Vec<u8> {
     let at = scene.dice.index(record.len());
     record[at] ^= 1 << scene.dice.below(8);
     record
+}
+
+/// So that it is not dialled for long, and a frame that is not quite such a one.
+fn not_now(scene: &mut Scene<'_>) -> Vec<u8> {
+    let until = scene.dice.one_in(2).then(|| Timestamp::from_millis(i64::MAX));
+    let mut frame = NotNow { reason: StopReason::Paused, until }.to_frame();
+    frame.truncate(frame.len() - usize::from(scene.dice.one_in(4)));
+    frame
 }
 
 /// Changes that no commit ever names.

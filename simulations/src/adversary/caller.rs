@@ -52,10 +52,10 @@ impl Caller {
                 quiet = false;
                 device.handle(theirs, &frame, ledger)?;
             }
-            while let Some((frame, _)) = device.poll(theirs)? {
+            while let Some(said) = device.poll(theirs)? {
                 quiet = false;
-                check_no_data(&frame, person)?;
-                let _ = self.session.handle_frame(&frame, &self.replica, &self.key);
+                check_no_data(&said.bytes, person)?;
+                let _ = self.session.handle_frame(&said.bytes, &self.replica, &self.key);
             }
             if quiet {
                 return Ok(());

@@ -27,8 +27,8 @@ pub fn play(
     let mut theirs = Session::new(role, dice.bytes(), dice.bytes());
     for frame in tape {
         device.handle(&mut theirs, frame, ledger)?;
-        while let Some((frame, _)) = device.poll(&mut theirs)? {
-            check_no_data(&frame, person)?;
+        while let Some(said) = device.poll(&mut theirs)? {
+            check_no_data(&said.bytes, person)?;
         }
     }
     ensure(theirs.peer().is_none(), Check::Intrusion, || "a tape passed as a device".to_owned())?;

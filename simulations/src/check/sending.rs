@@ -7,8 +7,9 @@ use std::collections::BTreeSet;
 
 use musette_protocol::{
     codec::decode,
-    id::{RecordId, StatementId},
+    id::{BlobId, RecordId, StatementId},
     record::record_id,
+    schedule::NotNow,
     session::{
         Frontier,
         message::{Message, SpaceMessage, parse_frame},
@@ -34,10 +35,16 @@ pub enum Frame {
     Frontier(Frontier),
     /// A step of a reconciliation.
     Reconciliation,
-    /// A question for pieces of an attachment, or the answer that there are none.
-    Fetching,
-    /// A step of the handshake, a list of statements, or a refusal.
-    Other,
+    /// A question for pieces of this attachment.
+    Want(BlobId),
+    /// The answer that there are none.
+    Lacks,
+    /// A list of statements.
+    Statements,
+    /// A step of the handshake, or a refusal.
+    Handshake,
+    /// That nothing may flow.
+    NotNow,
 }
 
 impl Frame {
@@ -46,6 +53,9 @@ impl Frame {
     /// # Errors
     /// When it cannot be read.
     pub fn read(bytes: &[u8]) -> Result<Self, Violation> {
+        if NotNow::from_frame(bytes).is_some() {
+            return Ok(Self::NotNow);
+        }
         let unreadable = || Violation::new(Check::Courtesy, "a session made a frame that cannot be read");
         if let Some((_, records)) = parse_frame(bytes).map_err(|_| unreadable())? {
             return Ok(Self::Records(records.iter().map(|record| record_id(record)).collect()));
@@ -55,11 +65,12 @@ impl Frame {
                 Self::Frontier(frontier)
             }
             Message::Space { message, .. } => match message {
-                SpaceMessage::Want { .. } | SpaceMessage::Lacks { .. } => Self::Fetching,
-                SpaceMessage::Statements(_) => Self::Other,
+                SpaceMessage::Want { blob, .. } => Self::Want(blob),
+                SpaceMessage::Lacks { .. } => Self::Lacks,
+                SpaceMessage::Statements(_) => Self::Statements,
                 _ => Self::Reconciliation,
             },
-            _ => Self::Other,
+            _ => Self::Handshake,
         })
     }
 }
@@ -105,7 +116,7 @@ impl Durable {
                 ensure(durable, Check::Sending, || "a frontier claims what is not durable".to_owned())?;
                 told.note_frontier(frontier);
             }
-            Frame::Reconciliation | Frame::Fetching | Frame::Other => {}
+            _ => {}
         }
         Ok(())
     }

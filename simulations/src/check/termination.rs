@@ -27,8 +27,9 @@ const MAX_FETCHING: u64 = 2_000;
 /// Steps that the second phase may take. A run needs some thousands; past this it never ends.
 pub const MAX_HEALING_STEPS: u64 = 200_000;
 
-/// Virtual milliseconds that healing may take, and the second sync after it: silent connections are
-/// given up after eight seconds, and what is left is to be said over few links.
+/// Virtual milliseconds that healing may take, and the second sync after it, once those who have to wait
+/// with a dial have dialled: silent connections are given up after eight seconds, and what is left is to
+/// be said over few links.
 pub const MAX_HEALING_MS: u64 = 60_000;
 
 /// What one side of a session said so far.
@@ -92,7 +93,7 @@ impl Exchange {
         }
         match frame {
             Frame::Reconciliation => self.reconciliation += 1,
-            Frame::Fetching => self.fetching += 1,
+            Frame::Want(_) | Frame::Lacks => self.fetching += 1,
             _ => self.messages += 1,
         }
         let bounded = self.reconciliation <= MAX_RECONCILIATION && self.fetching <= MAX_FETCHING;

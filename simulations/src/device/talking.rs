@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use musette_protocol::{
-    id::RecordId,
+    id::{BlobId, DeviceId, RecordId},
     record::{Payload, open, record_id},
     replica::Ingested,
+    schedule::Flow,
     session::{
         Event, Frontier, Session, SessionError,
         message::{Message, SpaceMessage, frame_of_message, parse_frame},
@@ -22,10 +23,27 @@ use crate::{
 /// What the record of a drop begins with.
 const DROP_SUITE: u8 = 4;
 
+/// A frame that is to leave.
+pub struct Said {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// What it is about.
+    pub frame: Frame,
+    /// The attachments of which there are pieces in it.
+    pub pieces: BTreeSet<BlobId>,
+}
+
 /// What a frame led to.
 pub enum Handled {
     /// Records were taken in. What counts by them was applied.
     Records(Ingested),
+    /// The other side proved to be this device.
+    Established(DeviceId),
+    /// The other side gives no more of an attachment; `withheld` if it has more.
+    Lacking {
+        /// That.
+        withheld: bool,
+    },
     /// Anything else.
     Other,
     /// The session is over.
@@ -46,10 +64,15 @@ impl Device {
         let replica = self.replica.as_ref().expect("only devices that are on are asked");
         let records = match session.handle_frame(frame, replica, &self.key) {
             Ok(Some(Event::Records { records, .. })) => records,
-            Ok(Some(Event::Established { .. } | Event::Acknowledged { .. })) => {
-                self.fetch_missing(session, ledger);
+            Ok(Some(Event::Established { device })) => {
+                self.plan_fetches(session, ledger);
+                return Ok(Handled::Established(device));
+            }
+            Ok(Some(Event::Acknowledged { .. })) => {
+                self.plan_fetches(session, ledger);
                 return Ok(Handled::Other);
             }
+            Ok(Some(Event::Lacking { withheld, .. })) => return Ok(Handled::Lacking { withheld }),
             Ok(_) => return Ok(Handled::Other),
             Err(error) => return Ok(Handled::Ended(error)),
         };
@@ -77,11 +100,18 @@ impl Device {
         Ok(Handled::Records(ingested))
     }
 
-    /// Asks the other side for all attachments of which something is missing here.
-    fn fetch_missing(&self, session: &mut Session, ledger: &Ledger) {
+    /// Lets a session give what may flow now, and ask for all attachments that may flow and of which
+    /// something is missing here.
+    pub fn plan_fetches(&self, session: &mut Session, ledger: &Ledger) {
+        let flow =
+            if self.is_broken(Breakage::IgnoreFlow) { Flow::Everything } else { self.scheduler.flow() };
+        session.set_flow(flow);
+        let space = self.state().space();
         for (blob, len) in ledger.blobs(self.state()) {
-            if !self.state().missing_chunks(&blob, 0..len, 1).is_empty() {
-                session.fetch(self.state().space(), blob, len, true);
+            if !flow.allows_attachment(is_asked_for(&blob)) {
+                session.stop_fetching(space, &blob);
+            } else if !self.state().missing_chunks(&blob, 0..len, 1).is_empty() {
+                session.fetch(space, blob, len, is_asked_for(&blob));
             }
         }
     }
@@ -144,8 +174,9 @@ impl Device {
 
     /// Notes what a frame tells that must never be lost. Drops and receipts may go, since others take
     /// their place, and so may a commit that lost against another one: those that count are told by
-    /// frontiers.
-    fn note_told(&mut self, frame: &[u8], renewed: &BTreeSet<RecordId>) {
+    /// frontiers. Gives the attachments of which there are pieces in it.
+    fn note_told(&mut self, frame: &[u8], renewed: &BTreeSet<RecordId>) -> BTreeSet<BlobId> {
+        let mut pieces = BTreeSet::new();
         let records = parse_frame(frame).ok().flatten().map(|(_, records)| records).unwrap_or_default();
         for record in records {
             let opened = open(&record, self.state().space(), self.state().keyring());
@@ -154,25 +185,36 @@ impl Device {
             if !may_go && !renewed.contains(&id) {
                 self.told.note_record(id);
             }
+            if let Ok(Payload::BlobChunk(chunk)) = opened {
+                pieces.insert(chunk.blob);
+            }
         }
+        pieces
     }
 
     /// The next frame for a session's peer, checked.
     ///
     /// # Errors
     /// When it must not leave, or the disk fails.
-    pub fn poll(&mut self, session: &mut Session) -> Result<Option<(Vec<u8>, Frame)>, Trouble> {
+    pub fn poll(&mut self, session: &mut Session) -> Result<Option<Said>, Trouble> {
         let Some(bytes) = session.poll_frame(self.replica())? else { return Ok(None) };
         let frame = Frame::read(&bytes)?;
         let renewed = self.renewed_in(&bytes);
         self.durable.check(&frame, &renewed, &mut self.told)?;
-        self.note_told(&bytes, &renewed);
+        let pieces = self.note_told(&bytes, &renewed);
         if matches!(frame, Frame::Frontier(_)) && self.is_broken(Breakage::AnnounceNothing) {
             let nothing = Frontier { statements: [0; 32], records: [0; 32], chains: Vec::new() };
             let message = SpaceMessage::Frontier { frontier: nothing, check: true };
             let mark = session.mark(self.state().space()).unwrap_or_default();
-            return Ok(Some((frame_of_message(&Message::Space { mark, message }), frame)));
+            let bytes = frame_of_message(&Message::Space { mark, message });
+            return Ok(Some(Said { bytes, frame, pieces }));
         }
-        Ok(Some((bytes, frame)))
+        Ok(Some(Said { bytes, frame, pieces }))
     }
+}
+
+/// Whether a person asked for an attachment: for every other one.
+#[must_use]
+pub const fn is_asked_for(blob: &BlobId) -> bool {
+    blob.as_bytes()[0].is_multiple_of(2)
 }

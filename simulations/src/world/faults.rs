@@ -1,5 +1,7 @@
 //! What goes wrong in the first phase, and when.
 
+use musette_protocol::schedule::Ending;
+
 use super::{End, World};
 use crate::{
     adversary::{stranger, tape, thief},
@@ -16,15 +18,17 @@ impl World {
     pub(super) fn strike(&mut self) -> Result<(), Violation> {
         self.schedule_within(self.plan.fault_pause_ms, Event::Strike);
         let number = self.dice.index(self.devices.len());
-        match self.dice.below(26) {
+        match self.dice.below(30) {
             0 | 1 => self.lose_connection(),
             2 | 3 => self.lose_frame(),
             4 => self.part(),
             5 => self.deafen(),
-            6 => return self.connect_again(),
-            7 => return self.refresh(),
             8..=10 => return self.provoke(),
+            26..=29 if !self.is_villain(number) => self.want(number),
+            26..=29 => {}
             _ if !self.devices[number].is_on() => {}
+            6 => self.carry_off(number),
+            7 => return self.ask(number),
             11..=13 => {
                 self.tally.fault(Fault::PowerCut);
                 self.end(number, End::PowerCut);
@@ -43,7 +47,10 @@ impl World {
             }
             20 | 21 => self.jump_clock(number),
             22 => return self.play_back(number),
-            23 | 24 => return self.intrude(number, Fault::Stranger),
+            23 | 24 => {
+                self.announce_stranger(number);
+                return self.intrude(number, Fault::Stranger);
+            }
             _ => return self.intrude(number, Fault::Thief),
         }
         Ok(())
@@ -60,7 +67,7 @@ impl World {
         self.tell(|_| format!("connection {connection} is lost"));
         match self.dice.below(3) {
             0 => self.disconnect(connection),
-            side => self.abandon(connection, usize::from(side == 1)),
+            side => self.abandon(connection, usize::from(side == 1), Ending::Lost),
         }
     }
 
@@ -86,19 +93,6 @@ impl World {
             }
         }
         self.schedule_within(6_000, Event::Hear { link });
-    }
-
-    /// Two devices connect that are connected already.
-    fn connect_again(&mut self) -> Result<(), Violation> {
-        let Some(number) = self.some_connection() else { return Ok(()) };
-        let Some(link) = self.network.get(number).map(|connection| connection.link) else { return Ok(()) };
-        let on = self.network.links[link].ends.iter().all(|end| self.devices[*end].is_on());
-        if !on || self.network.is_cut(link) {
-            return Ok(());
-        }
-        self.tally.fault(Fault::SecondConnection);
-        self.tell(|_| format!("a second connection over link {link}"));
-        self.connect(link)
     }
 
     /// The bad device says something without a reason.
@@ -156,7 +150,8 @@ impl World {
         who: Fault,
         call: impl FnOnce(&mut Self) -> Result<(), Trouble>,
     ) -> Result<(), Violation> {
-        if self.devices[number].dirty || Some(number) == self.plan.villain() {
+        let device = &self.devices[number];
+        if device.dirty || Some(number) == self.plan.villain() || device.scheduler.refusal().is_some() {
             return Ok(());
         }
         self.tally.fault(who);
@@ -197,16 +192,16 @@ impl World {
     pub(super) fn mend(&mut self) {
         self.tell(|_| "the network is whole again".to_owned());
         self.network.part(Vec::new());
+        (0..self.devices.len()).for_each(|number| self.announce(number));
     }
 
-    /// A device sends its frontier again without a reason, as nodes do every few minutes.
-    fn refresh(&mut self) -> Result<(), Violation> {
-        let Some(number) = self.some_connection() else { return Ok(()) };
-        if let Some(connection) = self.network.get(number) {
-            connection.sessions[0].check();
-            connection.exchanges[0].note_check();
+    /// A person does not want everything to flow.
+    fn want(&mut self, number: usize) {
+        match self.dice.below(4) {
+            0 => self.meter(number),
+            1 => self.limit(number),
+            _ => self.pause(number),
         }
-        self.pump(number)
     }
 
     fn fill_disk(&mut self, number: usize) {

@@ -1,6 +1,6 @@
 //! The second phase: everything is healed, and then everything must be well.
 
-use musette_protocol::session::Frontier;
+use musette_protocol::{schedule::CHECK_EVERY_MS, session::Frontier};
 
 use super::World;
 use crate::{
@@ -10,7 +10,6 @@ use crate::{
         ensure,
         termination::{Exchange, MAX_HEALING_MS, MAX_HEALING_STEPS},
     },
-    clock::Event,
     device::Device,
     tally::Fault,
 };
@@ -39,20 +38,29 @@ impl World {
         }
         for number in 0..self.plan.devices {
             self.enrol(number)?;
+            self.lift(number);
         }
-        self.dial_all();
-        Ok(())
+        // Otherwise whoever waits with a dial goes on waiting.
+        if self.dice.one_in(2) {
+            (0..self.plan.devices).for_each(|number| self.hear_news(number));
+        }
+        (0..self.plan.devices).for_each(|number| self.announce(number));
+        self.settle()
     }
 
     pub(super) fn run_until_quiet(&mut self) -> Result<(), Violation> {
-        let mut steps = 0;
-        while let Some(event) = self.clock.advance() {
+        self.settle()?;
+        let (mut steps, patience_ms) = (0, MAX_HEALING_MS + self.longest_wait_ms());
+        while !self.is_quiet() {
+            let event = self.clock.advance().ok_or_else(|| {
+                Violation::new(Check::Redial, "a session is missing, and nobody would ever dial")
+            })?;
             steps += 1;
             let took_ms = self.clock.now_ms() - self.healed_at_ms;
             if self.parted && took_ms > APART_MS {
                 return Ok(());
             }
-            ensure(steps < MAX_HEALING_STEPS && took_ms < MAX_HEALING_MS, Check::Quiet, || {
+            ensure(steps < MAX_HEALING_STEPS && took_ms < patience_ms, Check::Quiet, || {
                 format!("after {took_ms} ms and {steps} steps without a fault it still goes on")
             })?;
             self.step(event)?;
@@ -61,21 +69,56 @@ impl World {
         Ok(())
     }
 
-    /// The periodic check, on all connections and as often as a piece of an attachment may have to
-    /// be passed on: who lacked it when it was asked for may have it by now.
+    /// Whether all sessions stand, and nothing is left to do but what schedules do now and then.
+    fn is_quiet(&mut self) -> bool {
+        self.clock.is_idle()
+            && (0..self.network.links.len())
+                .all(|link| self.network.links[link].ends.contains(&self.plan.devices) || self.stands(link))
+    }
+
+    /// Whether both ends of a link have the same session with each other.
+    fn stands(&mut self, link: usize) -> bool {
+        let [left, right] = self.network.links[link].ends.map(|end| &self.devices[end]);
+        let sessions = [left.scheduler.session(&right.id), right.scheduler.session(&left.id)];
+        let [Some(connection), Some(other)] = sessions else { return false };
+        connection == other && self.network.get(connection).is_some_and(|connection| connection.is_whole())
+    }
+
+    /// How long the ends of some link may take until one dials the other.
+    fn longest_wait_ms(&self) -> u64 {
+        let wait_ms = |end: usize, other: usize| {
+            let account = &self.devices[end].scheduler.account;
+            account.wait_ms(self.moment(end), &self.devices[other].id)
+        };
+        let links = self.network.links.iter().map(|link| link.ends);
+        let waits = links.map(|[left, right]| {
+            let waits = [wait_ms(left, right), wait_ms(right, left)];
+            waits.into_iter().flatten().min().unwrap_or(0)
+        });
+        waits.max().unwrap_or(0)
+    }
+
+    /// The periodic check, by all sessions and as often as a piece of an attachment may have to be
+    /// passed on: who lacked it when it was asked for may have it by now.
     pub(super) fn check_periodically(&mut self) -> Result<(), Violation> {
         for _ in 0..self.plan.devices {
-            self.healed_at_ms = self.clock.now_ms();
-            for number in self.network.select(|_| true) {
-                if let Some(connection) = self.network.get(number) {
-                    for side in [0, 1] {
-                        connection.sessions[side].check();
-                        connection.exchanges[side].note_check();
-                    }
-                }
-                self.pump(number)?;
+            self.checked.clear();
+            let standing = self.network.select(|connection| connection.is_whole());
+            let until_ms = self.clock.now_ms() + CHECK_EVERY_MS;
+            while let Some(event) = self.clock.advance_to(until_ms) {
+                self.step(event)?;
             }
+            self.healed_at_ms = self.clock.now_ms();
             self.run_until_quiet()?;
+            for number in standing {
+                let still = self.network.get(number).is_some();
+                for side in [0, 1].into_iter().filter(|_| still) {
+                    ensure(self.checked.contains(&(number, side)), Check::Checked, || {
+                        format!("connection {number} was not checked by side {side}")
+                    })?;
+                    self.tally.check(Check::Checked);
+                }
+            }
         }
         Ok(())
     }
@@ -84,15 +127,18 @@ impl World {
     fn banish(&mut self) {
         let Some(villain) = self.plan.villain() else { return };
         self.tell(|_| format!("device {villain} is gone"));
-        for connection in self.network.select(|connection| connection.ends.contains(&villain)) {
-            self.network.disconnect(connection);
-        }
+        let id = self.devices[villain].id;
         self.devices[villain].stop();
         self.villain = None;
-    }
-
-    fn dial_all(&mut self) {
-        (0..self.network.links.len()).for_each(|link| self.schedule(0, Event::Dial { link }));
+        for connection in self.network.select(|connection| connection.ends.contains(&villain)) {
+            self.disconnect(connection);
+        }
+        for number in 0..self.plan.devices {
+            let moment = self.moment(number);
+            self.devices[number].scheduler.change_addresses(moment, |addresses| {
+                addresses.remove(&id);
+            });
+        }
     }
 
     pub(super) fn check_end(&mut self) -> Result<(), Violation> {
@@ -133,9 +179,8 @@ impl World {
         self.healed_at_ms = self.clock.now_ms();
         let before = Frontier::of(self.devices[0].state());
         for connection in self.network.select(|_| true) {
-            self.network.disconnect(connection);
+            self.disconnect(connection);
         }
-        self.dial_all();
         self.run_until_quiet()?;
         let open = self.network.select(|_| true);
         let is_honest = |ends: [usize; 2]| !ends.contains(&self.plan.devices);

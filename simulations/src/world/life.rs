@@ -1,6 +1,6 @@
 //! How devices begin, end and come back.
 
-use musette_protocol::record::Payload;
+use musette_protocol::{record::Payload, schedule::Ending};
 
 use super::{End, World};
 use crate::{
@@ -52,6 +52,7 @@ impl World {
         let written = device.write_statements(statements, &mut self.dice, &self.ledger);
         written.and_then(|()| device.sync()).map_err(unexpected)?;
         self.tell(|_| format!("device {number} is enrolled"));
+        self.introduce(number);
         Ok(())
     }
 
@@ -90,7 +91,13 @@ impl World {
         device.storage.repair();
         let started = device.start(&self.person, &mut self.dice, &self.ledger, &mut self.tally);
         match started {
-            Ok(()) => self.tell(|_| format!("device {number} starts")),
+            Ok(()) => {
+                let (now_ms, wall) = (self.clock.now_ms(), self.wall(number));
+                self.devices[number].scheduler.start(now_ms, wall)?;
+                self.tally.check(Check::Usage);
+                self.tell(|_| format!("device {number} starts"));
+                self.announce(number);
+            }
             Err(Trouble::Full | Trouble::VaultFull) => {
                 device.stop();
                 self.schedule(500, Event::Return { device: number });
@@ -102,12 +109,13 @@ impl World {
 
     pub(super) fn end(&mut self, number: usize, how: End) {
         self.tell(|_| format!("device {number} ends: {how:?}"));
+        self.devices[number].scheduler.stop();
         for connection_number in self.network.select(|connection| connection.ends.contains(&number)) {
             let side = self
                 .network
                 .get(connection_number)
                 .map_or(0, |connection| usize::from(connection.ends[1] == number));
-            self.abandon(connection_number, side);
+            self.abandon(connection_number, side, Ending::Lost);
         }
         self.devices[number].stop();
         if how == End::PowerCut {

@@ -3,6 +3,7 @@
 use musette_protocol::{
     record::OpenError,
     replica::{Ingested, Refusal},
+    schedule::{Ending, NotNow},
     session::{SessionError, message::Reason},
 };
 
@@ -11,67 +12,17 @@ use crate::{
     adversary::Scene,
     check::{Check, Violation, ensure, sending::Frame},
     clock::Event,
-    device::Handled,
+    device::{Handled, Said, is_asked_for},
     network::Sent,
     options::Breakage,
+    storage::Trouble,
     tally::Fault,
 };
 
-/// The pause before a link is tried again, at most.
-const REDIAL_MS: u64 = 700;
-
 /// Silence after which a connection is given up, at most.
-const DEADLINE_MS: u64 = 8_000;
+pub(super) const DEADLINE_MS: u64 = 8_000;
 
 impl World {
-    pub(super) fn dial(&mut self, link: usize) -> Result<(), Violation> {
-        if self.network.is_connected(link) {
-            return Ok(());
-        }
-        let ends = self.network.links[link].ends;
-        if self.healing && ends.contains(&self.plan.devices) {
-            return Ok(());
-        }
-        let on = ends.iter().all(|end| self.devices[*end].is_on());
-        if !on || self.network.is_cut(link) {
-            self.schedule_within(REDIAL_MS, Event::Dial { link });
-            return Ok(());
-        }
-        self.connect(link)
-    }
-
-    /// Connects over a link, on which there may be a connection already.
-    pub(super) fn connect(&mut self, link: usize) -> Result<(), Violation> {
-        let connection = self.network.connect(link, &mut self.dice);
-        self.pump(connection)
-    }
-
-    /// Both sides lose a connection at once.
-    pub(super) fn disconnect(&mut self, connection: u64) {
-        if let Some((link, lost)) = self.network.disconnect(connection) {
-            self.tally.fault(Fault::ConnectionLost);
-            if lost > 0 {
-                self.tally.fault(Fault::FramesLost);
-            }
-            self.schedule_within(REDIAL_MS, Event::Dial { link });
-        }
-    }
-
-    /// One side loses a connection. The other hears of it, later.
-    pub(super) fn abandon(&mut self, number: u64, side: usize) {
-        let Some(connection) = self.network.get(number) else { return };
-        let link = connection.link;
-        self.network.close(number, side);
-        self.tally.fault(Fault::ConnectionLost);
-        self.schedule_within(REDIAL_MS, Event::Dial { link });
-        self.schedule_within(DEADLINE_MS, Event::Notice { connection: number });
-    }
-
-    /// The deadline of a connection that went silent passed.
-    pub(super) fn notice(&mut self, connection: u64) {
-        self.disconnect(connection);
-    }
-
     pub(super) fn pump_all(&mut self, number: usize) -> Result<(), Violation> {
         let connections = self.network.select(|connection| connection.ends.contains(&number));
         connections.into_iter().try_for_each(|connection| self.pump(connection))
@@ -90,28 +41,49 @@ impl World {
         let Some(connection) = self.network.get(number) else { return Ok(false) };
         let sender = connection.ends[side];
         let device = &mut self.devices[sender];
-        if !connection.has_room(side) || !device.may_send() {
+        if !connection.has_room(side) || !device.may_send() || device.scheduler.is_unsettled() {
             return Ok(false);
         }
         if Some(sender) == villain {
             return self.send_tampered(number, side);
         }
-        let (bytes, frame) = match device.poll(&mut connection.sessions[side]) {
-            Ok(Some(polled)) => polled,
+        let Said { bytes, frame, pieces } = match device.poll(&mut connection.sessions[side]) {
+            Ok(Some(said)) => said,
+            Ok(None) if connection.is_leaving(side) => {
+                self.hang_up(number, side, Ending::Lost);
+                return Ok(false);
+            }
             Ok(None) => return Ok(false),
             Err(trouble) => return self.suffer(sender, trouble).map(|()| false),
         };
         let twice = device.is_broken(Breakage::SendTwice) && matches!(frame, Frame::Records(_));
+        device.scheduler.account.check_sent(number, &frame, &pieces, is_asked_for)?;
         connection.exchanges[side].check(&frame)?;
         if twice {
             connection.exchanges[side].check(&frame)?;
             self.put_on_the_way(number, side, bytes.clone());
         }
-        self.tally.check(Check::Sending);
-        self.tally.check(Check::Termination);
+        self.note_sent(sender, number);
         self.tally.frames += 1;
+        let moment = self.moment(sender);
+        self.devices[sender].scheduler.count(moment, &bytes);
         self.put_on_the_way(number, side, bytes);
         Ok(true)
+    }
+
+    fn note_sent(&mut self, sender: usize, number: u64) {
+        let account = &self.devices[sender].scheduler.account;
+        self.tally.check(Check::Sending);
+        self.tally.check(Check::Termination);
+        if account.is_stopped() {
+            self.tally.check(Check::Silence);
+        }
+        if account.is_closed(number) {
+            self.tally.check(Check::Closed);
+        }
+        if account.holds_back() {
+            self.tally.check(Check::HeldBack);
+        }
     }
 
     /// A bad device sends what it likes in the place of what its machine would.
@@ -190,14 +162,33 @@ impl World {
         let Some(connection) = self.network.get(number) else { return Ok(()) };
         let is_stale = is_stale && !connection.is_whole();
         let Some(bytes) = connection.arrive(side) else { return Ok(()) };
+        if connection.is_leaving(side) {
+            return Ok(());
+        }
         let [receiver, sender] = [connection.ends[side], connection.ends[1 - side]];
+        let proved = connection.sessions[side].peer().is_some();
+        if Some(receiver) != villain {
+            self.devices[receiver].scheduler.account.check_taken(number, proved)?;
+            let moment = self.moment(receiver);
+            self.devices[receiver].scheduler.count(moment, &bytes);
+            if let Some(not_now) = NotNow::from_frame(&bytes).filter(|_| proved) {
+                self.told_not_now(number, side, not_now);
+                return Ok(());
+            }
+        }
+        let Some(connection) = self.network.get(number) else { return Ok(()) };
         let device = &mut self.devices[receiver];
         connection.exchanges[side].note_heard(&bytes, Some(sender) == villain);
         let (was_dirty, epochs) = (device.dirty, device.state().keyring().count());
         let handled = match device.handle(&mut connection.sessions[side], &bytes, &self.ledger) {
             Ok(handled) => handled,
             Err(trouble) => {
-                self.disconnect(number);
+                // With each try the other side sends what then finds no room.
+                let ending = match trouble {
+                    Trouble::Full => Ending::NotNow { until: None },
+                    _ => Ending::Lost,
+                };
+                self.hang_up(number, side, ending);
                 return self.suffer(receiver, trouble);
             }
         };
@@ -232,6 +223,16 @@ impl World {
         }
         match handled {
             Handled::Ended(error) => self.refuse(number, side, error),
+            Handled::Established(peer) => {
+                self.begin_session(number, side, peer)?;
+                self.pump(number)
+            }
+            Handled::Lacking { withheld } => {
+                if withheld {
+                    self.tally.fault(Fault::Waits);
+                }
+                self.pump(number)
+            }
             _ => self.pump(number),
         }
     }
@@ -242,9 +243,14 @@ impl World {
         if let Some(connection) = self.network.get(number) {
             connection.sessions[side].refuse(error);
             connection.exchanges[side].note_occasion();
+            let (device, other) = (connection.ends[side], connection.transports[1 - side]);
+            let is_strange = matches!(error, SessionError::Unrecognised | SessionError::RefusedByPeer(_));
+            if is_strange && !self.is_villain(device) {
+                self.inform(device, |schedule, _| schedule.note_stranger(other));
+            }
         }
         self.pump(number)?;
-        self.abandon(number, side);
+        self.abandon(number, side, Ending::Refused);
         Ok(())
     }
 

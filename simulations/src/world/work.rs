@@ -23,7 +23,7 @@ impl World {
         let known = self.devices[number].documents.known();
         let deed = workload::draw(&mut self.dice, &known, &mut self.markers);
         self.tell(|_| format!("device {number} writes {deed}"));
-        let now = self.wall_clock(number);
+        let now = self.time_of_writing(number);
         let device = &mut self.devices[number];
         match device.write(deed, now, &mut self.dice, &mut self.ledger) {
             Ok(written) => {
@@ -39,14 +39,12 @@ impl World {
         Ok(())
     }
 
-    /// What a device's clock shows.
-    fn wall_clock(&mut self, number: usize) -> Timestamp {
-        let device = &mut self.devices[number];
-        if std::mem::take(&mut device.clock_jumped) {
+    /// What a device's clock shows to who writes.
+    fn time_of_writing(&mut self, number: usize) -> Timestamp {
+        if std::mem::take(&mut self.devices[number].clock_jumped) {
             self.tally.fault(Fault::ClockJump);
         }
-        let passed = i64::try_from(self.clock.now_ms()).unwrap_or(0);
-        Timestamp::from_millis(EPOCH_MS + device.wall_offset_ms + passed)
+        self.wall(number)
     }
 
     /// The group commit: one sync some time after the first write.
