@@ -58,6 +58,9 @@ pub struct Document {
     taken: Vec<ChangeHash>,
     /// Changes that came and do not fit yet ([`incoming`]).
     waiting: Vec<Change>,
+    /// What the changes up to these heads hold, once something was merged: the next merge need not
+    /// read them all again.
+    known: Option<(Vec<ChangeHash>, Known)>,
 }
 
 /// Who writes by hand, and when.
@@ -106,7 +109,7 @@ impl Document {
     fn from_creation(kind: &'static Kind, shape: &Shape, change: Change) -> Result<Self, DocumentError> {
         let doc = creation::document(shape, change)?;
         let (taken, waiting) = (Vec::new(), Vec::new());
-        Ok(Self { doc, kind_name: kind.name.to_owned(), kind: Some(kind), taken, waiting })
+        Ok(Self { doc, kind_name: kind.name.to_owned(), kind: Some(kind), taken, waiting, known: None })
     }
 
     /// A document from the payloads of its change records, in any order, repetitions allowed. What
@@ -119,7 +122,7 @@ impl Document {
         let mut payloads = changes.into_iter().peekable();
         let whole = payloads.peek().copied().and_then(incoming::whole);
         let skipped = usize::from(whole.is_some());
-        let (begun, known) = whole.unwrap_or_default();
+        let (begun, mut known) = whole.unwrap_or_default();
         let (mut parsed, mut left_out) = (Vec::new(), DocumentError::Incomplete);
         for payload in payloads.skip(skipped) {
             match incoming::parse_changes(payload) {
@@ -127,11 +130,12 @@ impl Document {
                 Err(error) => left_out = error,
             }
         }
-        let (doc, waiting) = incoming::take_in(&begun, &known, parsed);
+        let (doc, waiting) = incoming::take_in(&begun, &mut known, parsed);
         let kind_name = read_kind(&doc).ok_or(left_out)?;
         let kind = crate::items::kind(&kind_name);
         let taken = doc.get_heads();
-        Ok(Self { doc, kind_name, kind, taken, waiting })
+        // Most documents are loaded to be looked at.
+        Ok(Self { doc, kind_name, kind, taken, waiting, known: None })
     }
 
     /// Takes in the payload of a change record. True when anything became visible by it: changes
@@ -143,20 +147,22 @@ impl Document {
     /// takes in what else this one holds.
     pub fn merge(&mut self, changes: &[u8]) -> Result<bool, DocumentError> {
         let mut changes = incoming::parse_changes(changes)?;
-        let known = Known::of(&self.doc);
+        let mut known = self.take_known();
         let mut seen: HashSet<ChangeHash> = self.waiting.iter().map(Change::hash).collect();
         changes.retain(|change| !known.has(change) && seen.insert(change.hash()));
         for (at, change) in changes.iter().enumerate() {
             let same = |other: &Change| other.actor_id() == change.actor_id() && other.seq() == change.seq();
             if known.has_rival(change) || self.waiting.iter().chain(&changes[..at]).any(same) {
+                self.known = Some((self.doc.get_heads(), known));
                 return Err(DocumentError::Malformed);
             }
         }
         let before = self.doc.get_heads();
         let pending = before != self.taken;
         let all = self.waiting.iter().cloned().chain(changes).collect();
-        (self.doc, self.waiting) = incoming::take_in(&self.doc, &known, all);
+        (self.doc, self.waiting) = incoming::take_in(&self.doc, &mut known, all);
         let after = self.doc.get_heads();
+        self.known = Some((after.clone(), known));
         if pending {
             // What came in is in records already; what waits to be taken is not.
             self.taken.extend(after.iter().filter(|hash| !before.contains(hash)));
@@ -164,6 +170,12 @@ impl Document {
             self.taken.clone_from(&after);
         }
         Ok(before != after)
+    }
+
+    fn take_known(&mut self) -> Known {
+        let Some((heads, mut known)) = self.known.take() else { return Known::of(&self.doc) };
+        known.learn(&self.doc.get_changes(&heads));
+        known
     }
 
     /// The payload of the next change record: everything since the document was created or loaded,

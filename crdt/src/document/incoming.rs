@@ -64,16 +64,21 @@ pub(super) struct Known {
 impl Known {
     pub(super) fn of(doc: &Automerge) -> Self {
         let mut known = Self::default();
-        for change in doc.get_changes(&[]) {
+        known.learn(&doc.get_changes(&[]));
+        known
+    }
+
+    /// Adds changes that were taken in.
+    pub(super) fn learn(&mut self, changes: &[Change]) {
+        for change in changes {
             let decoded = change.decode();
             let numbered = decoded.operations.iter().zip(decoded.start_op.get()..);
             let places = numbered.filter_map(|(op, number)| {
                 let id = OpId::new(number, &decoded.actor_id);
                 can_be_named(op).then(|| (id.clone(), Place::of(op, &id)))
             });
-            known.add(&change, places);
+            self.add(change, places);
         }
-        known
     }
 
     pub(super) fn has(&self, change: &Change) -> bool {
@@ -185,16 +190,18 @@ fn op_fits<'a>(op: &Op, place: &Place, named: impl Fn(&OpId) -> Option<&'a Place
     is_there && replaces && is_once && acts
 }
 
-/// Takes in what fits of these changes; gives the document and the others, which wait.
-pub(super) fn take_in(doc: &Automerge, known: &Known, changes: Vec<Change>) -> (Automerge, Vec<Change>) {
+/// Takes in what fits of these changes; gives the document and the others, which wait. `known` is what
+/// the document holds, before and after.
+pub(super) fn take_in(doc: &Automerge, known: &mut Known, changes: Vec<Change>) -> (Automerge, Vec<Change>) {
     let mut with = doc.clone();
-    let (fitting, waiting) = known.clone().sift(changes, |_| true);
+    let (fitting, waiting) = known.sift(changes, |_| true);
     if contain(|| with.apply_changes(fitting.iter().cloned())).is_ok() {
         return (with, waiting);
     }
     // The engine refuses some: each for itself, so that the others stay.
     let mut doc = doc.clone();
-    let (_, waiting) = known.clone().sift([fitting, waiting].concat(), |change| {
+    *known = Known::of(&doc);
+    let (_, waiting) = known.sift([fitting, waiting].concat(), |change| {
         let mut with = doc.clone();
         let is_taken = contain(|| with.apply_changes([change.clone()])).is_ok();
         if is_taken {
