@@ -10,6 +10,7 @@ use std::{
     collections::HashMap,
     ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
 };
 
 use automerge::{
@@ -53,6 +54,8 @@ impl Place {
 /// What the changes of a document hold that others may name.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Known {
+    /// What it begins with: the changes of a shape, which all documents of a kind share.
+    base: Option<Arc<Self>>,
     /// The changes, with the number of the last operation up to each.
     changes: HashMap<ChangeHash, u64>,
     /// How many changes each actor wrote.
@@ -62,6 +65,11 @@ pub(super) struct Known {
 }
 
 impl Known {
+    /// What a document holds that has these changes and nothing else yet.
+    pub(super) fn over(base: Arc<Self>) -> Self {
+        Self { base: Some(base), ..Self::default() }
+    }
+
     pub(super) fn of(doc: &Automerge) -> Self {
         let mut known = Self::default();
         known.learn(&doc.get_changes(&[]));
@@ -82,7 +90,20 @@ impl Known {
     }
 
     pub(super) fn has(&self, change: &Change) -> bool {
-        self.changes.contains_key(&change.hash())
+        self.last_of(&change.hash()).is_some()
+    }
+
+    /// The number of the last operation up to a change.
+    fn last_of(&self, change: &ChangeHash) -> Option<u64> {
+        self.changes.get(change).copied().or_else(|| self.base.as_ref()?.last_of(change))
+    }
+
+    fn place(&self, id: &OpId) -> Option<&Place> {
+        self.places.get(id).or_else(|| self.base.as_ref()?.place(id))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.base.is_none()
     }
 
     /// Whether this change stands where only one can, and another is there.
@@ -91,7 +112,8 @@ impl Known {
     }
 
     fn written_by(&self, actor: &ActorId) -> u64 {
-        self.written.get(actor).copied().unwrap_or_default()
+        let written = self.written.get(actor).copied();
+        written.unwrap_or_else(|| self.base.as_ref().map_or(0, |base| base.written_by(actor)))
     }
 
     fn add(&mut self, change: &Change, places: impl IntoIterator<Item = (OpId, Place)>) {
@@ -133,12 +155,12 @@ impl Known {
     fn fits(&self, change: &Change) -> Option<HashMap<OpId, Place>> {
         let mut first = 1;
         for dep in change.deps() {
-            first = first.max(self.changes.get(dep)? + 1);
+            first = first.max(self.last_of(dep)? + 1);
         }
         let is_first = change.deps().is_empty();
         if change.start_op().get() != first
             || change.seq() != self.written_by(change.actor_id()) + 1
-            || is_first != self.changes.is_empty()
+            || is_first != self.is_empty()
         {
             return None;
         }
@@ -149,7 +171,7 @@ impl Known {
             // An item keeps the kind that it began with.
             let is_kind = op.obj == ObjectId::Root && matches!(&op.key, Key::Map(key) if key == "kind");
             let named = |named: &OpId| {
-                let found = self.places.get(named).or_else(|| own.get(named));
+                let found = self.place(named).or_else(|| own.get(named));
                 found.filter(|_| named.counter() < number)
             };
             if (is_kind && !is_first) || !op_fits(op, &place, named) {
@@ -224,7 +246,8 @@ pub(super) fn whole(payload: &[u8]) -> Option<(Automerge, Known)> {
     let shape = read_kind(&doc).and_then(|name| crate::items::kind(&name)).map(Shape::of);
     let shape =
         shape.filter(|shape| shape.heads().iter().all(|head| doc.get_change_meta_by_hash(head).is_some()));
-    let (mut known, heads) = shape.map(|shape| (shape.known().clone(), shape.heads())).unwrap_or_default();
+    let (mut known, heads) =
+        shape.map(|shape| (Known::over(shape.known()), shape.heads())).unwrap_or_default();
     let (_, waiting) = known.sift(doc.get_changes(&heads), |_| true);
     waiting.is_empty().then_some((doc, known))
 }

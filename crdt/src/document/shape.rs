@@ -43,7 +43,7 @@ const LISTS: [&str; 4] = ["labels", "spheres", "tags", "links"];
 #[derive(Debug)]
 pub(super) struct Shape {
     empty: Automerge,
-    known: Known,
+    known: Arc<Known>,
     changes: Vec<Change>,
     next_op: NonZeroU64,
     /// The nested objects: by root key, or `fields/` and the name of a field.
@@ -73,8 +73,8 @@ impl Shape {
     }
 
     /// What its changes hold that others may name.
-    pub(super) fn known(&self) -> &Known {
-        &self.known
+    pub(super) fn known(&self) -> Arc<Known> {
+        Arc::clone(&self.known)
     }
 
     /// Whether this change is one of the shape.
@@ -129,7 +129,7 @@ impl Shape {
             .last()
             .map_or(NonZeroU64::MIN, |change: &Change| NonZeroU64::MIN.saturating_add(change.max_op()));
         let (objects, defaults, entries) = Default::default();
-        let known = Known::of(&empty);
+        let known = Arc::new(Known::of(&empty));
         let mut this = Self { empty, known, changes: Vec::new(), next_op, objects, defaults, entries };
         for change in &changes {
             this.note(change);
