@@ -178,9 +178,13 @@ forget-done = { $count ->
     [one] One item is forgotten.
    *[other] { $count } items are forgotten.
 }
-forget-gone = What you forgot is gone from { $gone } of { $of } devices.
+forget-gone = { $of ->
+    [one] What you forgot is gone.
+   *[other] What you forgot is gone from { $gone } of { $of } devices.
+}
+forget-waits-here = This device has not erased it yet: it does so within a minute of musette up, or with musette doctor --compact
 forget-waits = "{ $name }" was not met yet.
-forget-waits-since = "{ $name }" did not confirm it yet; last seen { $since }.
+forget-waits-since = "{ $name }" has not erased it yet; last seen { $since }. It takes a minute or two while both run.
 
 quarantine-empty = There is nothing in quarantine.
 quarantine-new = { $id }  { $title } (new, by "{ $by }")
@@ -558,6 +562,10 @@ error-words-of-another-person = These are 24 right words, but not yours.
 hint-words-of-another-person = Look for the paper that belongs to this Musette.
 error-not-in-quarantine = Nothing in quarantine begins with { $id }.
 hint-not-in-quarantine = musette quarantine list shows what is there.
+error-trash-empty = The trash is empty.
+hint-trash-empty = musette list shows what there is.
+error-quarantine-empty = There is nothing in quarantine.
+hint-quarantine-empty = musette status tells when there is.
 error-so-many = These are { $count } items.
 hint-so-many = If you mean all of them: --many { $count }
 error-not-so-many = These are { $count } items, not { $said }.

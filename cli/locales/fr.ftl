@@ -179,9 +179,17 @@ forget-done = { $count ->
     [one] Un élément est oublié.
    *[other] { $count } éléments sont oubliés.
 }
-forget-gone = Ce que vous avez oublié a disparu de { $gone } appareils sur { $of }.
+forget-gone = { $of ->
+    [one] Ce que vous avez oublié a disparu.
+   *[other] { $gone ->
+        [0] Ce que vous avez oublié n’a encore disparu d’aucun appareil sur { $of }.
+        [one] Ce que vous avez oublié a disparu d’un appareil sur { $of }.
+       *[other] Ce que vous avez oublié a disparu de { $gone } appareils sur { $of }.
+    }
+}
+forget-waits-here = Cet appareil ne l’a pas encore effacé : il le fait dans la minute avec musette up, ou avec musette doctor --compact
 forget-waits = « { $name } » n’a pas encore été rencontré.
-forget-waits-since = « { $name } » ne l’a pas encore confirmé ; vu pour la dernière fois { $since }.
+forget-waits-since = « { $name } » ne l’a pas encore effacé ; vu pour la dernière fois le { $since }. Il faut une minute ou deux quand les deux tournent.
 
 quarantine-empty = Rien n’est en quarantaine.
 quarantine-new = { $id }  { $title } (nouveau, par « { $by } »)
@@ -586,6 +594,10 @@ error-words-of-another-person = Ces 24 mots sont justes, mais ce ne sont pas les
 hint-words-of-another-person = Cherchez le papier qui va avec cette Musette.
 error-not-in-quarantine = Rien en quarantaine ne commence par { $id }.
 hint-not-in-quarantine = musette quarantine list montre ce qui s’y trouve.
+error-trash-empty = La corbeille est vide.
+hint-trash-empty = musette list montre ce qu’il y a.
+error-quarantine-empty = Rien n’est en quarantaine.
+hint-quarantine-empty = musette status le dit quand il y a quelque chose.
 error-so-many = Cela fait { $count } éléments.
 hint-so-many = Si vous les voulez tous : --many { $count }
 error-not-so-many = Cela fait { $count } éléments, pas { $said }.

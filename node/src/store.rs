@@ -672,7 +672,10 @@ fn open_index(
 fn empty_state(keys: &Keys, person: PersonId, inception: &Inception) -> State {
     let (keyring, _) = keys.epochs.duplicate().into_parts();
     let log = DeviceLog::new(person, inception);
-    State::new(keys.space, log, inception.clone(), keyring, Some(KemSecret::from_secret(&keys.kem)))
+    let kem = KemSecret::from_secret(&keys.kem);
+    let mut state = State::new(keys.space, log, inception.clone(), keyring, Some(kem));
+    state.exempt(keys.device_id());
+    state
 }
 
 /// What the index kept for this device alone.

@@ -14,6 +14,7 @@ use crate::{
     crypto::{aead::NONCE_LEN, kem::KemSecret, sign::SigningKey},
     epoch::Keyring,
     id::{CommitId, DeviceId, DocumentId, DropId, OperationId, RecordId, SpaceId, StatementId},
+    identity::log::Author,
     journal::{Disk, Journal, JournalError, Location, SegmentNumber},
     limits::{MAX_COMMIT_RECORDS, MAX_DROP_IDS, MAX_RECORD_LEN},
     membership::Statement,
@@ -427,6 +428,11 @@ impl<D: Disk> Replica<D> {
         self.state.replay(id, location, payload)
     }
 
+    /// What this device wrote itself is never in quarantine here ([`State::exempt`]).
+    pub fn exempt(&mut self, own: DeviceId) {
+        self.state.exempt(own);
+    }
+
     /// Tells which documents are in quarantine, in whole or in part, once all records of the journal
     /// are back.
     pub fn draw_quarantine(&mut self) -> Effects {
@@ -504,10 +510,19 @@ impl<D: Disk> Replica<D> {
             self.may_be_stale |= is_new && !is_written_under(record, keyring);
             list.push((((id, record.clone()), payload), is_new));
         }
-        // Who was revoked has nothing to say, and might go on, date back, or revoke others.
+        // Who was revoked has nothing to say, and might go on, date back, or revoke others. But the root
+        // may have spoken since, for this very device.
         if self.state.roster().ended_in(peer).is_some() && !self.state.roster().knows(peer) {
-            ingested.from_stranger = statements.len() + data.len();
-            return Ok(ingested);
+            let by_root = statements.iter().filter_map(|((_, payload), _)| match payload {
+                Payload::Operation(operation) if operation.body().author == Author::Root => {
+                    Some(Statement::Operation(operation.clone()))
+                }
+                _ => None,
+            });
+            if !self.state.would_know(peer, by_root) {
+                ingested.from_stranger = statements.len() + data.len();
+                return Ok(ingested);
+            }
         }
         // Who knows an epoch's secret but is not enrolled may show why it should be, and nothing
         // else: it could fill the disk with records that never count.

@@ -66,6 +66,7 @@ pub(super) fn describe(forgetting: &Value) -> Vec<String> {
     lines.extend(list_of(forgetting, "waiting").iter().map(|device| {
         let name = text_of(device, "name").to_owned();
         match text_of(device, "last_seen") {
+            _ if device["this"] == true => t!("forget-waits-here"),
             "" => t!("forget-waits", name = name),
             seen => t!("forget-waits-since", name = name, since = dates::instant(seen)),
         }

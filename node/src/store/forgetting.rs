@@ -10,7 +10,7 @@ use musette_protocol::{
 };
 use serde_json::{Value as Json, json};
 
-use super::{Store, items::document_error, write_error};
+use super::{Store, items::document_error, replace::is_disk_failure, write_error};
 use crate::{
     clock, entropy,
     error::{Error, Result},
@@ -67,6 +67,9 @@ impl Store {
         if ids.is_empty() {
             items.extend(self.trash_after(None).map(|view| view.id));
         }
+        if items.is_empty() {
+            return Err(Error::new("trash-empty"));
+        }
         check_many(items.len(), many)?;
         let blobs: BTreeMap<DocumentId, BTreeSet<BlobId>> =
             items.iter().map(|id| (*id, self.blobs_of(*id))).collect();
@@ -79,7 +82,15 @@ impl Store {
             self.replica.forget(&documents, &self.device_key, keeper.as_ref(), nonce).map_err(write_error)?;
         self.unsynced = true;
         self.apply(effects, Vec::new())?;
-        self.erase_all()?;
+        self.commit()?;
+        // It is final by now. Rewriting takes room: where there is none, it is done later.
+        let erased = self.erase_all();
+        if let Err(error) = &erased {
+            if !is_disk_failure(error) {
+                return Err(error.clone());
+            }
+            tracing::warn!(code = error.code(), "what was forgotten is not erased yet");
+        }
         let mut told = self.forgetting_json();
         told["forgotten"] = items.len().into();
         Ok(told)
@@ -104,7 +115,10 @@ impl Store {
             .filter(|(device, _)| !has_all(device))
             .map(|(device, known)| {
                 let seen = self.last_seen(*device).and_then(rfc3339);
-                json!({ "id": device.to_string(), "name": known.certificate.name, "last_seen": seen })
+                let this = *device == self.device;
+                json!({
+                    "id": device.to_string(), "name": known.certificate.name, "this": this, "last_seen": seen,
+                })
             })
             .collect();
         json!({

@@ -151,6 +151,14 @@ impl Index {
         Ok(aside)
     }
 
+    /// Removes an index that was set aside.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub(super) fn remove_aside(dir: &Path) -> io::Result<()> {
+        remove(&dir.with_extension("broken"))
+    }
+
     /// Removes an index that is to be written anew.
     ///
     /// # Errors

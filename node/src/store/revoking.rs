@@ -39,6 +39,7 @@ impl Store {
     /// # Errors
     /// When a device is not found or this one has no right to it, the words are wrong, or the disk refuses.
     pub(crate) fn revoke(&mut self, device: &str, restore: &[String], words: Option<&str>) -> Result<Json> {
+        self.check_whole()?;
         let recovery = words.map(recovery_of).transpose()?;
         let device = self.find_device(device)?;
         if device == self.device {
@@ -116,7 +117,7 @@ impl Store {
         if waits && self.keys.healing.is_empty() { self.finish_healing() } else { Ok(()) }
     }
 
-    /// A device by its name or the beginning of its id: one that is in, or else one that is out.
+    /// A device by its name or the beginning of its id.
     fn find_device(&self, text: &str) -> Result<DeviceId> {
         let log = self.state().log();
         let text = text.trim();
@@ -125,11 +126,11 @@ impl Store {
             certificate.name == text
                 || prefix.len() >= MIN_PREFIX_CHARS && certificate.device.to_string().starts_with(&prefix)
         };
+        // Those that are out too: whoever repeats a command must not take out another device.
         let found: Vec<DeviceId> = log.certificates().filter(is_meant).map(|one| one.device).collect();
-        let present: Vec<DeviceId> = found.iter().filter(|id| !log.has_ended(id)).copied().collect();
-        match (present.as_slice(), found.as_slice()) {
-            ([one], _) | ([], [one]) => Ok(*one),
-            ([], []) => Err(Error::new("device-not-found").with("name", text)),
+        match found.as_slice() {
+            [one] => Ok(*one),
+            [] => Err(Error::new("device-not-found").with("name", text)),
             _ => Err(Error::new("device-ambiguous").with("name", text)),
         }
     }
@@ -264,6 +265,9 @@ impl Store {
         }
         if ids.is_empty() {
             chosen.extend(items.keys());
+        }
+        if chosen.is_empty() {
+            return Err(Error::new("quarantine-empty"));
         }
         for id in &chosen {
             let both = self.both(*id, &items[id])?;

@@ -9,6 +9,8 @@
 //! 4. Segments of the journal that are mostly dead are rewritten. Records move then, so the index is
 //!    removed before and written anew after: a crash in between costs a rebuild, and nothing else.
 
+use std::collections::BTreeSet;
+
 use musette_crdt::document::Document;
 use musette_protocol::{
     crypto::{aead::NONCE_LEN, sign::SigningKey},
@@ -134,7 +136,10 @@ impl Store {
         if self.state().drop_count() >= MAX_OPEN_DROPS {
             return Ok(0);
         }
-        let ids: Vec<DocumentId> = self.state().documents_with(from).take(FOLDS_AT_ONCE).collect();
+        // What a revoked device had dropped is given to those again that carried it out.
+        let wronged = self.state().wronged_documents().into_iter();
+        let ids: BTreeSet<DocumentId> =
+            wronged.chain(self.state().documents_with(from)).take(FOLDS_AT_ONCE).collect();
         let mut folds = Vec::with_capacity(ids.len());
         for id in ids {
             folds.extend(self.fold_of(id)?);
@@ -204,7 +209,15 @@ impl Store {
     /// Rewrites a segment that holds what was dropped; false when none does.
     fn erase_one(&mut self) -> Result<bool> {
         let found = self.replica.find_dropped().map_err(journal_error)?;
-        found.map_or(Ok(false), |segment| self.rewrite(&[segment]).map(|()| true))
+        if let Some(segment) = found {
+            self.rewrite(&[segment])?;
+            return Ok(true);
+        }
+        if self.replica.has_unconfirmed_drops(&self.device) {
+            // An index that was set aside may hold what was dropped.
+            Index::remove_aside(&self.home.index_dir()).map_err(|error| replace::io_error(&error))?;
+        }
+        Ok(false)
     }
 
     /// Tells the others what was dropped here, and merges what all have dropped.

@@ -22,7 +22,7 @@ use super::{
     state::{Effects, Refusal, State},
 };
 use crate::{
-    id::{CommitId, DeviceId, DropId, RecordId, StatementId},
+    id::{CommitId, DeviceId, DocumentId, DropId, RecordId, StatementId},
     limits::{MAX_DROP_IDS, MAX_DROPS, MAX_FRONTIER_ENTRIES},
     record::{DropError, DropStatement, Payload, Receipt},
     signed::Signed,
@@ -189,16 +189,28 @@ impl State {
         MAX_DROPS.saturating_sub(self.drops.drops.len())
     }
 
-    /// Lets the drops take effect whose commit counts.
+    /// Lets the drops take effect whose commit counts. Once devices were revoked that waits for the lines
+    /// of quarantine to be drawn: what a revoked device wanted gone too late is not undone any more.
     pub(super) fn apply_drops(&mut self, effects: &mut Effects) {
-        let is_due = |held: &&mut Held| {
-            let counts = |commit: &CommitId| self.chains.place(commit).is_some();
+        if !self.roster().has_revocations() {
+            self.carry_out_drops(effects);
+        }
+    }
+
+    /// Lets the drops take effect whose commit counts and is in no quarantine.
+    pub(super) fn carry_out_drops(&mut self, effects: &mut Effects) {
+        let is_due = |held: &Held| {
+            let counts = |commit: &CommitId| self.commit_counts(commit) == Some(true);
             !held.applied && held.after.as_ref().is_none_or(counts)
         };
+        let names: Vec<DropId> =
+            self.drops.drops.iter().filter(|(_, held)| is_due(held)).map(|(name, _)| *name).collect();
         let mut due = Vec::new();
-        for held in self.drops.drops.values_mut().filter(is_due) {
-            held.applied = true;
-            due.extend_from_slice(&held.slots);
+        for name in names {
+            if let Some(held) = self.drops.drops.get_mut(&name) {
+                held.applied = true;
+                due.extend_from_slice(&held.slots);
+            }
         }
         let before = effects.dropped.len();
         for slot in due {
@@ -272,6 +284,17 @@ impl State {
     pub fn applied_drops(&self) -> Vec<DropId> {
         let applied = self.drops.drops.iter().filter(|(_, held)| held.applied);
         applied.map(|(name, _)| *name).collect()
+    }
+
+    /// Documents of which something is held that a drop lists whose commit is in quarantine: devices that
+    /// did not know have carried it out, and lack what others hold. Folding such a document gives all of
+    /// them the same again.
+    #[must_use]
+    pub fn wronged_documents(&self) -> BTreeSet<DocumentId> {
+        let is_void = |after: &CommitId| self.commit_counts(after) == Some(false);
+        let void = self.drops.drops.values().filter(|held| held.after.as_ref().is_some_and(is_void));
+        let listed: BTreeSet<Slot> = void.flat_map(|held| &held.slots).copied().collect();
+        if listed.is_empty() { BTreeSet::new() } else { self.documents_with_some_of(&listed) }
     }
 
     /// The drops that were stated with the forgetting of a document, and are not settled and merged.

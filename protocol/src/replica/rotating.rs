@@ -131,6 +131,11 @@ impl<D: Disk> Replica<D> {
     pub fn is_epoch_due(&mut self, recovery: Option<&KemPublic>) -> Result<bool, JournalError<D::Error>> {
         let heads = self.state.keyring().heads();
         let [head] = heads.as_slice() else { return Ok(!heads.is_empty()) };
+        // An epoch that may not be written under, and that this one does not replace: what was sealed under
+        // it meanwhile some may be unable to read, until one joins both.
+        if self.state.keyring().tips() != heads {
+            return Ok(true);
+        }
         let recipients = self.state.roster().recipients(recovery);
         if let Some(known) = &self.audience
             && known.epoch == *head

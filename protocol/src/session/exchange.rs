@@ -62,6 +62,9 @@ pub(super) struct Exchange {
     epochs: usize,
     /// Whether records came under an epoch that was not known: once another is, they are to come again.
     left_aside: bool,
+    /// Whether something was left aside because the other device may not be talked to: once it may, all
+    /// of it is to come again.
+    ignored: bool,
     frontier_due: bool,
     check_due: bool,
     last_frontier: Option<Frontier>,
@@ -110,6 +113,7 @@ impl Exchange {
             arrivals: 0,
             epochs: 0,
             left_aside: false,
+            ignored: false,
             frontier_due: true,
             check_due: true,
             last_frontier: None,
@@ -302,6 +306,7 @@ impl Exchange {
             given.extend(&ingested.statements);
         }
         self.fetches.note_received(ingested.chunks);
+        self.ignored |= ingested.from_stranger > 0;
         self.left_aside |= ingested.unopened.contains(&OpenError::UnknownEpoch);
         self.frontier_due = true;
         Ok(())
@@ -356,6 +361,10 @@ impl Exchange {
         let epochs = std::mem::replace(&mut self.epochs, state.keyring().count());
         if self.left_aside && epochs < self.epochs {
             self.left_aside = false;
+            self.check();
+        }
+        if self.ignored && self.is_enrolled(state) {
+            self.ignored = false;
             self.check();
         }
         // Pieces that came from a third device: who lacks them can have them here now.

@@ -27,6 +27,15 @@ impl State {
         slots.iter().filter_map(|slot| self.records.location(*slot)).collect()
     }
 
+    /// The documents of which some of these changes are held.
+    pub(in crate::replica) fn documents_with_some_of(
+        &self,
+        changes: &BTreeSet<Slot>,
+    ) -> BTreeSet<DocumentId> {
+        let has_some = |slots: &Slots| slots.as_slice().iter().any(|slot| changes.contains(slot));
+        self.documents.iter().filter(|(_, slots)| has_some(slots)).map(|(id, _)| *id).collect()
+    }
+
     /// Whether this is a change that forgot a document.
     pub(in crate::replica) fn is_forgetting(&self, slot: Slot) -> bool {
         self.forgotten.values().any(|slots| slots.as_slice().contains(&slot))

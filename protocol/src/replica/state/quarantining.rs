@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Effects, State, Subject};
 use crate::{
-    id::{BlobId, DeviceId, DocumentId, OperationId, RecordId},
+    id::{BlobId, CommitId, DeviceId, DocumentId, OperationId, RecordId},
     identity::log::DeviceLog,
     record::Commit,
     replica::records::{Class, Row, Slot},
@@ -27,6 +27,7 @@ pub(in crate::replica) struct Quarantine {
     slots: BTreeMap<Slot, Subject>,
     /// Pieces of attachments that are in quarantine and did not come yet.
     wanted: BTreeSet<Slot>,
+    exempt: Option<DeviceId>,
     /// Whether something came that may move the line.
     is_doubtful: bool,
 }
@@ -82,9 +83,15 @@ impl State {
 
     /// Draws the line anew, if something may have moved it.
     pub(in crate::replica) fn draw_quarantine(&mut self, effects: &mut Effects) {
-        if !std::mem::take(&mut self.quarantine.is_doubtful) {
-            return;
+        if std::mem::take(&mut self.quarantine.is_doubtful) {
+            self.draw_lines(effects);
         }
+        if self.roster.has_revocations() {
+            self.carry_out_drops(effects);
+        }
+    }
+
+    fn draw_lines(&mut self, effects: &mut Effects) {
         self.quarantine.lines = self.lines();
         let (wanted, slots): (BTreeSet<Slot>, BTreeSet<Slot>) =
             self.slots_beyond_lines().into_iter().partition(|slot| self.records.row(*slot) == Row::Wanted);
@@ -143,8 +150,9 @@ impl State {
     fn lines(&self) -> BTreeMap<DeviceId, u64> {
         let ended =
             self.chains.iter().filter_map(|(device, _)| Some((*device, self.roster.ended_in(device)?)));
-        let ended: BTreeMap<DeviceId, &DeviceLog> =
-            ended.filter(|(device, _)| !self.roster.knows(device)).collect();
+        let is_out =
+            |device: &DeviceId| !self.roster.knows(device) && self.quarantine.exempt.as_ref() != Some(device);
+        let ended: BTreeMap<DeviceId, &DeviceLog> = ended.filter(|(device, _)| is_out(device)).collect();
         // The least that holds: nobody is vouched for by commits that only they vouch for.
         let mut lines: BTreeMap<DeviceId, u64> = ended.keys().map(|device| (*device, 0)).collect();
         loop {
@@ -211,6 +219,19 @@ impl State {
             }
         }
         beyond
+    }
+
+    /// Whether a commit counts and is in no quarantine; `None` when it does not count.
+    pub(in crate::replica) fn commit_counts(&self, commit: &CommitId) -> Option<bool> {
+        let (device, number) = self.chains.owner(self.chains.place(commit)?);
+        Some(self.quarantine.lines.get(&device).is_none_or(|line| number <= *line))
+    }
+
+    /// What this device wrote itself is never in quarantine here: whoever was taken out can read what is on
+    /// their device.
+    pub fn exempt(&mut self, own: DeviceId) {
+        self.quarantine.exempt = Some(own);
+        self.quarantine.doubt();
     }
 
     /// The changes in quarantine, by device, in the order of its commits.

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{
     shared::{
-        DOCUMENT, OWNER, SHARED, Spaces, all, begin_epoch, empty, enrol, inception, kem, news, nonces, read,
-        restarted, secret, space, talk, write,
+        DOCUMENT, OWNER, SHARED, Spaces, all, begin_epoch, empty, enrol, go_on, inception, kem, news, nonces,
+        read, restarted, secret, space, talk, write,
     },
     *,
 };
@@ -15,7 +15,7 @@ use crate::{
     identity::log::{Action, Author, Kept, Operation, Revocation, SpaceMark},
     record::Payload,
     replica::{
-        Write, WriteError,
+        Fold, Write, WriteError,
         forgetting::Forgetting,
         revoking::{RevokeError, Revoking},
         rotating::NewEpoch,
@@ -190,7 +190,8 @@ fn the_epoch_of_a_revoked_device_is_not_written_under() {
             "what others wrote can be read"
         );
         assert_eq!(of(spaces).state().keyring().written_under(), [epoch_id(&secret(50))]);
-        assert!(!of(spaces).is_epoch_due(Some(&inception(OWNER).body().recovery_kem)).unwrap());
+        // One that joins both is due: what others seal under it must be readable by all.
+        assert!(of(spaces).is_epoch_due(Some(&inception(OWNER).body().recovery_kem)).unwrap());
     }
     write(of(&mut tablet), 3, "unread");
     let since = news(of(&mut tablet), &phone[&space(SHARED)]);
@@ -315,4 +316,63 @@ fn a_revoked_device_makes_nobody_forget() {
         assert_eq!(read(of(spaces)), ["kept"]);
     }
     agree(&mut laptop, &mut tablet);
+}
+
+#[test]
+fn what_a_revoked_device_wanted_gone_too_late_is_not_dropped() {
+    let (mut laptop, mut phone, mut tablet) = (own(1), own(PHONE), own(3));
+    write(of(&mut laptop), 1, "kept");
+    talk([&mut laptop, &mut phone], [1, PHONE]).unwrap();
+    talk([&mut laptop, &mut tablet], [1, 3]).unwrap();
+    revoke(&mut laptop, 1, PHONE, 50, vec![], false);
+    forget(&mut phone, PHONE, true, 60);
+    talk([&mut tablet, &mut phone], [3, PHONE]).unwrap();
+    assert_eq!(read(of(&mut tablet)), [""; 0]);
+    talk([&mut tablet, &mut laptop], [3, 1]).unwrap();
+    assert_eq!(read(of(&mut laptop)), ["kept"]);
+    assert_eq!(of(&mut laptop).state().wronged_documents().into_iter().collect::<Vec<_>>(), [DOCUMENT]);
+    // The tablet had carried it out before it knew; it is given what the document holds.
+    let replaces = of(&mut laptop).state().document(&DOCUMENT).map(|(record, _)| record).collect();
+    let fold = Fold { document: DOCUMENT, snapshot: b"all of it".to_vec(), replaces };
+    of(&mut laptop).fold(vec![fold], &key(1), &key(SHARED), &mut nonces(70)).unwrap();
+    talk([&mut tablet, &mut laptop], [3, 1]).unwrap();
+    for spaces in [&mut laptop, &mut tablet] {
+        assert_eq!(read(of(spaces)), ["all of it"]);
+        assert!(of(spaces).state().wronged_documents().is_empty());
+    }
+}
+
+#[test]
+fn the_word_of_the_root_is_taken_from_a_device_that_is_out() {
+    let (mut laptop, mut phone, mut tablet) = (own(1), own(PHONE), own(3));
+    revoke(&mut phone, PHONE, 1, 50, vec![], false);
+    talk([&mut tablet, &mut phone], [3, PHONE]).unwrap();
+    let mut sessions = open_sessions([[9; 32]; 2]);
+    go_on([&mut laptop, &mut tablet], [1, 3], &mut sessions).unwrap();
+    assert!(of(&mut laptop).state().log().has_ended(&id(1)));
+    let by_phone = of(&mut laptop).state().log().revocations_by(&id(PHONE))[0].0;
+    revoke(&mut laptop, 1, PHONE, 54, vec![by_phone], true);
+    write(of(&mut laptop), 1, "again");
+    go_on([&mut laptop, &mut tablet], [1, 3], &mut sessions).unwrap();
+    assert!(of(&mut tablet).state().log().has_ended(&id(PHONE)));
+    assert_eq!(read(of(&mut tablet)), ["again"]);
+    // The laptop was not given the phone's epoch, under which the tablet may have written.
+    let recovery = inception(OWNER).body().recovery_kem;
+    assert!(of(&mut tablet).is_epoch_due(Some(&recovery)).unwrap());
+    begin_epoch(of(&mut tablet), 3, Some(recovery), 70);
+    go_on([&mut laptop, &mut tablet], [1, 3], &mut sessions).unwrap();
+    assert!(of(&mut laptop).state().keyring().secret(&epoch_id(&secret(50))).is_some());
+    assert!(!of(&mut laptop).is_epoch_due(Some(&recovery)).unwrap());
+    agree(&mut laptop, &mut tablet);
+}
+
+#[test]
+fn a_device_that_is_out_reads_what_it_wrote() {
+    let (mut laptop, mut phone) = (own(1), own(PHONE));
+    of(&mut phone).exempt(id(PHONE));
+    write(of(&mut phone), PHONE, "unheard");
+    revoke(&mut laptop, 1, PHONE, 50, vec![], false);
+    talk([&mut phone, &mut laptop], [PHONE, 1]).unwrap();
+    assert!(of(&mut phone).state().log().has_ended(&id(PHONE)));
+    assert_eq!(read(of(&mut phone)), ["unheard"]);
 }

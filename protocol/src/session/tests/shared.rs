@@ -204,7 +204,7 @@ pub(super) fn talk(devices: [&mut Spaces; 2], keys: [u8; 2]) -> Result<usize, Se
 }
 
 /// Runs a session that was opened before; gives how many frames of records there were.
-fn go_on(
+pub(super) fn go_on(
     devices: [&mut Spaces; 2],
     keys: [u8; 2],
     sessions: &mut [Session; 2],
