@@ -131,6 +131,10 @@ impl<D: Disk> Replica<D> {
     pub fn is_epoch_due(&mut self, recovery: Option<&KemPublic>) -> Result<bool, JournalError<D::Error>> {
         let heads = self.state.keyring().heads();
         let [head] = heads.as_slice() else { return Ok(!heads.is_empty()) };
+        // What no head replaces, started by who did not know of a revocation, no later device would get.
+        if self.state.keyring().tips() != heads {
+            return Ok(true);
+        }
         let recipients = self.state.roster().recipients(recovery);
         if let Some(known) = &self.audience
             && known.epoch == *head

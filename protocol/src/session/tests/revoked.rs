@@ -214,6 +214,23 @@ fn nothing_is_written_between_a_revocation_and_an_epoch_without_the_device() {
 }
 
 #[test]
+fn an_epoch_of_who_did_not_know_of_the_revocation_is_handed_on_by_the_next() {
+    let (mut laptop, mut tablet) = (own(1), own(3));
+    let recovery = Some(inception(OWNER).body().recovery_kem);
+    revoke(&mut laptop, 1, PHONE, 50, vec![], false);
+    assert!(!of(&mut laptop).is_epoch_due(recovery.as_ref()).unwrap());
+    begin_epoch(of(&mut tablet), 3, recovery, 60);
+    talk([&mut laptop, &mut tablet], [1, 3]).unwrap();
+    for device in [&mut laptop, &mut tablet] {
+        assert_eq!(of(device).state().keyring().written_under(), [epoch_id(&secret(50))]);
+        assert!(of(device).is_epoch_due(recovery.as_ref()).unwrap());
+    }
+    begin_epoch(of(&mut laptop), 1, recovery, 70);
+    assert_eq!(of(&mut laptop).state().keyring().tips(), [epoch_id(&secret(70))]);
+    assert!(!of(&mut laptop).is_epoch_due(recovery.as_ref()).unwrap());
+}
+
+#[test]
 fn after_two_revoked_each_other_the_root_says_who_stays() {
     let (mut laptop, mut phone, mut tablet) = (own(1), own(PHONE), own(3));
     write(of(&mut laptop), 1, "mine");
