@@ -102,7 +102,7 @@ def encoding():
         "revocation space mark": [one, two], "person id": [b"inception"], "space id": [one, two], "epoch id": [one], "record key": [one, two, one],
         "record key of several epochs": [one, one, two, two, one],
         "nonce of a renewed record": [one, b"payload"],
-        "earlier epoch secrets": [one], "epoch audience": [one, two, one], "person key": [one], "epoch write key": [one], "epoch read key": [one],
+        "earlier epoch secrets": [one], "epoch audience": [one, two, one], "epoch heads": [one], "person key": [one], "epoch write key": [one], "epoch read key": [one],
         "session recognition": [one, two, one, two, one, b"dialer", b"mark"],
         "session space mark": [one, two], "session reconciliation": [one, two], "pairing": [b"salt", one],
         "pairing words": [one, b"a", b"b"], "vault key": [b"seal", one, two], "index key": [one],
@@ -431,6 +431,10 @@ def epochs():
     case("opened with the recovery key", first, kem=me.kem, epochs=[epoch_id(s1)], written_under=[epoch_id(s1)])
     second = statement(space, keeper, s2, [phone], [s1])
     case("a second epoch, which holds the secret of the first", second, epochs=sorted([epoch_id(s1), epoch_id(s2)]), written_under=[epoch_id(s2)])
+    for heads in ([bytes([1] * 32)], [bytes([1] * 32), bytes([2] * 32)]):
+        told = statement(space, keeper, s2, [phone], [s1], heads)
+        case(f"since a revocation: it says {len(heads)} of the log's heads that its author knew", told, heads=heads,
+             audiences=[{"recipients": [kem_public(phone)], "is_for": True}], epochs=sorted([epoch_id(s1), epoch_id(s2)]), written_under=[epoch_id(s2)])
     withheld = statement(space, keeper, s2, [phone], previous=[epoch_id(s1)])
     case("a second epoch of a shared space, which gives no earlier secret", withheld, epochs=[epoch_id(s2)], written_under=[epoch_id(s2)])
     case("made before epochs said for whom: for nobody who is known", statement(space, keeper, s1, [phone], sealed=[

@@ -254,11 +254,13 @@ def audience(secret, recipients):
     return derive("epoch audience", secret, *sorted({kem_public(r) for r in recipients}))
 
 
-def statement(space, keeper, secret, recipients, earlier=(), **bad):
+def statement(space, keeper, secret, recipients, earlier=(), heads=(), **bad):
     epoch = bad.get("epoch", epoch_id(secret))
     to = space + epoch
     sealed = [hpke_seal(kem_public(r), bad.get("info", b"musette epoch secret v1"), to, bad.get("inner", secret), b"eph" + r)
               for r in [*recipients, bad.get("audience", audience(secret, recipients))]]
+    if heads:
+        sealed.insert(-1, hpke_seal(kem_public(derive("epoch heads", secret)), b"musette epoch heads v1", to, b"".join(heads), b"heads"))
     nonce = bytes([0x77] * 24)
     plain = bad.get("plain", grant([(s, []) for s in sorted(earlier, key=epoch_id)]))
     box = nonce + xchacha(plain, to, nonce, derive("earlier epoch secrets", secret))

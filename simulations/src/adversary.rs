@@ -13,6 +13,7 @@ use std::fmt::Debug;
 
 use musette_protocol::{
     crypto::sign::SigningKey,
+    epoch::Keyring,
     id::DeviceId,
     replica::State,
     session::message::{Mark, frame_of_records},
@@ -90,6 +91,11 @@ pub struct Scene<'a> {
 }
 
 impl Scene<'_> {
+    /// All secrets that it holds, whether or not an honest device would still write under them.
+    fn keyring(&self) -> Keyring {
+        self.state.keyring().to_grant().into_parts().0
+    }
+
     /// Records as a frame that the other side reads, or one that it must not.
     fn records(&self, records: &[Vec<u8>]) -> Vec<u8> {
         frame_of_records(&self.mark.unwrap_or_default(), records)

@@ -8,6 +8,7 @@ pub mod authenticity;
 pub mod convergence;
 pub mod durability;
 pub mod forgetting;
+pub mod revocation;
 pub mod scheduling;
 pub mod sending;
 pub mod termination;
@@ -33,6 +34,8 @@ names! {
         Intrusion => "intruder changed nothing",
         /// What a device says it has dropped is in no file of its disk, and does not come back.
         Forgetting => "dropped is in no file",
+        /// Of a device that was taken out counts what the rule says, and not more.
+        Quarantine => "quarantine as the rule says",
         /// A device that is let in can read what was written before.
         Grant => "newcomer may read all of before",
         /// Folding changes nothing that is shown.

@@ -15,6 +15,8 @@ pub enum Event {
         /// On this device.
         device: usize,
     },
+    /// The bad device is taken out, by some other one.
+    Revoke,
     /// A device makes durable what it appended.
     Sync {
         /// Its number.

@@ -32,6 +32,7 @@ use crate::{
     tally::{Fault, Tally},
 };
 
+mod revoking;
 mod rotating;
 mod talking;
 mod tidying;
@@ -270,7 +271,7 @@ impl Device {
             self.going.extend(&effects.dropped);
             self.documents.remove(&effects.dropped.into_iter().collect());
         }
-        Ok(())
+        self.redraw(effects.redrawn)
     }
 
     fn take_in(&mut self, counted: Counted, mut changes: BTreeMap<RecordId, Change>) -> Result<(), Trouble> {

@@ -153,6 +153,15 @@ impl Documents {
         self.stored.entry(id).or_default().push(&self.memo, record, change.into());
     }
 
+    /// Takes in anew what counts of a document, after something was put into quarantine or taken out.
+    pub fn replace(&mut self, id: DocumentId, changes: Vec<(RecordId, Vec<u8>)>) {
+        self.stored.remove(&id);
+        self.open.remove(&id);
+        for (record, change) in changes {
+            self.push(id, record, &change);
+        }
+    }
+
     /// Takes out changes that were dropped.
     pub fn remove(&mut self, dropped: &BTreeSet<RecordId>) {
         for (id, stored) in &mut self.stored {

@@ -21,9 +21,10 @@
 //! After it the same seed tells a second story, of spaces that others read ([`sharing`]).
 //!
 //! What it does not reach yet: pairing (a new device is enrolled and handed its log and keys by
-//! hand), revocation and mirrors; nor the schedule in the second story. Honest devices to which a bad
-//! one showed two histories refuse each other from then on: of those it checks only that each keeps what
-//! it acknowledged. There is no clock and no randomness but the seed: a seed is one story, for ever.
+//! hand), forgetting, an honest device that is stolen, and mirrors; nor the schedule in the second story.
+//! Honest devices to which a bad one showed two histories refuse each other from then on: of those it
+//! checks only that each keeps what it acknowledged. There is no clock and no randomness but the seed: a
+//! seed is one story, for ever.
 
 pub mod adversary;
 pub mod check;

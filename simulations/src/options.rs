@@ -82,6 +82,12 @@ pub enum Breakage {
     GiveOlderSecrets,
     /// Leave what lies under older epochs as it is.
     SkipRenewal,
+    /// Show what is in quarantine.
+    IgnoreQuarantine,
+    /// Keep one commit more of a device than there was when it is taken out.
+    KeepOneMore,
+    /// Let a device that is taken out have the epoch that follows.
+    KeepEpochOnRevocation,
     /// Leave drops out of what comes in.
     IgnoreDrops,
     /// Fold a document without its last change.
@@ -128,6 +134,10 @@ impl Breakage {
             ],
             Self::SendTwice => &[Check::Termination],
             Self::AnnounceNothing => &[Check::SecondSync, Check::Convergence],
+            Self::IgnoreQuarantine => &[Check::Quarantine],
+            // Not written at once with its epoch, it may be cut off from it.
+            Self::KeepOneMore => &[Check::Quarantine, Check::Convergence, Check::Secrecy],
+            Self::KeepEpochOnRevocation => &[Check::Secrecy],
             Self::KeepEpochOnRemoval | Self::GiveOlderSecrets => &[Check::Secrecy],
             Self::SkipRenewal => &[Check::Sharing],
             Self::IgnoreDrops => &[Check::Convergence, Check::Quiet],

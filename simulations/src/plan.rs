@@ -30,6 +30,8 @@ pub struct Plan {
     pub enrolled_at_ms: u64,
     /// The last one is enrolled only then, in the middle of life.
     pub late_at_ms: Option<u64>,
+    /// Then some device takes the bad one out; a second one may do so too, not knowing.
+    pub revoked_at_ms: Vec<u64>,
     /// How much faster than the first phase the calendar goes by which epochs grow old.
     pub calendar: i64,
     /// The first phase ends when so much was written.
@@ -71,6 +73,7 @@ impl Plan {
             links,
             delay_one_in: dice.between(5, 60),
             enrolled_at_ms: dice.between(1_000, 6_000),
+            revoked_at_ms: vice.map_or_else(Vec::new, |_| draw_revocations(dice)),
             late_at_ms: dice.one_in(2).then(|| dice.between(8_000, 25_000)),
             // From half a day to four days in a second.
             calendar: 43_200 * i64::try_from(dice.between(1, 8)).unwrap_or(1),
@@ -88,6 +91,16 @@ impl Plan {
     #[must_use]
     pub fn villain(&self) -> Option<usize> {
         self.vice.map(|_| self.devices)
+    }
+}
+
+fn draw_revocations(dice: &mut Dice) -> Vec<u64> {
+    let first = dice.between(4_000, 16_000);
+    let later = dice.between(1, 3_000);
+    match dice.below(4) {
+        0 => Vec::new(),
+        1 => vec![first, first + later],
+        _ => vec![first],
     }
 }
 

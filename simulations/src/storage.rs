@@ -116,6 +116,12 @@ impl Storage {
         Self { disk, journal, segment_len, durable: None, index: None, vault }
     }
 
+    /// The secrets that the vault holds.
+    #[must_use]
+    pub fn epochs(&self) -> Keyring {
+        self.vault.duplicate().into_parts().0
+    }
+
     /// Of how many epochs the vault holds the secret.
     #[must_use]
     pub const fn epochs_kept(&self) -> usize {
@@ -182,8 +188,7 @@ impl Storage {
         device: &DeviceId,
         index: Option<&Index>,
     ) -> Result<Option<Opened>, Trouble> {
-        let (keyring, _) = self.vault.duplicate().into_parts();
-        let mut state = person.state_of(keyring, Some(device_kem(device)));
+        let mut state = person.state_of(self.epochs(), Some(device_kem(device)));
         let (kept, uncounted) =
             index.map_or((Vec::new(), Vec::new()), |index| (index.counted.clone(), index.uncounted.clone()));
         kept.iter().for_each(|counted| state.restore(counted));
@@ -194,7 +199,7 @@ impl Storage {
             segment_len: self.segment_len,
             ..Opening::new(self.journal)
         };
-        let (keyring, _) = self.vault.duplicate().into_parts();
+        let keyring = self.epochs();
         let durable = |location: Location| {
             let position = Position { segment: location.segment, offset: location.offset };
             self.durable.is_some_and(|durable| position < durable)
@@ -227,6 +232,7 @@ impl Storage {
         for (record, location, payload) in tail {
             beyond.extend(replica.reinsert(record, location, payload));
         }
+        beyond.extend(replica.draw_quarantine());
         Ok(Some(Opened { replica, kept, effects: beyond, recovery, moved: false }))
     }
 

@@ -99,6 +99,14 @@ names! {
         LateDevice => "device enrolled late",
         /// Epochs were started apart, and one took the place of all.
         SeveralEpochs => "several epochs at a time",
+        /// A device was taken out.
+        Revoked => "device taken out",
+        /// A device was taken out by two, neither knowing of the other.
+        RevokedTwice => "taken out by two at a time",
+        /// A change came too late of a device that was taken out.
+        Late => "change in quarantine",
+        /// A device wrote nothing, because it was out or there was no epoch to write under.
+        NothingToWriteUnder => "nothing to write under",
         /// A session that was listened to was played back.
         Tape => "session played back",
         /// Somebody without any key called.

@@ -24,6 +24,7 @@ mod dialling;
 mod faults;
 mod healing;
 mod life;
+mod revoking;
 mod rotating;
 mod sessions;
 mod tidying;
@@ -146,6 +147,7 @@ impl World {
             return self.check_apart();
         }
         self.check_end()?;
+        self.check_revoked()?;
         self.check_second_sync()
     }
 
@@ -169,6 +171,9 @@ impl World {
         for device in 0..self.devices.len() {
             self.schedule_within(self.plan.work_pause_ms, Event::Work { device });
             self.schedule_within(self.plan.tidy_pause_ms, Event::Tidy { device });
+        }
+        for at in self.plan.revoked_at_ms.clone() {
+            self.schedule(at, Event::Revoke);
         }
         self.schedule_within(self.plan.fault_pause_ms, Event::Strike);
         self.settle()
@@ -208,6 +213,7 @@ impl World {
             _ if self.healing => {}
             Event::Enrol { device } => return self.enrol(device),
             Event::Work { device } => return self.work(device),
+            Event::Revoke => return self.revoke(),
             Event::Tidy { device } => return self.tidy_now_and_then(device),
             Event::Strike => return self.strike(),
             Event::Return { device } => return self.start(device),

@@ -26,6 +26,8 @@ pub mod context {
     pub const EARLIER_SECRETS: &str = "musette 2026-11 earlier epoch secrets v1";
     /// Epoch secret and the keys that it is sealed to → key that tells for whom the epoch was made.
     pub const EPOCH_AUDIENCE: &str = "musette 2026-11 epoch audience v1";
+    /// Epoch secret → HPKE key to which the log heads are sealed that the epoch's author knew.
+    pub const EPOCH_HEADS: &str = "musette 2026-11 epoch heads v1";
     /// Epoch secret → signing key that a mirror asks of writers.
     pub const EPOCH_WRITE: &str = "musette 2026-11 epoch write key v1";
     /// Epoch secret → signing key that a mirror asks of readers.

@@ -90,6 +90,12 @@ impl Keyring {
         Ok(epoch)
     }
 
+    /// The part of it that is of these epochs.
+    pub(crate) fn only(&self, is_meant: impl Fn(&EpochId) -> bool) -> Self {
+        let copy = self.copy().into_iter();
+        Self::of(copy.filter(|(secret, _)| is_meant(&epoch_id(secret))))
+    }
+
     /// This keyring as if all epochs might be written under.
     pub(crate) fn unrestricted(&self) -> Self {
         Self::of(self.copy())

@@ -15,12 +15,13 @@ use crate::{
         secret::Secret32,
         sign::{BadSignature, SigningKey, VerifyingKey},
     },
-    id::{EpochId, SpaceId},
+    id::{EpochId, OperationId, SpaceId},
     limits::MAX_EPOCH_RECIPIENTS,
     signed::Signed,
 };
 
 pub(super) const SEAL_INFO: &[u8] = b"musette epoch secret v1";
+const HEADS_INFO: &[u8] = b"musette epoch heads v1";
 
 fn access_key(context: &str, secret: &Secret32) -> VerifyingKey {
     SigningKey::from_secret(&derive(context, &[secret.expose()])).verifying_key()
@@ -33,6 +34,11 @@ fn audience_key(secret: &Secret32, recipients: &[KemPublic]) -> KemSecret {
     let parts: Vec<&[u8]> =
         std::iter::once(secret.expose()).chain(distinct).map(<[u8; 32]>::as_slice).collect();
     KemSecret::from_secret(&derive(context::EPOCH_AUDIENCE, &parts))
+}
+
+/// The key to which it is sealed what the epoch's author knew: whoever holds the secret can open it.
+fn heads_key(secret: &Secret32) -> KemSecret {
+    KemSecret::from_secret(&derive(context::EPOCH_HEADS, &[secret.expose()]))
 }
 
 /// What everybody may see of an epoch.
@@ -92,6 +98,7 @@ struct Draft<'a> {
     recipients: &'a [KemPublic],
     previous: Vec<EpochId>,
     given: &'a Keyring,
+    heads: &'a [OperationId],
     entropy: &'a Secret32,
 }
 
@@ -104,12 +111,17 @@ impl Draft<'_> {
             let index = (index as u64).to_le_bytes();
             derive(context::EARLIER_SECRETS, &[entropy.expose(), purpose.as_bytes(), &index])
         };
-        let audience = audience_key(secret, self.recipients).public();
-        let recipients = self.recipients.iter().chain([&audience]).enumerate();
-        let sealed = recipients.map(|(index, recipient)| {
+        let sealed = self.recipients.iter().enumerate().map(|(index, recipient)| {
             recipient.seal(SEAL_INFO, &associated, secret.expose(), &draw("recipient", index))
         });
-        let sealed = sealed.collect::<Result<Vec<_>, _>>()?;
+        let mut sealed = sealed.collect::<Result<Vec<_>, _>>()?;
+        if !self.heads.is_empty() {
+            let heads: Vec<u8> = self.heads.iter().flat_map(|head| *head.as_bytes()).collect();
+            let key = heads_key(secret).public();
+            sealed.push(key.seal(HEADS_INFO, &associated, &heads, &draw("heads", 0))?);
+        }
+        let (audience, index) = (audience_key(secret, self.recipients).public(), self.recipients.len());
+        sealed.push(audience.seal(SEAL_INFO, &associated, secret.expose(), &draw("recipient", index))?);
         let mut nonce = [0; NONCE_LEN];
         nonce.copy_from_slice(&draw("nonce", 0).expose()[..NONCE_LEN]);
         let earlier_key = derive(context::EARLIER_SECRETS, &[secret.expose()]);
@@ -144,8 +156,25 @@ impl EpochStatement {
         earlier: &Keyring,
         entropy: &Secret32,
     ) -> Result<Signed<Self>, DoesNotOpen> {
+        Self::begin_knowing(space, keeper, secret, recipients, earlier, &[], entropy)
+    }
+
+    /// As [`EpochStatement::begin`], and says to whoever holds the secret which heads of the device log
+    /// its author knew: who lacks some of them may not know whom the epoch leaves out.
+    ///
+    /// # Errors
+    /// When a recipient's key is no usable key.
+    pub fn begin_knowing(
+        space: SpaceId,
+        keeper: &SigningKey,
+        secret: &Secret32,
+        recipients: &[KemPublic],
+        earlier: &Keyring,
+        heads: &[OperationId],
+        entropy: &Secret32,
+    ) -> Result<Signed<Self>, DoesNotOpen> {
         let previous = earlier.tips();
-        Draft { space, secret, recipients, previous, given: earlier, entropy }.sign(keeper)
+        Draft { space, secret, recipients, previous, given: earlier, heads, entropy }.sign(keeper)
     }
 
     /// As [`EpochStatement::begin`], for a space that others read too: nobody is given the earlier
@@ -163,7 +192,7 @@ impl EpochStatement {
     ) -> Result<Signed<Self>, DoesNotOpen> {
         let previous = known.tips();
         let given = &Keyring::default();
-        Draft { space, secret, recipients, previous, given, entropy }.sign(keeper)
+        Draft { space, secret, recipients, previous, given, heads: &[], entropy }.sign(keeper)
     }
 }
 
@@ -194,6 +223,21 @@ impl Signed<EpochStatement> {
         let associated = associated(&body.space, &body.epoch);
         let audience = audience_key(secret, recipients);
         body.recipients.last().is_some_and(|sealed| audience.open(SEAL_INFO, &associated, sealed).is_ok())
+    }
+
+    /// The heads of the owner's device log that its author knew, as whoever holds its secret can tell;
+    /// none if it does not say.
+    #[must_use]
+    pub fn heads(&self, secret: &Secret32) -> Vec<OperationId> {
+        let body = self.body();
+        let (associated, key) = (associated(&body.space, &body.epoch), heads_key(secret));
+        let sealed = body.recipients.iter().rev().nth(1);
+        let opened = sealed.and_then(|sealed| key.open(HEADS_INFO, &associated, sealed).ok());
+        let heads = opened.unwrap_or_default();
+        heads
+            .chunks_exact(32)
+            .map(|head| OperationId::from_bytes(head.try_into().expect("32 bytes")))
+            .collect()
     }
 
     /// Opens the secret with a recipient's key, and the earlier ones with it.

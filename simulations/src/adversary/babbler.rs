@@ -81,7 +81,7 @@ fn truncated(mut frame: Vec<u8>, scene: &mut Scene<'_>) -> Vec<u8> {
 }
 
 fn sealed(payload: &Payload, space: &SpaceId, scene: &mut Scene<'_>) -> Vec<u8> {
-    let keyring = scene.state.keyring();
+    let keyring = &scene.keyring();
     seal(payload, space, keyring, &scene.dice.bytes())
 }
 

@@ -38,8 +38,8 @@ impl Forker {
         let signed = Signed::new(commit, scene.key);
         let name = signed.id();
         scene.ledger.note_signed(name);
-        let keyring = scene.state.keyring();
-        let record = seal(&Payload::Commit(signed), scene.state.space(), keyring, &scene.dice.bytes());
+        let keyring = scene.keyring();
+        let record = seal(&Payload::Commit(signed), scene.state.space(), &keyring, &scene.dice.bytes());
         debug_assert!(!record_id(&record).as_bytes().is_empty());
         self.second.insert(first.number, (name, record.clone()));
         (name, record)

@@ -12,7 +12,7 @@ use musette_protocol::{
     replica::{Counted, State, Subject},
 };
 
-use super::{Check, Violation, ensure, forgetting::Graves};
+use super::{Check, Violation, ensure, forgetting::Graves, revocation::Account};
 
 /// What the person's devices really wrote.
 #[derive(Debug, Default)]
@@ -23,18 +23,23 @@ pub struct Ledger {
     attached: BTreeMap<BlobId, (DeviceId, u64)>,
     commits: BTreeMap<CommitId, BTreeSet<RecordId>>,
     markers: BTreeSet<String>,
+    pieces: BTreeMap<BlobId, BTreeSet<RecordId>>,
+    /// Who wrote what, and what of it counts.
+    pub account: Account,
     /// What was to be dropped.
     pub graves: Graves,
 }
 
 impl Ledger {
     /// Notes a commit of a device of the person.
-    pub fn note_commit(&mut self, counted: &Counted) {
+    pub fn note_commit(&mut self, counted: &Counted, state: &State) {
+        self.account.note(counted, state);
         let records = counted.items.iter().map(|item| item.record).collect();
         self.commits.insert(counted.commit, records);
         for item in &counted.items {
             if let Subject::Blob(blob, _) = item.subject {
                 self.attached.insert(blob, (counted.device, counted.number));
+                self.pieces.entry(blob).or_default().insert(item.record);
             }
         }
     }
@@ -50,10 +55,15 @@ impl Ledger {
         *len = (*len).max(chunk.index + 1);
     }
 
-    /// All attachments that somebody with this state knows of, and of how many pieces each is.
+    /// All attachments that somebody with this state knows of, and of how many pieces each is. Nobody
+    /// asks for what is in quarantine.
     pub fn blobs(&self, state: &State) -> impl Iterator<Item = (BlobId, u32)> {
-        let is_known = |blob: &BlobId| {
-            self.attached.get(blob).is_some_and(|(device, number)| state.head(device).0 >= *number)
+        let late: BTreeSet<RecordId> = state.quarantined_chunks().into_iter().collect();
+        let is_late =
+            move |blob: &BlobId| self.pieces.get(blob).is_some_and(|pieces| !pieces.is_disjoint(&late));
+        let is_known = move |blob: &BlobId| {
+            let attached = self.attached.get(blob);
+            attached.is_some_and(|(device, number)| state.head(device).0 >= *number) && !is_late(blob)
         };
         self.blobs.iter().filter(move |(blob, _)| is_known(blob)).map(|(blob, len)| (*blob, *len))
     }

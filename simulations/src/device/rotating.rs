@@ -1,16 +1,12 @@
 //! Epochs of the person's own space, as the node's shell starts and keeps them.
 
 use musette_protocol::{
-    crypto::secret::Secret32,
-    epoch::Keyring,
-    record::open,
-    replica::rotating::{EpochStartError, NewEpoch},
-    time::Timestamp,
+    crypto::secret::Secret32, epoch::Keyring, record::open, replica::rotating::NewEpoch, time::Timestamp,
 };
 
-use super::{Device, write_trouble};
+use super::{Device, revoking::epoch_trouble};
 use crate::{
-    check::{Check, Violation, authenticity::Ledger, ensure},
+    check::{Check, authenticity::Ledger, ensure},
     dice::Dice,
     options::Breakage,
     person::Person,
@@ -91,10 +87,7 @@ impl Device {
             entropy,
         };
         let nonce = &mut || dice.bytes();
-        let effects = replica.begin_epoch(&new, nonce).map_err(|error| match error {
-            EpochStartError::Write(error) => write_trouble(error),
-            error => Violation::new(Check::Courtesy, error.to_string()).into(),
-        })?;
+        let effects = replica.begin_epoch(&new, nonce).map_err(epoch_trouble)?;
         self.take_written(effects, ledger)?;
         Ok(Some((heads, drawn)))
     }

@@ -164,10 +164,15 @@ impl Device {
     fn renewed_in(&self, frame: &[u8]) -> BTreeSet<RecordId> {
         let records = parse_frame(frame).ok().flatten().map(|(_, records)| records).unwrap_or_default();
         let is_renewed = |record: &Vec<u8>| match open(record, self.state().space(), self.state().keyring()) {
-            Ok(Payload::Operation(operation)) => {
-                !self.state().holds(&record_id(record)) && self.durable.states(&operation.id().into())
+            Ok(payload) => {
+                let stated = match payload {
+                    Payload::Operation(operation) => operation.id(),
+                    Payload::Membership(operation) => operation.id(),
+                    _ => return false,
+                };
+                !self.state().holds(&record_id(record)) && self.durable.states(&stated.into())
             }
-            _ => false,
+            Err(_) => false,
         };
         records.iter().filter(|record| is_renewed(record)).map(|record| record_id(record)).collect()
     }

@@ -68,7 +68,7 @@ impl Device {
         if effects.counted.is_empty() {
             return Ok(0);
         }
-        effects.counted.iter().for_each(|newly| ledger.note_commit(&newly.counted));
+        effects.counted.iter().for_each(|newly| ledger.note_commit(&newly.counted, replica.state()));
         self.take_written(effects, ledger)?;
         self.check_folded(&before)?;
         Ok(folded)

@@ -69,7 +69,7 @@ impl Device {
         self.dirty = true;
         self.check_not_refused(&effects)?;
         for newly in &effects.counted {
-            ledger.note_commit(&newly.counted);
+            ledger.note_commit(&newly.counted, self.state());
             self.waiting.push(Acknowledged::of(&newly.counted, std::mem::take(&mut markers)));
         }
         if self.is_broken(Breakage::AcknowledgeBeforeFsync) {

@@ -17,6 +17,9 @@ use crate::{
 /// How long devices that a fork keeps apart are watched, in virtual milliseconds.
 const APART_MS: u64 = 10_000;
 
+/// How long what was said before healing may still be on its way.
+const IN_THE_AIR_MS: u64 = 10_000;
+
 impl World {
     pub(super) fn heal(&mut self) -> Result<(), Violation> {
         self.healing = true;
@@ -50,13 +53,17 @@ impl World {
 
     pub(super) fn run_until_quiet(&mut self) -> Result<(), Violation> {
         self.settle()?;
-        let (mut steps, patience_ms) = (0, MAX_HEALING_MS + self.longest_wait_ms());
+        let (mut steps, mut patience_ms) = (0, MAX_HEALING_MS + self.longest_wait_ms());
         while !self.is_quiet() {
             let event = self.clock.advance().ok_or_else(|| {
                 Violation::new(Check::Redial, "a session is missing, and nobody would ever dial")
             })?;
             steps += 1;
             let took_ms = self.clock.now_ms() - self.healed_at_ms;
+            // Who was told *not now* by what was in the air begins to wait only then.
+            if took_ms < IN_THE_AIR_MS {
+                patience_ms = patience_ms.max(took_ms + MAX_HEALING_MS + self.longest_wait_ms());
+            }
             if self.parted && took_ms > APART_MS {
                 return Ok(());
             }

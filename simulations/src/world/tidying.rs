@@ -54,6 +54,9 @@ impl World {
         {
             return Ok(Some(chore));
         }
+        if !self.devices[number].may_write() {
+            return Ok(None);
+        }
         let World { devices, person, dice, ledger, tally, plan, .. } = self;
         let device = &mut devices[number];
         if device.is_elected() && device.fold(plan.fold_from, person.keeper(), dice, ledger)? > 0 {

@@ -20,6 +20,10 @@ impl World {
         if !self.devices[number].is_on() {
             return Ok(());
         }
+        if !self.devices[number].may_write() {
+            self.tally.fault(Fault::NothingToWriteUnder);
+            return Ok(());
+        }
         let known = self.devices[number].documents.known();
         let deed = workload::draw(&mut self.dice, &known, &mut self.markers);
         self.tell(|_| format!("device {number} writes {deed}"));

@@ -215,6 +215,23 @@ fn nothing_is_written_between_a_revocation_and_an_epoch_without_the_device() {
 }
 
 #[test]
+fn an_epoch_of_who_did_not_know_of_the_revocation_is_handed_on_by_the_next() {
+    let (mut laptop, mut tablet) = (own(1), own(3));
+    let recovery = Some(inception(OWNER).body().recovery_kem);
+    revoke(&mut laptop, 1, PHONE, 50, vec![], false);
+    assert!(!of(&mut laptop).is_epoch_due(recovery.as_ref()).unwrap());
+    begin_epoch(of(&mut tablet), 3, recovery, 60);
+    talk([&mut laptop, &mut tablet], [1, 3]).unwrap();
+    for device in [&mut laptop, &mut tablet] {
+        assert_eq!(of(device).state().keyring().written_under(), [epoch_id(&secret(50))]);
+        assert!(of(device).is_epoch_due(recovery.as_ref()).unwrap());
+    }
+    begin_epoch(of(&mut laptop), 1, recovery, 70);
+    assert_eq!(of(&mut laptop).state().keyring().tips(), [epoch_id(&secret(70))]);
+    assert!(!of(&mut laptop).is_epoch_due(recovery.as_ref()).unwrap());
+}
+
+#[test]
 fn after_two_revoked_each_other_the_root_says_who_stays() {
     let (mut laptop, mut phone, mut tablet) = (own(1), own(PHONE), own(3));
     write(of(&mut laptop), 1, "mine");
@@ -375,4 +392,30 @@ fn a_device_that_is_out_reads_what_it_wrote() {
     talk([&mut phone, &mut laptop], [PHONE, 1]).unwrap();
     assert!(of(&mut phone).state().log().has_ended(&id(PHONE)));
     assert_eq!(read(of(&mut phone)), ["unheard"]);
+}
+
+#[test]
+fn who_does_not_know_of_a_revocation_hands_its_epoch_on_to_nobody() {
+    let (mut laptop, mut phone, mut tablet) = (own(1), own(PHONE), own(3));
+    let recovery = Some(inception(OWNER).body().recovery_kem);
+    revoke(&mut laptop, 1, PHONE, 50, vec![], false);
+    // The phone is told, and passes on the epoch alone, which the tablet can open.
+    talk([&mut phone, &mut laptop], [PHONE, 1]).unwrap();
+    let epochs = of(&mut phone).invitation().unwrap();
+    epochs.into_iter().for_each(|epoch| state(&mut tablet, Payload::Epoch(epoch), 60));
+    assert!(of(&mut tablet).state().keyring().secret(&epoch_id(&secret(50))).is_some());
+    assert!(!of(&mut tablet).state().log().has_revocations());
+    assert!(of(&mut tablet).is_epoch_due(recovery.as_ref()).unwrap());
+    begin_epoch(of(&mut tablet), 3, recovery, 70);
+    talk([&mut tablet, &mut phone], [3, PHONE]).unwrap();
+    let knows =
+        |spaces: &mut Spaces, drawn| of(spaces).state().keyring().secret(&epoch_id(&secret(drawn))).is_some();
+    assert!(knows(&mut phone, 70) && !knows(&mut phone, 50));
+    // Once it knows, the next one joins both.
+    talk([&mut tablet, &mut laptop], [3, 1]).unwrap();
+    assert!(of(&mut tablet).is_epoch_due(recovery.as_ref()).unwrap());
+    begin_epoch(of(&mut tablet), 3, recovery, 80);
+    talk([&mut tablet, &mut laptop], [3, 1]).unwrap();
+    assert!(knows(&mut laptop, 70) && knows(&mut laptop, 80));
+    agree(&mut laptop, &mut tablet);
 }

@@ -1,0 +1,119 @@
+//! How a device takes another one out, and what it then makes of what came too late.
+
+use std::collections::BTreeSet;
+
+use musette_protocol::{
+    crypto::secret::Secret32,
+    epoch::Keyring,
+    id::{DeviceId, DocumentId, OperationId, RecordId},
+    identity::log::{Action, Author, Kept, Revocation},
+    journal::memory::MemoryDiskError,
+    record::Payload,
+    replica::{
+        revoking::{RevokeError, Revoking},
+        rotating::{EpochStartError, NewEpoch},
+    },
+};
+
+use super::{Device, write_trouble};
+use crate::{
+    check::{Check, Violation, authenticity::Ledger, revocation::check_unreadable},
+    dice::Dice,
+    options::Breakage,
+    person::Person,
+    storage::Trouble,
+};
+
+impl Device {
+    /// Whether what it writes would count: it stands, and there is an epoch to write under.
+    #[must_use]
+    pub fn may_write(&self) -> bool {
+        !self.state().log().has_ended(&self.id) && !self.state().keyring().written_under().is_empty()
+    }
+
+    /// The last revocation that it signed, if it holds.
+    #[must_use]
+    pub fn revocation_of(&self, device: &DeviceId) -> Option<OperationId> {
+        let by = self.state().log().revocations_by(&self.id);
+        by.into_iter().find(|(_, revocation)| revocation.device == *device).map(|(id, _)| id)
+    }
+
+    /// Takes a device out, and starts an epoch that it does not hold; gives that one's secret.
+    ///
+    /// # Errors
+    /// When the disk refuses: then nothing was written.
+    pub fn revoke(
+        &mut self,
+        device: DeviceId,
+        person: &Person,
+        dice: &mut Dice,
+        ledger: &Ledger,
+    ) -> Result<Secret32, Trouble> {
+        if self.is_broken(Breakage::KeepOneMore) {
+            self.keep_one_more(device, dice, ledger)?;
+        }
+        let replica = self.replica.as_mut().expect("only devices that are on are asked");
+        let (secret, entropy) = (dice.secret(), dice.secret());
+        let drawn = secret.duplicate();
+        let recovery = Some(person.recovery_kem());
+        let epoch = NewEpoch { keeper: person.keeper(), device: &self.key, recovery, secret, entropy };
+        let nonce = &mut || dice.bytes();
+        let effects = if replica.state().log().has_ended(&device) {
+            replica.begin_epoch(&epoch, nonce).map_err(epoch_trouble)?
+        } else {
+            let revoking = Revoking { device, undone: Vec::new(), root: None, epoch };
+            replica.revoke(&revoking, nonce).map_err(|error| match error {
+                RevokeError::Refused(error) => refused(&error).into(),
+                RevokeError::Epoch(error) => epoch_trouble(error),
+            })?
+        };
+        self.take_written(effects, ledger)?;
+        Ok(drawn)
+    }
+
+    /// What [`Breakage::KeepOneMore`] does.
+    fn keep_one_more(&mut self, device: DeviceId, dice: &mut Dice, ledger: &Ledger) -> Result<(), Trouble> {
+        let kept = self.state().kept_of(&device).map(|kept| Kept { number: kept.number + 1, ..kept });
+        let action =
+            Action::Revoke(Revocation { device, kept: kept.into_iter().collect(), undone: Vec::new() });
+        let operation = self.state().log().sign(Author::Device(self.id), action, &self.key);
+        self.write_statements(vec![Payload::Operation(operation)], dice, ledger)
+    }
+
+    /// Checks that with what somebody holds who is out nobody can read a record, if it is held here.
+    ///
+    /// # Errors
+    /// When it can be read.
+    pub fn check_unreadable(&mut self, record: &RecordId, holds: &Keyring) -> Result<(), Trouble> {
+        let Some(location) = self.state().location(record) else { return Ok(()) };
+        let sealed = self.replica().read(location)?;
+        Ok(check_unreadable(&sealed, self.state(), holds)?)
+    }
+
+    /// Reads documents again of which something was put into quarantine or taken out of it.
+    pub(super) fn redraw(&mut self, documents: BTreeSet<DocumentId>) -> Result<(), Trouble> {
+        if self.is_broken(Breakage::IgnoreQuarantine) {
+            return Ok(());
+        }
+        for id in documents {
+            let counting: Vec<_> = self.state().document(&id).collect();
+            let mut changes = Vec::new();
+            for (record, location) in counting {
+                changes.push((record, self.read_change(location)?));
+            }
+            self.documents.replace(id, changes);
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn epoch_trouble(error: EpochStartError<MemoryDiskError>) -> Trouble {
+    match error {
+        EpochStartError::Write(error) => write_trouble(error),
+        error => refused(&error).into(),
+    }
+}
+
+fn refused(error: &dyn std::error::Error) -> Violation {
+    Violation::new(Check::Courtesy, error.to_string())
+}
