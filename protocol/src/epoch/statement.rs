@@ -156,11 +156,12 @@ impl EpochStatement {
         earlier: &Keyring,
         entropy: &Secret32,
     ) -> Result<Signed<Self>, DoesNotOpen> {
-        Self::begin_knowing(space, keeper, secret, recipients, earlier, &[], entropy)
+        Self::begin_knowing(space, keeper, secret, recipients, [earlier; 2], &[], entropy)
     }
 
-    /// As [`EpochStatement::begin`], and says to whoever holds the secret which heads of the device log
-    /// its author knew: who lacks some of them may not know whom the epoch leaves out.
+    /// As [`EpochStatement::begin`], of all that is known and what is given of it, and says to whoever holds
+    /// the secret which heads of the device log its author knew: who lacks some of them may not know whom
+    /// the epoch leaves out.
     ///
     /// # Errors
     /// When a recipient's key is no usable key.
@@ -169,12 +170,12 @@ impl EpochStatement {
         keeper: &SigningKey,
         secret: &Secret32,
         recipients: &[KemPublic],
-        earlier: &Keyring,
+        [known, given]: [&Keyring; 2],
         heads: &[OperationId],
         entropy: &Secret32,
     ) -> Result<Signed<Self>, DoesNotOpen> {
-        let previous = earlier.tips();
-        Draft { space, secret, recipients, previous, given: earlier, heads, entropy }.sign(keeper)
+        let previous = known.tips();
+        Draft { space, secret, recipients, previous, given, heads, entropy }.sign(keeper)
     }
 
     /// As [`EpochStatement::begin`], for a space that others read too: nobody is given the earlier

@@ -174,8 +174,8 @@ impl<D: Disk> Replica<D> {
         roster: &mut Roster,
         nonce: &mut dyn FnMut() -> [u8; NONCE_LEN],
     ) -> Result<Vec<Prepared>, EpochStartError<D::Error>> {
-        let explained = self.explained_epochs().map_err(WriteError::from)?;
-        let statement = self.draft_epoch(new, roster, &explained).ok_or(EpochStartError::Unsealable)?;
+        let withheld = self.unexplained_epochs().map_err(WriteError::from)?;
+        let statement = self.draft_epoch(new, roster, &withheld).ok_or(EpochStartError::Unsealable)?;
         let epoch = statement.body().epoch;
         let mut prepared = vec![(named(epoch_record(&statement)), Payload::Epoch(statement))];
         if roster.owner().has_revocations() {
@@ -191,22 +191,21 @@ impl<D: Disk> Replica<D> {
         Ok(prepared)
     }
 
-    /// The epochs of which it is known here whom they leave out. Of another one the statement came alone:
-    /// somebody withheld what its author knew, or a power cut took it. Its secret is not this device's to
-    /// hand on: it might go to whom it was kept from.
-    fn explained_epochs(&mut self) -> Result<BTreeSet<EpochId>, JournalError<D::Error>> {
-        let mut explained = BTreeSet::new();
+    /// The epochs of which it is not known here whom they leave out: the statement came without what its
+    /// author knew. The secret is not this device's to hand on: it might go to whom it was kept from.
+    fn unexplained_epochs(&mut self) -> Result<BTreeSet<EpochId>, JournalError<D::Error>> {
+        let mut unexplained = BTreeSet::new();
         let known: Vec<EpochId> = self.state.keyring().iter().map(|(epoch, _)| *epoch).collect();
         for epoch in known {
             let Some(location) = self.state.statement(&StatementId::from(epoch)) else { continue };
             let Ok(Payload::Epoch(statement)) = self.read_payload(location)? else { continue };
             let secret = self.state.keyring().secret(&epoch);
             let heads = secret.map_or_else(Vec::new, |secret| statement.heads(secret));
-            if heads.iter().all(|head| self.state.roster().contains(head)) {
-                explained.insert(epoch);
+            if !heads.iter().all(|head| self.state.roster().contains(head)) {
+                unexplained.insert(epoch);
             }
         }
-        Ok(explained)
+        Ok(unexplained)
     }
 
     /// `None` when one of the recipients' keys is no usable key.
@@ -214,18 +213,21 @@ impl<D: Disk> Replica<D> {
         &self,
         new: &NewEpoch<'_>,
         roster: &Roster,
-        explained: &BTreeSet<EpochId>,
+        withheld: &BTreeSet<EpochId>,
     ) -> Option<Signed<EpochStatement>> {
         let space = *self.state.space();
-        let known = &self.state.keyring().only(|epoch| explained.contains(epoch));
+        let known = self.state.keyring();
+        let given = &known.only(|epoch| !withheld.contains(epoch));
         let NewEpoch { keeper, recovery, secret, entropy, .. } = new;
         let to = roster.recipients(recovery.as_ref());
         let stated = match recovery {
             Some(_) if roster.owner().has_revocations() => {
                 let heads = roster.owner().heads();
-                EpochStatement::begin_knowing(space, keeper, secret, &to, known, &heads, entropy)
+                EpochStatement::begin_knowing(space, keeper, secret, &to, [known, given], &heads, entropy)
             }
-            Some(_) => EpochStatement::begin(space, keeper, secret, &to, known, entropy),
+            Some(_) => {
+                EpochStatement::begin_knowing(space, keeper, secret, &to, [known, given], &[], entropy)
+            }
             None => EpochStatement::begin_shared(space, keeper, secret, &to, known, entropy),
         };
         stated.ok()

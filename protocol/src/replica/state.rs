@@ -340,12 +340,11 @@ impl State {
         self.records.location(*self.statements.get(id)?)
     }
 
-    /// Statements as they are sent, causes before effects: log operations, epochs, then the others. So
-    /// nobody holds an epoch who was not told before whom it leaves out.
+    /// Statements as they are sent, causes before effects: epochs, log operations, then the others.
     /// Somebody who is not enrolled is given the first two, which may show that they are.
     pub(crate) fn statements_in_order(&self, enrolled: bool) -> Vec<(StatementId, Slot)> {
         let operations = self.roster.in_order().into_iter().map(StatementId::from);
-        let mut names: Vec<StatementId> = operations.chain(self.epochs.iter().copied()).collect();
+        let mut names: Vec<StatementId> = self.epochs.iter().copied().chain(operations).collect();
         if enrolled {
             let first: BTreeSet<StatementId> = names.iter().copied().collect();
             names.extend(self.statements.keys().filter(|name| !first.contains(name)));
