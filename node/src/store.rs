@@ -332,6 +332,11 @@ impl Store {
         &self.keys
     }
 
+    /// The key that states epochs and drops, if this device was given it.
+    fn keeper(&self) -> Option<SigningKey> {
+        self.keys.epochs.duplicate().into_parts().1.map(|seed| SigningKey::from_secret(&seed))
+    }
+
     /// Changes the secrets and writes the vault.
     ///
     /// # Errors

@@ -13,6 +13,18 @@ pub(crate) struct Past([u64; WORDS]);
 impl Past {
     pub(crate) const EMPTY: Self = Self([0; WORDS]);
 
+    /// What somebody had seen in all who had seen these, each with its place and what its author had seen;
+    /// `None` when one of them is not held.
+    pub(crate) fn of<'a>(seen: impl IntoIterator<Item = Option<(usize, &'a Self)>>) -> Option<Self> {
+        let mut past = Self::EMPTY;
+        for one in seen {
+            let (place, before) = one?;
+            past.extend(before);
+            past.insert(place);
+        }
+        Some(past)
+    }
+
     pub(crate) const fn contains(&self, place: usize) -> bool {
         self.0[place / 64] >> (place % 64) & 1 == 1
     }

@@ -127,10 +127,7 @@ fn a_restored_device_shows_nothing_before_it_met_another() {
     assert!(bare.notices().contains(&"restored-waits".to_owned()));
 
     // It is let in by what it shows, without being paired.
-    let up = |device: &Device, end: usize| {
-        let listen = format!("/ip4/{}/udp/4100/quic-v1", cable.addresses[end]);
-        device.up_with(&["--listen", &listen])
-    };
+    let up = |device: &Device, end: usize| device.up_with(&["--listen", &cable.listen(end, 4100)]);
     let (node, met) = (up(&laptop, 0), up(&bare, 1));
     met.await_agreement("laptop");
     until(PATIENCE, "the laptop knows the new device", || {

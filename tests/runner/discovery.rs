@@ -18,17 +18,18 @@ fn two_devices_on_a_network_find_each_other_at_new_ports() {
     let cable = Cable::new();
     let laptop = world.device("laptop").in_namespace(&cable.ends[0]);
     let phone = world.device("phone").in_namespace(&cable.ends[1]);
-    let listen = |end: usize, port: u16| format!("/ip4/{}/udp/{port}/quic-v1", cable.addresses[end]);
     laptop.init();
     laptop.add(&["note", "title=Before"]);
-    let node = laptop.up_with(&["--listen", &listen(0, 4101)]);
+    let node = laptop.up_with(&["--listen", &cable.listen(0, 4101)]);
     let ticket = laptop.ticket(&["--yes"]);
-    phone.run(&["device", "join", &ticket, "--device", "phone", "--yes", "--listen", &listen(1, 4102)]).ok();
+    phone
+        .run(&["device", "join", &ticket, "--device", "phone", "--yes", "--listen", &cable.listen(1, 4102)])
+        .ok();
     node.stop();
 
     // Whatever they noted of each other is now wrong.
-    let laptop_node = laptop.up_with(&["--listen", &listen(0, 4201)]);
-    let phone_node = phone.up_with(&["--listen", &listen(1, 4202)]);
+    let laptop_node = laptop.up_with(&["--listen", &cable.listen(0, 4201)]);
+    let phone_node = phone.up_with(&["--listen", &cable.listen(1, 4202)]);
     laptop_node.await_agreement("phone");
     phone_node.await_agreement("laptop");
     phone.run(&["add", "note", "title=After"]).ok();

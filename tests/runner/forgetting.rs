@@ -175,9 +175,7 @@ fn a_backup_from_before_does_not_bring_it_back() {
     let args = ["--json", "restore", "--device", "new", "--no-passphrase", backup.to_str().unwrap()];
     let input = File::open(&paper).unwrap();
     Process::start_with_input(bare.command(&args), input, bare.new_log(&args)).wait(PATIENCE).ok();
-    let up = |device: &Device, end: usize| {
-        device.up_with(&["--listen", &format!("/ip4/{}/udp/4100/quic-v1", cable.addresses[end])])
-    };
+    let up = |device: &Device, end: usize| device.up_with(&["--listen", &cable.listen(end, 4100)]);
     let (node, met) = (up(&laptop, 0), up(&bare, 1));
     met.await_agreement("laptop");
     until(PATIENCE, "it shows what there is", || {

@@ -81,14 +81,12 @@ fn what_came_too_late_is_in_the_same_quarantine_everywhere() {
     let cable = Cable::new();
     let laptop = world.device("laptop").in_namespace(&cable.ends[0]);
     let [phone, tablet] = ["phone", "tablet"].map(|name| world.device(name).in_namespace(&cable.ends[1]));
-    let up = |device: &Device, end: usize, port: u16| {
-        device.up_with(&["--listen", &format!("/ip4/{}/udp/{port}/quic-v1", cable.addresses[end])])
-    };
+    let up = |device: &Device, end: usize, port: u16| device.up_with(&["--listen", &cable.listen(end, port)]);
     laptop.init();
     let shared = laptop.add(&["note", "title=Plan", "note=first"]);
     let laptop_node = up(&laptop, 0, 4101);
     for (device, name, port) in [(&phone, "phone", 4102), (&tablet, "tablet", 4103)] {
-        let listen = format!("/ip4/{}/udp/{port}/quic-v1", cable.addresses[1]);
+        let listen = cable.listen(1, port);
         let ticket = laptop.ticket(&["--yes"]);
         device.run(&["device", "join", &ticket, "--device", name, "--yes", "--listen", &listen]).ok();
     }

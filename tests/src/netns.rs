@@ -62,6 +62,11 @@ impl Cable {
         cable
     }
 
+    /// Where a node at one end listens.
+    pub fn listen(&self, end: usize, port: u16) -> String {
+        format!("/ip4/{}/udp/{port}/quic-v1", self.addresses[end])
+    }
+
     /// Records every packet on the cable from now on.
     pub fn tap(&self, file: &Path, log: PathBuf) -> Tap {
         let mut command = Command::new("ip");

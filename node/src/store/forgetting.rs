@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use musette_crdt::{date::rfc3339, document::Edit, value::Value};
 use musette_protocol::{
-    crypto::{aead::NONCE_LEN, sign::SigningKey},
+    crypto::aead::NONCE_LEN,
     id::{BlobId, DeviceId, DocumentId},
     replica::forgetting::Forgetting,
 };
 use serde_json::{Value as Json, json};
 
-use super::{Store, items::document_error, replace::is_disk_failure, write_error};
+use super::{Store, replace::is_disk_failure, revoking::blobs_of, write_error};
 use crate::{
-    clock, entropy,
+    entropy,
     error::{Error, Result},
 };
 
@@ -44,13 +44,7 @@ impl Store {
     fn set_removed(&mut self, items: &BTreeSet<DocumentId>, removed: bool) -> Result<()> {
         let edit = Edit { set: vec![("removed".to_owned(), Some(Value::Bool(removed)))], ..Edit::default() };
         for id in items {
-            let mut document = self.take_document(*id)?;
-            let edited = document.edit(&edit, clock::now(), &self.device().short(), entropy::bytes());
-            if let Err(error) = edited {
-                self.loaded.put(*id, document);
-                return Err(document_error(error));
-            }
-            self.save_document(*id, document)?;
+            self.apply_edit(*id, &edit)?;
         }
         Ok(())
     }
@@ -72,11 +66,10 @@ impl Store {
         }
         check_many(items.len(), many)?;
         let blobs: BTreeMap<DocumentId, BTreeSet<BlobId>> =
-            items.iter().map(|id| (*id, self.blobs_of(*id))).collect();
+            items.iter().map(|id| (*id, blobs_of(self.view(*id)))).collect();
         let documents: Vec<Forgetting<'_>> =
             blobs.iter().map(|(document, blobs)| Forgetting { document: *document, blobs }).collect();
-        let keeper = self.keys.epochs.duplicate().into_parts().1;
-        let keeper = keeper.map(|seed| SigningKey::from_secret(&seed));
+        let keeper = self.keeper();
         let nonce = &mut entropy::bytes::<NONCE_LEN>;
         let effects =
             self.replica.forget(&documents, &self.device_key, keeper.as_ref(), nonce).map_err(write_error)?;
@@ -94,11 +87,6 @@ impl Store {
         let mut told = self.forgetting_json();
         told["forgotten"] = items.len().into();
         Ok(told)
-    }
-
-    fn blobs_of(&self, id: DocumentId) -> BTreeSet<BlobId> {
-        let view = self.view(id);
-        view.into_iter().flat_map(|view| view.attachments).map(|attachment| attachment.id).collect()
     }
 
     /// How far forgetting is: on how many devices nothing is left, and whom it waits for.

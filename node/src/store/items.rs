@@ -196,16 +196,21 @@ impl Store {
         let set = raw.set.iter().map(parse).collect::<Result<_>>()?;
         let lists = |lists: &BTreeMap<String, Vec<String>>| lists.clone().into_iter().collect();
         let edit = Edit { set, add: lists(&raw.add), remove: lists(&raw.remove) };
+        self.apply_edit(id, &edit)?;
+        self.item(id)
+    }
+
+    /// Edits a document and saves it; a refused edit changes nothing.
+    pub(super) fn apply_edit(&mut self, id: DocumentId, edit: &Edit) -> Result<()> {
         let mut document = self.take_document(id)?;
-        let edited = document.edit(&edit, clock::now(), &self.device().short(), entropy::bytes());
+        let edited = document.edit(edit, clock::now(), &self.device().short(), entropy::bytes());
         match edited {
-            Ok(()) => self.save_document(id, document)?,
+            Ok(()) => self.save_document(id, document),
             Err(error) => {
                 self.loaded.put(id, document);
-                return Err(document_error(error));
+                Err(document_error(error))
             }
         }
-        self.item(id)
     }
 
     /// Settles fields of which several values are offered.

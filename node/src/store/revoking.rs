@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use musette_crdt::document::Document;
+use musette_crdt::{document::Document, view::ItemView};
 use musette_protocol::{
     crypto::{aead::NONCE_LEN, sign::SigningKey},
     id::{BlobId, DeviceId, DocumentId, MIN_PREFIX_CHARS, OperationId},
@@ -74,10 +74,7 @@ impl Store {
         if root.is_some_and(|root| root.verifying_key() != inception.body().root) {
             return Err(Error::new("words-of-another-person"));
         }
-        let Some(keeper) = self.keys.epochs.duplicate().into_parts().1 else {
-            return Err(Error::new("not-admin"));
-        };
-        let keeper = SigningKey::from_secret(&keeper);
+        let keeper = self.keeper().ok_or_else(|| Error::new("not-admin"))?;
         let recovery = Some(inception.body().recovery_kem);
         let (secret, entropy) = (entropy::secret(), entropy::secret());
         let epoch = NewEpoch { keeper: &keeper, device: &self.device_key, recovery, secret, entropy };
@@ -271,9 +268,7 @@ impl Store {
         }
         for id in &chosen {
             let both = self.both(*id, &items[id])?;
-            let view = both.and_then(|both| both.with.view(*id).ok());
-            let attachments = view.into_iter().flat_map(|view| view.attachments);
-            let blobs: BTreeSet<BlobId> = attachments.map(|attachment| attachment.id).collect();
+            let blobs = blobs_of(both.and_then(|both| both.with.view(*id).ok()));
             let nonce = &mut entropy::bytes::<NONCE_LEN>;
             let effects = self.replica.accept(id, &blobs, &self.device_key, nonce).map_err(write_error)?;
             self.unsynced = true;
@@ -281,6 +276,11 @@ impl Store {
         }
         Ok(json!({ "accepted": chosen.len() }))
     }
+}
+
+/// The attachments of what is shown of an item.
+pub(super) fn blobs_of(view: Option<ItemView>) -> BTreeSet<BlobId> {
+    view.into_iter().flat_map(|view| view.attachments).map(|attachment| attachment.id).collect()
 }
 
 fn recovery_of(words: &str) -> Result<Recovery> {

@@ -104,13 +104,12 @@ impl Store {
 
     /// Starts a new epoch if the present one is old, or is not for just the devices that there are.
     pub(super) fn rotate_epoch(&mut self, now: Timestamp) -> Result<()> {
-        let Some(keeper) = self.keys.epochs.duplicate().into_parts().1 else { return Ok(()) };
+        let Some(keeper) = self.keeper() else { return Ok(()) };
         let recovery = super::inception_of(&self.keys)?.body().recovery_kem;
         let watch = &mut self.tidying.watch;
         if !watch.is_due(now, &self.device, &recovery, &mut self.replica).map_err(journal_error)? {
             return Ok(());
         }
-        let keeper = SigningKey::from_secret(&keeper);
         let (secret, entropy) = (entropy::secret(), entropy::secret());
         let device = &self.device_key;
         let new = NewEpoch { keeper: &keeper, device, recovery: Some(recovery), secret, entropy };
@@ -127,12 +126,15 @@ impl Store {
         }
     }
 
+    /// The key that states epochs and drops, if this device is the one that tidies for all.
+    fn keeper_if_elected(&self) -> Option<SigningKey> {
+        let is_elected = elected(self.state().log().devices()) == Some(self.device);
+        self.keeper().filter(|_| is_elected)
+    }
+
     /// Folds some documents with at least so many changes; gives how many.
     fn fold_some(&mut self, from: usize) -> Result<usize> {
-        let is_elected = elected(self.state().log().devices()) == Some(self.device);
-        let Some(keeper) = self.keys.epochs.duplicate().into_parts().1.filter(|_| is_elected) else {
-            return Ok(0);
-        };
+        let Some(keeper) = self.keeper_if_elected() else { return Ok(0) };
         if self.state().drop_count() >= MAX_OPEN_DROPS {
             return Ok(0);
         }
@@ -146,7 +148,6 @@ impl Store {
         }
         let folded = folds.len();
         if folded > 0 {
-            let keeper = SigningKey::from_secret(&keeper);
             let nonce = &mut entropy::bytes::<NONCE_LEN>;
             let effects = self.replica.fold(folds, &self.device_key, &keeper, nonce).map_err(write_error)?;
             self.unsynced = true;
@@ -174,11 +175,8 @@ impl Store {
 
     /// Drops what came of forgotten items from devices that did not know.
     fn drop_forgotten(&mut self) -> Result<()> {
-        let is_elected = elected(self.state().log().devices()) == Some(self.device);
-        let Some(keeper) = self.keys.epochs.duplicate().into_parts().1.filter(|_| is_elected) else {
-            return Ok(());
-        };
-        let dropped = self.replica.drop_forgotten(&SigningKey::from_secret(&keeper)).map_err(write_error)?;
+        let Some(keeper) = self.keeper_if_elected() else { return Ok(()) };
+        let dropped = self.replica.drop_forgotten(&keeper).map_err(write_error)?;
         if dropped.is_some() {
             self.tidying.erased = None;
         }
@@ -225,9 +223,7 @@ impl Store {
         let nonce = &mut entropy::bytes::<NONCE_LEN>;
         let receipt = self.replica.write_receipt(&self.device_key, nonce).map_err(write_error)?;
         self.take_written(receipt)?;
-        let is_elected = elected(self.state().log().devices()) == Some(self.device);
-        if let Some(keeper) = self.keys.epochs.duplicate().into_parts().1.filter(|_| is_elected) {
-            let keeper = SigningKey::from_secret(&keeper);
+        if let Some(keeper) = self.keeper_if_elected() {
             let merged = self.replica.merge_drops(&keeper).map_err(write_error)?;
             self.take_written(merged)?;
         }

@@ -365,13 +365,9 @@ impl DeviceLog {
 
     /// What somebody who had seen these had seen in all; `None` when one is not held.
     fn past_of(&self, heads: &[OperationId]) -> Option<Past> {
-        let mut past = Past::EMPTY;
-        for head in heads {
-            let place = *self.places.get(head)?;
-            past.extend(&self.entries[place].past);
-            past.insert(place);
-        }
-        Some(past)
+        Past::of(
+            heads.iter().map(|head| self.places.get(head).map(|place| (*place, &self.entries[*place].past))),
+        )
     }
 }
 

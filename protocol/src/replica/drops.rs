@@ -300,9 +300,10 @@ impl State {
     /// The drops that were stated with the forgetting of a document, and are not settled and merged.
     #[must_use]
     pub fn forgetting_drops(&self) -> Vec<DropId> {
+        let forgetting = self.forgetting_changes();
         let forgets = |after: &CommitId| {
             let place = self.chains.place(after)?;
-            Some(self.chains.at(place).records.iter().any(|slot| self.is_forgetting(*slot)))
+            Some(self.chains.at(place).records.iter().any(|slot| forgetting.contains(slot)))
         };
         let all = self.drops.drops.iter();
         let theirs = all.filter(|(_, held)| held.after.as_ref().and_then(forgets).unwrap_or(false));

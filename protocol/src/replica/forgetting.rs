@@ -20,12 +20,12 @@ use crate::{
 /// The attachments of each forgotten document, as far as they were read.
 pub(super) type ForgottenBlobs = BTreeMap<DocumentId, BTreeSet<BlobId>>;
 
-/// How far the other devices have carried out what was forgotten.
+/// What is forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Forgetting<'a> {
-    /// The document, and the attachments that it had.
+    /// The document.
     pub document: DocumentId,
-    /// The attachments.
+    /// The attachments that it had.
     pub blobs: &'a BTreeSet<BlobId>,
 }
 
@@ -42,9 +42,8 @@ impl<D: Disk> Replica<D> {
         keeper: Option<&SigningKey>,
         nonce: &mut dyn FnMut() -> [u8; NONCE_LEN],
     ) -> Result<Effects, WriteError<D::Error>> {
-        let ids: Vec<DocumentId> = documents.iter().map(|one| one.document).collect();
-        let blobs = documents.iter().flat_map(|one| one.blobs).copied().collect();
-        let held: Vec<RecordId> = self.state.held_of(&ids, &blobs).into_iter().collect();
+        let held = self.state.held_of(documents.iter().map(|one| (&one.document, one.blobs)));
+        let held: Vec<RecordId> = held.into_iter().collect();
         let writes = documents.iter().map(|one| Write::Change(Change::forgetting(one.document, one.blobs)));
         let mut prepared = Vec::new();
         let after = self.prepare(writes.collect(), device, nonce, &mut prepared)?;
@@ -64,13 +63,8 @@ impl<D: Disk> Replica<D> {
     /// When the storage fails; nothing is then changed.
     pub fn drop_forgotten(&mut self, keeper: &SigningKey) -> Result<Option<Effects>, WriteError<D::Error>> {
         self.read_forgotten_blobs()?;
-        let of_blobs = |blobs: &BTreeSet<BlobId>| blobs.iter().any(|blob| self.state.has_pieces(blob));
-        let left =
-            self.forgotten_blobs.iter().filter(|(id, blobs)| self.state.has_changes(id) || of_blobs(blobs));
-        let (ids, blobs): (Vec<DocumentId>, Vec<&BTreeSet<BlobId>>) =
-            left.map(|(id, blobs)| (*id, blobs)).unzip();
-        let blobs = blobs.into_iter().flatten().copied().collect();
-        let held: Vec<RecordId> = self.state.held_of(&ids, &blobs).into_iter().take(MAX_DROP_IDS).collect();
+        let held = self.state.held_of(self.forgotten_blobs.iter());
+        let held: Vec<RecordId> = held.into_iter().take(MAX_DROP_IDS).collect();
         if held.is_empty() || self.state.room_for_drops() == 0 {
             return Ok(None);
         }

@@ -36,29 +36,19 @@ impl State {
         self.documents.iter().filter(|(_, slots)| has_some(slots)).map(|(id, _)| *id).collect()
     }
 
-    /// Whether this is a change that forgot a document.
-    pub(in crate::replica) fn is_forgetting(&self, slot: Slot) -> bool {
-        self.forgotten.values().any(|slots| slots.as_slice().contains(&slot))
+    /// The changes that forgot a document.
+    pub(in crate::replica) fn forgetting_changes(&self) -> BTreeSet<Slot> {
+        self.forgotten.values().flat_map(Slots::as_slice).copied().collect()
     }
 
     /// What is held of documents, and of these attachments of them.
-    pub(in crate::replica) fn held_of(
+    pub(in crate::replica) fn held_of<'a>(
         &self,
-        documents: &[DocumentId],
-        blobs: &BTreeSet<BlobId>,
+        documents: impl Iterator<Item = (&'a DocumentId, &'a BTreeSet<BlobId>)> + Clone,
     ) -> BTreeSet<RecordId> {
-        let changes = documents.iter().flat_map(|id| self.document(id)).map(|(record, _)| record);
-        let chunks = blobs.iter().filter_map(|blob| self.blobs.get(blob)).flatten();
+        let changes = documents.clone().flat_map(|(id, _)| self.document(id)).map(|(record, _)| record);
+        let blobs = documents.flat_map(|(_, blobs)| blobs);
+        let chunks = blobs.filter_map(|blob| self.blobs.get(blob)).flatten();
         changes.chain(chunks.map(|((_, record), _)| *record)).collect()
-    }
-
-    /// Whether something of a forgotten document is held, but for what says so.
-    pub(in crate::replica) fn has_changes(&self, id: &DocumentId) -> bool {
-        self.documents.contains_key(id)
-    }
-
-    /// Whether a piece of an attachment is held.
-    pub(in crate::replica) fn has_pieces(&self, blob: &BlobId) -> bool {
-        self.blobs.get(blob).is_some_and(|chunks| !chunks.is_empty())
     }
 }

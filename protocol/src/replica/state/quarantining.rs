@@ -27,6 +27,7 @@ pub(in crate::replica) struct Quarantine {
     slots: BTreeMap<Slot, Subject>,
     /// Pieces of attachments that are in quarantine and did not come yet.
     wanted: BTreeSet<Slot>,
+    /// This device, if its own work is never in quarantine here.
     exempt: Option<DeviceId>,
     /// Whether something came that may move the line.
     is_doubtful: bool,
