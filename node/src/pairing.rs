@@ -306,9 +306,8 @@ impl LettingIn {
                 let mut operations: Vec<Vec<u8>> =
                     roster.owner().in_order().iter().map(|one| one.to_bytes()).collect();
                 operations.extend(roster.membership().operations().map(|one| one.to_bytes()));
-                let epochs = store.keys().epochs.duplicate();
-                let epochs = if admin { epochs } else { epochs.without_keeper() };
-                let grant = epochs.seal(&kem, &context, &entropy::secret());
+                let grant = if admin { store.grant() } else { store.grant().without_keeper() };
+                let grant = grant.seal(&kem, &context, &entropy::secret());
                 let grant = grant.map_err(|_| Error::new("pairing-broken"))?;
                 Ok(Welcome { space: *store.state().space(), operations, grant })
             })

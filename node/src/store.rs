@@ -19,6 +19,7 @@ use lru::LruCache;
 use musette_crdt::document::Document;
 use musette_protocol::{
     crypto::{aead::NONCE_LEN, kem::KemSecret, sign::SigningKey},
+    epoch::Grant,
     id::{BlobId, DeviceId, DocumentId, EpochId, PersonId, RecordId},
     identity::{log::DeviceLog, person::Inception},
     journal::{Journal, JournalError, Location, Opening, Position},
@@ -405,14 +406,15 @@ impl Store {
     /// Makes everything written so far durable.
     ///
     /// # Errors
-    /// When the disk fails: the node must stop, nobody knows what was kept. Also when a new epoch cannot
-    /// be put into the vault: what is sealed under it might not be read after the next start.
+    /// When the disk fails: the node must stop, nobody knows what was kept.
     pub(crate) fn commit(&mut self) -> Result<()> {
         if self.unsynced {
-            self.keep_epochs()?;
             self.replica.sync().map_err(journal_error)?;
             self.unsynced = false;
             self.changed = true;
+            if let Err(error) = self.keep_epochs() {
+                tracing::warn!(%error, "the vault does not hold a new epoch yet");
+            }
         }
         Ok(())
     }
@@ -497,7 +499,6 @@ impl Store {
         if effects.membership_changed {
             self.events.push(StoreEvent::Devices);
             self.dirty.any = true;
-            self.keep_epochs()?;
             self.forget_ended()?;
         }
         self.dirty.any |= !effects.arrived.is_empty();
@@ -535,19 +536,24 @@ impl Store {
         Ok(())
     }
 
-    /// Puts secrets of new epochs into the vault, before what is sealed under them is durable.
+    /// The secrets of all epochs, and the keeper's seed if this device was given it.
+    pub(crate) fn grant(&self) -> Grant {
+        let (_, keeper) = self.keys.epochs.duplicate().into_parts();
+        let grant = self.state().keyring().to_grant();
+        keeper.map_or(grant.duplicate(), |keeper| grant.with_keeper(keeper))
+    }
+
+    /// Puts secrets of new epochs into the vault, once their statements are durable: a secret that is left
+    /// of an epoch that a power cut took says not whom the epoch was for. Until then the journal tells them
+    /// at each start, as long as nothing of it moves and no index takes the place of reading it.
     fn keep_epochs(&mut self) -> Result<()> {
-        let keyring = self.replica.state().keyring();
-        if keyring.count() == self.keys.epochs.count() {
+        if self.state().keyring().count() == self.keys.epochs.count() {
             return Ok(());
         }
-        let (_, keeper) = self.keys.epochs.duplicate().into_parts();
-        let grant = keyring.to_grant();
-        let epochs = keeper.map_or(grant.duplicate(), |keeper| grant.with_keeper(keeper));
-        let kept = std::mem::replace(&mut self.keys.epochs, epochs);
+        let grant = self.grant();
+        let kept = std::mem::replace(&mut self.keys.epochs, grant);
         let saved = self.vault.save(&self.keys);
         if saved.is_err() {
-            // So that the next sync tries again: the journal holds the epoch, and nothing takes it back.
             self.keys.epochs = kept;
         }
         saved
@@ -559,6 +565,10 @@ impl Store {
         let changed = self.dirty.counted.len() + self.dirty.arrived.len() + self.dirty.views.len();
         let enough = changed >= CHECKPOINT_EVERY || grown >= CHECKPOINT_BYTES;
         if self.unsynced || !self.dirty.any || !(enough || at_once) {
+            return;
+        }
+        // What lies behind an index is not read at a start before what lies beyond it.
+        if self.keep_epochs().is_err() {
             return;
         }
         let Some(index) = &mut self.index else { return };
@@ -710,7 +720,10 @@ fn open_journal(
         &space,
         state.keyring(),
     ) {
-        Ok(payload) if waits => beyond.waiting.push((record, location, without_bytes(payload))),
+        Ok(payload) if waits => {
+            state.read_ahead(&payload);
+            beyond.waiting.push((record, location, without_bytes(payload)));
+        }
         Ok(payload) => {
             let effects = state.replay(record, location, payload);
             beyond.effects.extend(if rebuilds { without_records(effects) } else { effects });

@@ -8,12 +8,12 @@
 //!
 //! The node runs it over files, the simulator over a disk that loses what was not synced.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::{
     crypto::{aead::NONCE_LEN, kem::KemSecret, sign::SigningKey},
     epoch::Keyring,
-    id::{CommitId, DeviceId, DocumentId, DropId, OperationId, RecordId, SpaceId, StatementId},
+    id::{CommitId, DeviceId, DocumentId, DropId, EpochId, OperationId, RecordId, SpaceId, StatementId},
     identity::log::Author,
     journal::{Disk, Journal, JournalError, Location, SegmentNumber},
     limits::{MAX_COMMIT_RECORDS, MAX_DROP_IDS, MAX_RECORD_LEN},
@@ -146,6 +146,8 @@ pub struct Replica<D: Disk> {
     may_be_stale: bool,
     forgotten_blobs: forgetting::ForgottenBlobs,
     audience: Option<rotating::Audience>,
+    /// The log heads that the authors of epochs knew, of those whose statement is held.
+    authors_knew: BTreeMap<EpochId, Vec<OperationId>>,
     erasing: Erasing,
 }
 
@@ -159,6 +161,7 @@ impl<D: Disk> Replica<D> {
             may_be_stale: true,
             forgotten_blobs: forgetting::ForgottenBlobs::new(),
             audience: None,
+            authors_knew: BTreeMap::new(),
             erasing: Erasing::new(),
         }
     }
@@ -535,6 +538,8 @@ impl<D: Disk> Replica<D> {
             statements.append(&mut data);
         }
         ingested.from_stranger = data.len();
+        // A journal is read in its order: first the epochs that what follows may be sealed under.
+        statements.sort_by_key(|((_, payload), _)| !matches!(payload, Payload::Epoch(_)));
         // All at once: were the statements to land and the data not to fit, the caller would learn
         // of neither, and neither sync nor show what counts by then.
         self.take_in(statements, &mut ingested)?;

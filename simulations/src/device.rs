@@ -164,6 +164,9 @@ impl Device {
         if opened.moved {
             tally.fault(Fault::MovedIndex);
         }
+        if opened.replica.state().keyring().count() > self.storage.epochs_kept() {
+            tally.fault(Fault::VaultBehind);
+        }
         if with_index && self.storage.index().is_some() && opened.recovery.records > 0 {
             tally.fault(Fault::StaleIndex);
         }
@@ -247,7 +250,7 @@ impl Device {
 
     /// Writes its index, as a node does when it has time. Nothing of it is unsynced then.
     pub fn keep_index(&mut self) {
-        if self.dirty {
+        if self.dirty || !self.keep_epochs() {
             return;
         }
         let (position, counted) = (self.replica().journal().position(), self.state().counted().collect());
@@ -259,9 +262,6 @@ impl Device {
 
     /// Takes in what counts now.
     fn apply(&mut self, effects: Effects, ledger: &Ledger) -> Result<(), Trouble> {
-        if effects.membership_changed {
-            self.keep_epochs()?;
-        }
         self.unsynced.extend(effects.arrived.iter().map(|arrived| arrived.item.record));
         for newly in effects.counted {
             ledger.check_counted(&newly.counted)?;

@@ -46,8 +46,6 @@ impl SharedDisk {
 pub enum Trouble {
     /// Its disk is full.
     Full,
-    /// Its disk has no room for the vault with a new epoch; it must start again.
-    VaultFull,
     /// Its disk failed in a way after which it must start again.
     Stopped,
     /// Something does not hold.
@@ -199,7 +197,6 @@ impl Storage {
             segment_len: self.segment_len,
             ..Opening::new(self.journal)
         };
-        let keyring = self.epochs();
         let durable = |location: Location| {
             let position = Position { segment: location.segment, offset: location.offset };
             self.durable.is_some_and(|durable| position < durable)
@@ -208,10 +205,13 @@ impl Storage {
         let opened = Journal::open(self.disk.clone(), &opening, &mut |id, location, bytes| match open(
             bytes,
             person.space(),
-            &keyring,
+            state.keyring(),
         ) {
-            Ok(payload) => tail.push((id, location, payload)),
-            // The disk may keep what was never synced, and the vault was not written for.
+            Ok(payload) => {
+                state.read_ahead(&payload);
+                tail.push((id, location, payload));
+            }
+            // The disk may keep a part of what was never synced.
             Err(error) if durable(location) => unopened = Some(error),
             Err(_) => {}
         });
@@ -268,7 +268,7 @@ impl Storage {
     }
 }
 
-/// Only records that opened are ever stored, and the vault holds every key before they are durable.
+/// Only records that opened are ever stored, and each epoch's statement before what is sealed under it.
 fn check_opened(unopened: Option<OpenError>) -> Result<(), Violation> {
     match unopened {
         Some(error) => Err(Violation::new(Check::Durability, format!("a stored record: {error}"))),

@@ -85,8 +85,10 @@ names! {
         WriteRefused => "write refused, disk full",
         /// A disk had no room for what a peer sent.
         IngestRefused => "peer refused, disk full",
-        /// A disk had no room for a vault with a new epoch, and the device stopped.
+        /// A disk had no room for a vault with a new epoch.
         VaultRefused => "vault refused, disk full",
+        /// A device started with an epoch in its journal that its vault lacked.
+        VaultBehind => "vault behind the journal",
         /// A disk could not sync, and the device stopped.
         SyncFailed => "fsync failed",
         /// A disk took seconds to sync.

@@ -122,7 +122,7 @@ impl Store {
     /// When nothing can be sealed to the recovery key.
     pub(crate) fn sign_backup(&mut self, journal: JournalId, end: Position) -> Result<Signed<BackupHead>> {
         let inception = inception_of(&self.keys)?;
-        let (grant, space) = (self.keys.epochs.duplicate(), *self.state().space());
+        let (grant, space) = (self.grant(), *self.state().space());
         let signed =
             BackupHead::sign(&inception, space, (journal, end), &grant, &self.device_key, &entropy::secret());
         signed.map_err(|_| Error::new("vault-damaged"))

@@ -1,6 +1,11 @@
 //! What the store promises of its secrets.
 
-use musette_protocol::replica::rotating::NewEpoch;
+use musette_protocol::{
+    epoch::person_key,
+    identity::log::{Action, Author, PersonKey},
+    journal::SegmentNumber,
+    replica::rotating::NewEpoch,
+};
 
 use super::*;
 use crate::{home::VaultChoice, lifecycle::create};
@@ -17,21 +22,32 @@ fn begin_epoch(store: &mut Store) -> Result<()> {
 }
 
 #[test]
-fn nothing_is_durable_under_an_epoch_that_is_not_in_the_vault() {
+fn an_epoch_that_the_vault_has_no_room_for_is_read_from_the_journal() {
     let folder = tempfile::tempdir().unwrap();
     let home = Home::locate(Some(folder.path())).unwrap();
     create(&home, "Emilie", "laptop", &VaultChoice::KeyFile).unwrap();
     let mut store = Store::open(&home, None, Repair::No).unwrap();
-    let position = store.replica.journal().position();
     // Where the vault is written before it takes the place of the old one.
     let in_the_way = home.vault_path().with_added_extension("new");
     std::fs::create_dir(&in_the_way).unwrap();
-    begin_epoch(&mut store).unwrap_err();
-    store.commit().unwrap_err();
-    assert_eq!(store.replica.journal().position(), position);
-    std::fs::remove_dir(&in_the_way).unwrap();
+    begin_epoch(&mut store).unwrap();
     store.commit().unwrap();
-    assert!(store.replica.journal().position() > position);
-    let (_, keys) = Vault::open::<Keys>(&home, None).unwrap();
-    assert_eq!((keys.epochs.count(), store.state().keyring().count()), (2, 2));
+    let epoch = store.state().keyring().written_under()[0];
+    let kem = person_key(store.state().keyring().secret(&epoch).unwrap()).public();
+    let announced = Action::PersonKey(PersonKey { epoch, kem });
+    let operation = store.state().log().sign(Author::Device(store.device), announced, &store.device_key);
+    store.write_statement(Payload::Operation(operation)).unwrap();
+    store.commit().unwrap();
+    store.checkpoint(true);
+    store.rewrite(&[SegmentNumber::FIRST]).unwrap_err();
+    let held = store.state().held();
+    drop(store);
+
+    let mut store = Store::open(&home, None, Repair::No).unwrap();
+    assert_eq!((store.state().held(), store.state().keyring().count()), (held, 2));
+    let kept = || Vault::open::<Keys>(&home, None).unwrap().1.epochs.count();
+    assert_eq!(kept(), 1);
+    std::fs::remove_dir(&in_the_way).unwrap();
+    store.rewrite(&[SegmentNumber::FIRST]).unwrap();
+    assert_eq!(kept(), 2);
 }

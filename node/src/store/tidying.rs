@@ -271,11 +271,13 @@ impl Store {
         Ok(true)
     }
 
-    fn rewrite(&mut self, segments: &[SegmentNumber]) -> Result<()> {
+    pub(super) fn rewrite(&mut self, segments: &[SegmentNumber]) -> Result<()> {
         if segments.is_empty() {
             return Ok(());
         }
         self.commit()?;
+        // A record that moves may come to lie before the epoch that it is sealed under.
+        self.keep_epochs()?;
         if let Some(index) = self.index.take() {
             drop(index);
             Index::remove(&self.home.index_dir()).map_err(|error| replace::io_error(&error))?;

@@ -39,15 +39,9 @@ impl Keyring {
         id
     }
 
-    /// This keyring, with an epoch that replaces all heads.
-    #[must_use]
-    pub(crate) fn replaced_by(&self, secret: Secret32) -> Self {
-        let mut keyring = self.duplicate();
-        if let Some(allowed) = &mut keyring.allowed {
-            allowed.insert(epoch_id(&secret));
-        }
-        keyring.insert(secret, &self.tips());
-        keyring
+    /// Of this epoch alone: what is sealed under it, whoever holds its secret can read.
+    pub(crate) fn of_one(secret: &Secret32) -> Self {
+        Self::of([(secret.duplicate(), Vec::new())])
     }
 
     /// A second one with the same secrets.
@@ -92,8 +86,10 @@ impl Keyring {
 
     /// The part of it that is of these epochs.
     pub(crate) fn only(&self, is_meant: impl Fn(&EpochId) -> bool) -> Self {
-        let copy = self.copy().into_iter();
-        Self::of(copy.filter(|(secret, _)| is_meant(&epoch_id(secret))))
+        let mut part = self.duplicate();
+        part.epochs.retain(|id, _| is_meant(id));
+        part.settle();
+        part
     }
 
     /// This keyring as if all epochs might be written under.

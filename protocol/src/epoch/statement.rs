@@ -156,12 +156,11 @@ impl EpochStatement {
         earlier: &Keyring,
         entropy: &Secret32,
     ) -> Result<Signed<Self>, DoesNotOpen> {
-        Self::begin_knowing(space, keeper, secret, recipients, [earlier; 2], &[], entropy)
+        Self::begin_knowing(space, keeper, secret, recipients, earlier, &[], entropy)
     }
 
-    /// As [`EpochStatement::begin`], of all that is known and what is given of it, and says to whoever holds
-    /// the secret which heads of the device log its author knew: who lacks some of them may not know whom
-    /// the epoch leaves out.
+    /// As [`EpochStatement::begin`], and says to whoever holds the secret which heads of the device log its
+    /// author knew: who lacks some of them may not know whom the epoch leaves out.
     ///
     /// # Errors
     /// When a recipient's key is no usable key.
@@ -170,12 +169,12 @@ impl EpochStatement {
         keeper: &SigningKey,
         secret: &Secret32,
         recipients: &[KemPublic],
-        [known, given]: [&Keyring; 2],
+        earlier: &Keyring,
         heads: &[OperationId],
         entropy: &Secret32,
     ) -> Result<Signed<Self>, DoesNotOpen> {
-        let previous = known.tips();
-        Draft { space, secret, recipients, previous, given, heads, entropy }.sign(keeper)
+        let previous = earlier.tips();
+        Draft { space, secret, recipients, previous, given: earlier, heads, entropy }.sign(keeper)
     }
 
     /// As [`EpochStatement::begin`], for a space that others read too: nobody is given the earlier

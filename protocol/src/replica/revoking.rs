@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     crypto::{aead::NONCE_LEN, sign::SigningKey},
-    epoch::{epoch_id, person_key},
+    epoch::{Keyring, epoch_id, person_key},
     id::{BlobId, DeviceId, DocumentId, OperationId, RecordId},
     identity::log::{Action, Author, DeviceLog, Kept, LogError, Operation, PersonKey, Revocation, SpaceMark},
     journal::Disk,
@@ -57,8 +57,8 @@ impl State {
 
 impl<D: Disk> Replica<D> {
     /// Takes a device out of the person's own space: the revocation, an epoch that it does not hold,
-    /// and a new person key if one was announced. All are appended at once, so that no crash leaves
-    /// one without the others. Durable after [`Replica::sync`].
+    /// and a new person key if one was announced. All are appended at once. Durable after
+    /// [`Replica::sync`].
     ///
     /// # Errors
     /// When it does not hold or the storage fails; the replica is then unchanged.
@@ -80,12 +80,15 @@ impl<D: Disk> Replica<D> {
             roster.apply_operation(announced.clone())?;
         }
         let mut prepared = self.prepare_epoch(epoch, &mut roster, nonce)?;
-        let under = self.state.keyring().replaced_by(secret.duplicate());
-        // Under what the device still reads, so that an honest one can say why nobody answers it.
-        let is_writable = !self.state.keyring().written_under().is_empty();
-        let before = if is_writable { self.state.keyring() } else { &under };
+        let under = Keyring::of_one(secret);
         let payload = Payload::Operation(revocation);
-        prepared.push((self.seal_under(before, &payload, nonce)?, payload));
+        if self.state.keyring().written_under().is_empty() {
+            prepared.push((self.seal_under(&under, &payload, nonce)?, payload));
+        } else {
+            // Under what the device still reads, so that an honest one can say why nobody answers it. First,
+            // as a power cut may leave a part: were it the epoch alone, nobody could tell whom it leaves out.
+            prepared.insert(0, (self.seal_under(self.state.keyring(), &payload, nonce)?, payload));
+        }
         if let Some(announced) = announced {
             let payload = Payload::Operation(announced);
             prepared.push((self.seal_under(&under, &payload, nonce)?, payload));

@@ -1,15 +1,15 @@
 //! Starting epochs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{Effects, Prepared, Replica, State, WriteError, named};
 use crate::{
     crypto::{aead::NONCE_LEN, kem::KemPublic, secret::Secret32, sign::SigningKey},
     epoch::{
-        EpochStatement,
+        EpochStatement, Keyring,
         rotation::{admins_before, elected, rotation_due, turn_has_come},
     },
-    id::{DeviceId, EpochId, StatementId},
+    id::{DeviceId, EpochId, OperationId, StatementId},
     journal::{Disk, JournalError},
     membership::{MembershipAction, MembershipError, Roster},
     record::{Payload, epoch_record},
@@ -90,16 +90,18 @@ impl Watch {
         replica: &mut Replica<D>,
     ) -> Result<bool, JournalError<D::Error>> {
         let is_misdirected = replica.is_epoch_due(Some(recovery))?;
+        // What is not this device's to hand on, no epoch of it would replace.
+        let heads = replica.explained()?.heads();
         let state = replica.state();
         let may_start = admins_before(state.log().devices(), own).is_some();
         if state.log().has_revocations() && (!may_start || state.keyring().written_under().is_empty()) {
             return Ok(may_start);
         }
-        Ok(self.is_old(now, own, state) || self.is_our_turn(now, own, state, is_misdirected))
+        let is_old = self.is_old(now, own, state, &heads);
+        Ok(is_old || self.is_our_turn(now, own, state, is_misdirected.then_some(heads)))
     }
 
-    fn is_old(&mut self, now: Timestamp, own: &DeviceId, state: &State) -> bool {
-        let heads = state.keyring().heads();
+    fn is_old(&mut self, now: Timestamp, own: &DeviceId, state: &State, heads: &[EpochId]) -> bool {
         self.first_seen.retain(|epoch, _| heads.contains(epoch));
         let seen = heads.iter().map(|epoch| *self.first_seen.entry(*epoch).or_insert(now)).min();
         let is_elected = elected(state.log().devices()) == Some(*own);
@@ -108,12 +110,15 @@ impl Watch {
 
     /// With each epoch that somebody starts, everybody waits anew: devices that once collided would
     /// otherwise all have waited long enough, and collide again each time.
-    fn is_our_turn(&mut self, now: Timestamp, own: &DeviceId, state: &State, is_misdirected: bool) -> bool {
-        let heads = state.keyring().heads();
-        self.misdirected = self.misdirected.take().filter(|(before, _)| is_misdirected && *before == heads);
-        if !is_misdirected {
-            return false;
-        }
+    fn is_our_turn(
+        &mut self,
+        now: Timestamp,
+        own: &DeviceId,
+        state: &State,
+        misdirected: Option<Vec<EpochId>>,
+    ) -> bool {
+        self.misdirected = self.misdirected.take().filter(|(before, _)| Some(before) == misdirected.as_ref());
+        let Some(heads) = misdirected else { return false };
         let since = self.misdirected.get_or_insert((heads, now)).1;
         let before = admins_before(state.log().devices(), own);
         before.is_some_and(|before| turn_has_come(now, since, before, state.keyring().count()))
@@ -123,17 +128,18 @@ impl Watch {
 impl<D: Disk> Replica<D> {
     /// Whether the epoch that is written under is not for just those who should read, or there are
     /// several: an owner's device that holds the keeper's seed then starts one, when its turn has come
-    /// ([`crate::epoch::rotation::turn_has_come`]). One whose statement did not come meanwhile may have been
-    /// lost with a power cut, though its secret was kept. `recovery` as in [`NewEpoch`].
+    /// ([`crate::epoch::rotation::turn_has_come`]). `recovery` as in [`NewEpoch`].
     ///
     /// # Errors
     /// When the journal cannot be read.
     pub fn is_epoch_due(&mut self, recovery: Option<&KemPublic>) -> Result<bool, JournalError<D::Error>> {
-        let heads = self.state.keyring().heads();
+        // What is not this device's to hand on, it cannot join with the others either.
+        let known = self.explained()?;
+        let heads = known.heads();
         let [head] = heads.as_slice() else { return Ok(!heads.is_empty()) };
         // An epoch that may not be written under, and that this one does not replace: what was sealed under
         // it meanwhile some may be unable to read, until one joins both.
-        if self.state.keyring().tips() != heads {
+        if known.tips() != heads {
             return Ok(true);
         }
         let recipients = self.state.roster().recipients(recovery);
@@ -174,8 +180,8 @@ impl<D: Disk> Replica<D> {
         roster: &mut Roster,
         nonce: &mut dyn FnMut() -> [u8; NONCE_LEN],
     ) -> Result<Vec<Prepared>, EpochStartError<D::Error>> {
-        let withheld = self.unexplained_epochs().map_err(WriteError::from)?;
-        let statement = self.draft_epoch(new, roster, &withheld).ok_or(EpochStartError::Unsealable)?;
+        let known = self.explained().map_err(WriteError::from)?;
+        let statement = self.draft_epoch(new, roster, &known).ok_or(EpochStartError::Unsealable)?;
         let epoch = statement.body().epoch;
         let mut prepared = vec![(named(epoch_record(&statement)), Payload::Epoch(statement))];
         if roster.owner().has_revocations() {
@@ -185,27 +191,31 @@ impl<D: Disk> Replica<D> {
             let operation = roster.membership().sign(heads, author, action, new.device);
             roster.apply_membership(operation.clone())?;
             let payload = Payload::Membership(operation);
-            let keyring = self.state.keyring().replaced_by(new.secret.duplicate());
+            let keyring = Keyring::of_one(&new.secret);
             prepared.push((self.seal_under(&keyring, &payload, nonce)?, payload));
         }
         Ok(prepared)
     }
 
-    /// The epochs of which it is not known here whom they leave out: the statement came without what its
-    /// author knew. The secret is not this device's to hand on: it might go to whom it was kept from.
-    fn unexplained_epochs(&mut self) -> Result<BTreeSet<EpochId>, JournalError<D::Error>> {
-        let mut unexplained = BTreeSet::new();
+    /// The epochs of which it is known here whom they leave out. Of another, the statement came without
+    /// what its author knew, or the secret without the statement: it is not this device's to hand on, and
+    /// might go to whom it was kept from. Nor does what this device starts replace it: who lacks it would
+    /// never be given it.
+    fn explained(&mut self) -> Result<Keyring, JournalError<D::Error>> {
         let known: Vec<EpochId> = self.state.keyring().iter().map(|(epoch, _)| *epoch).collect();
         for epoch in known {
-            let Some(location) = self.state.statement(&StatementId::from(epoch)) else { continue };
-            let Ok(Payload::Epoch(statement)) = self.read_payload(location)? else { continue };
-            let secret = self.state.keyring().secret(&epoch);
-            let heads = secret.map_or_else(Vec::new, |secret| statement.heads(secret));
-            if !heads.iter().all(|head| self.state.roster().contains(head)) {
-                unexplained.insert(epoch);
+            if !self.authors_knew.contains_key(&epoch)
+                && let Some(location) = self.state.statement(&StatementId::from(epoch))
+                && let Ok(Payload::Epoch(statement)) = self.read_payload(location)?
+                && let Some(secret) = self.state.keyring().secret(&epoch)
+            {
+                self.authors_knew.insert(epoch, statement.heads(secret));
             }
         }
-        Ok(unexplained)
+        let is_known = |head: &OperationId| self.state.roster().contains(head);
+        let is_explained =
+            |epoch: &EpochId| self.authors_knew.get(epoch).is_some_and(|heads| heads.iter().all(is_known));
+        Ok(self.state.keyring().only(is_explained))
     }
 
     /// `None` when one of the recipients' keys is no usable key.
@@ -213,22 +223,21 @@ impl<D: Disk> Replica<D> {
         &self,
         new: &NewEpoch<'_>,
         roster: &Roster,
-        withheld: &BTreeSet<EpochId>,
+        explained: &Keyring,
     ) -> Option<Signed<EpochStatement>> {
         let space = *self.state.space();
-        let known = self.state.keyring();
-        let given = &known.only(|epoch| !withheld.contains(epoch));
         let NewEpoch { keeper, recovery, secret, entropy, .. } = new;
         let to = roster.recipients(recovery.as_ref());
         let stated = match recovery {
-            Some(_) if roster.owner().has_revocations() => {
-                let heads = roster.owner().heads();
-                EpochStatement::begin_knowing(space, keeper, secret, &to, [known, given], &heads, entropy)
-            }
             Some(_) => {
-                EpochStatement::begin_knowing(space, keeper, secret, &to, [known, given], &[], entropy)
+                let knows = roster.owner().has_revocations();
+                let heads = if knows { roster.owner().heads() } else { Vec::new() };
+                EpochStatement::begin_knowing(space, keeper, secret, &to, explained, &heads, entropy)
             }
-            None => EpochStatement::begin_shared(space, keeper, secret, &to, known, entropy),
+            None => {
+                let known = self.state.keyring();
+                EpochStatement::begin_shared(space, keeper, secret, &to, known, entropy)
+            }
         };
         stated.ok()
     }

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     crypto::{aead::NONCE_LEN, sign::SigningKey},
-    epoch::EpochStatement,
+    epoch::{EpochStatement, Keyring},
     id::{DeviceId, DocumentId},
     identity::log::Operation,
     journal::{Disk, JournalError},
@@ -81,7 +81,7 @@ impl<D: Disk> Replica<D> {
         }
         let mut prepared = self.prepare_epoch(&change.epoch, &mut roster, nonce)?;
         // Sealed under it already: what is done about somebody is not for them to read.
-        let keyring = self.state().keyring().replaced_by(change.epoch.secret.duplicate());
+        let keyring = Keyring::of_one(&change.epoch.secret);
         for payload in payloads {
             prepared.push((self.seal_under(&keyring, &payload, nonce)?, payload));
         }

@@ -1,6 +1,8 @@
 //! Invariant 1: once messages flow, all devices hold the same records and show the same views.
 
-use musette_protocol::session::Frontier;
+use std::collections::BTreeSet;
+
+use musette_protocol::{id::RecordId, replica::State, session::Frontier};
 
 use super::{Check, Violation, ensure};
 use crate::{device::Device, dice::Dice, documents::Views};
@@ -30,13 +32,13 @@ pub fn check_agreement(left: &mut Device, right: &mut Device, dice: &mut Dice) -
 /// # Errors
 /// When they do not.
 pub fn check_end(devices: &mut [Device], dice: &mut Dice) -> Result<Views, Violation> {
-    let frontier = Frontier::of(devices[0].state());
+    let first = settled(devices[0].state());
     let views = devices[0].documents.views()?;
     for device in &mut *devices {
         let number = device.number;
-        let own = Frontier::of(device.state());
-        ensure(own == frontier, Check::Convergence, || {
-            format!("device {number} ends with {own:?}, device 0 with {frontier:?}")
+        let own = settled(device.state());
+        ensure(own == first, Check::Convergence, || {
+            format!("device {number} ends with {own:?}, device 0 with {first:?}")
         })?;
         let unreadable = device.documents.has_unreadable()?;
         ensure(!unreadable, Check::Convergence, || format!("device {number} cannot read a document"))?;
@@ -52,4 +54,15 @@ pub fn check_end(devices: &mut [Device], dice: &mut Dice) -> Result<Views, Viola
         })?;
     }
     Ok(views)
+}
+
+/// What is the same for all in the end: what is held, and which pieces of attachments are not. Those in
+/// quarantine nobody asks for, and some may have come before.
+#[must_use]
+pub fn settled(state: &State) -> (Frontier, BTreeSet<RecordId>) {
+    let mut frontier = Frontier::of(state);
+    frontier.chains.iter_mut().for_each(|chain| chain.lacking.clear());
+    let quarantined: BTreeSet<RecordId> = state.quarantined_chunks().into_iter().collect();
+    let wanted = state.counted().flat_map(|counted| counted.wanted);
+    (frontier, wanted.filter(|chunk| !quarantined.contains(chunk)).collect())
 }

@@ -14,13 +14,13 @@ use crate::{
 };
 
 impl Device {
-    /// Puts the secrets of new epochs into the vault, before what is sealed under them is durable. A
-    /// device that cannot stops: nothing takes the epoch back.
-    pub(super) fn keep_epochs(&mut self) -> Result<(), Trouble> {
+    /// Puts the secrets of new epochs into the vault, once their statements are durable. Where it cannot,
+    /// the journal tells them at the next start, as long as nothing of it moves and no index takes the place
+    /// of reading it; false when there is no room.
+    pub fn keep_epochs(&mut self) -> bool {
         let replica = self.replica.as_ref().expect("only devices that are on are asked");
         let keyring = replica.state().keyring();
-        let is_kept = keyring.count() == self.storage.epochs_kept() || self.storage.keep_epochs(keyring);
-        if is_kept { Ok(()) } else { Err(Trouble::VaultFull) }
+        keyring.count() == self.storage.epochs_kept() || self.storage.keep_epochs(keyring)
     }
 
     /// What a device that this one lets in is handed.

@@ -134,6 +134,9 @@ impl Device {
     /// Records move: the index is given up before, or left behind by somebody who forgot to.
     fn rewrite(&mut self, segment: SegmentNumber, keep_index: bool) -> Result<(), Trouble> {
         self.sync()?;
+        if !self.keep_epochs() {
+            return Err(Trouble::Full);
+        }
         if !keep_index {
             self.storage.forget_index();
         }

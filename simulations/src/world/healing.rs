@@ -1,12 +1,12 @@
 //! The second phase: everything is healed, and then everything must be well.
 
-use musette_protocol::{schedule::CHECK_EVERY_MS, session::Frontier};
+use musette_protocol::schedule::CHECK_EVERY_MS;
 
 use super::World;
 use crate::{
     check::{
         Check, Violation,
-        convergence::check_end,
+        convergence::{check_end, settled},
         ensure,
         termination::{Exchange, MAX_HEALING_MS, MAX_HEALING_STEPS},
     },
@@ -184,7 +184,7 @@ impl World {
     pub(super) fn check_second_sync(&mut self) -> Result<(), Violation> {
         self.tell(|_| "everybody connects once more".to_owned());
         self.healed_at_ms = self.clock.now_ms();
-        let before = Frontier::of(self.devices[0].state());
+        let before = settled(self.devices[0].state());
         for connection in self.network.select(|_| true) {
             self.disconnect(connection);
         }
@@ -196,7 +196,7 @@ impl World {
         let sent =
             self.network.select(|connection| connection.exchanges.iter().any(Exchange::has_sent_records));
         ensure(sent.is_empty(), Check::SecondSync, || "records were sent again".to_owned())?;
-        let unchanged = self.honest().iter().all(|device| Frontier::of(device.state()) == before);
+        let unchanged = self.honest().iter().all(|device| settled(device.state()) == before);
         ensure(unchanged, Check::SecondSync, || "something counts that did not before".to_owned())?;
         self.tally.check(Check::SecondSync);
         Ok(())

@@ -73,7 +73,6 @@ impl World {
                 Ok(true)
             }
             Err(Trouble::Full) => Ok(false),
-            Err(Trouble::VaultFull) => Err(unexpected(Trouble::VaultFull)),
             Err(Trouble::Stopped) => {
                 self.tally.fault(Fault::SyncFailed);
                 self.end(sponsor, End::PowerCut);
@@ -98,7 +97,7 @@ impl World {
                 self.tell(|_| format!("device {number} starts"));
                 self.announce(number);
             }
-            Err(Trouble::Full | Trouble::VaultFull) => {
+            Err(Trouble::Full) => {
                 device.stop();
                 self.schedule(500, Event::Return { device: number });
             }
@@ -131,10 +130,6 @@ impl World {
             Trouble::Full => {
                 self.tally.fault(Fault::IngestRefused);
                 self.tell(|_| format!("device {number} has no room for what a peer sent"));
-            }
-            Trouble::VaultFull => {
-                self.tally.fault(Fault::VaultRefused);
-                self.end(number, End::PowerCut);
             }
             Trouble::Stopped => {
                 self.tally.fault(Fault::SyncFailed);

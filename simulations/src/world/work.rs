@@ -68,6 +68,10 @@ impl World {
         }
         match device.sync() {
             Ok(_) => {
+                // A node that ends between the two starts with what the journal tells.
+                if !self.dice.one_in(8) && !self.devices[number].keep_epochs() {
+                    self.tally.fault(Fault::VaultRefused);
+                }
                 if self.dice.one_in(8) {
                     self.devices[number].keep_index();
                 }

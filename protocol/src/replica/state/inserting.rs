@@ -164,6 +164,14 @@ impl State {
         })
     }
 
+    /// Learns the secret of an epoch whose statement lies in the journal and is inserted later: what comes
+    /// after it there may be sealed under it.
+    pub fn read_ahead(&mut self, payload: &Payload) {
+        if let Payload::Epoch(statement) = payload {
+            self.learn_epoch(statement);
+        }
+    }
+
     /// Learns the secret of an epoch whose statement is stored.
     pub(in crate::replica) fn learn_epoch(&mut self, statement: &Signed<EpochStatement>) {
         if self.check_epoch(statement).is_ok() {

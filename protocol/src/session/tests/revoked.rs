@@ -405,12 +405,15 @@ fn who_does_not_know_of_a_revocation_hands_its_epoch_on_to_nobody() {
     epochs.into_iter().for_each(|epoch| state(&mut tablet, Payload::Epoch(epoch), 60));
     assert!(of(&mut tablet).state().keyring().secret(&epoch_id(&secret(50))).is_some());
     assert!(!of(&mut tablet).state().log().has_revocations());
-    assert!(of(&mut tablet).is_epoch_due(recovery.as_ref()).unwrap());
+    assert!(!of(&mut tablet).is_epoch_due(recovery.as_ref()).unwrap());
     begin_epoch(of(&mut tablet), 3, recovery, 70);
+    assert!(!of(&mut tablet).is_epoch_due(recovery.as_ref()).unwrap());
+    write(of(&mut tablet), 3, "not for the phone");
     talk([&mut tablet, &mut phone], [3, PHONE]).unwrap();
     let knows =
         |spaces: &mut Spaces, drawn| of(spaces).state().keyring().secret(&epoch_id(&secret(drawn))).is_some();
     assert!(knows(&mut phone, 70) && !knows(&mut phone, 50));
+    assert_eq!(read(of(&mut phone)), [""; 0]);
     // Once it knows, the next one joins both.
     talk([&mut tablet, &mut laptop], [3, 1]).unwrap();
     assert!(of(&mut tablet).is_epoch_due(recovery.as_ref()).unwrap());
