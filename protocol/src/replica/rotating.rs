@@ -89,9 +89,7 @@ impl Watch {
         recovery: &KemPublic,
         replica: &mut Replica<D>,
     ) -> Result<bool, JournalError<D::Error>> {
-        let is_misdirected = replica.is_epoch_due(Some(recovery))?;
-        // What is not this device's to hand on, no epoch of it would replace.
-        let heads = replica.explained()?.heads();
+        let (heads, is_misdirected) = replica.replaceable(Some(recovery))?;
         let state = replica.state();
         let may_start = admins_before(state.log().devices(), own).is_some();
         if state.log().has_revocations() && (!may_start || state.keyring().written_under().is_empty()) {
@@ -133,28 +131,54 @@ impl<D: Disk> Replica<D> {
     /// # Errors
     /// When the journal cannot be read.
     pub fn is_epoch_due(&mut self, recovery: Option<&KemPublic>) -> Result<bool, JournalError<D::Error>> {
-        // What is not this device's to hand on, it cannot join with the others either.
+        Ok(self.replaceable(recovery)?.1)
+    }
+
+    /// The heads that an epoch of this device would replace, and whether one is due for what they are. What
+    /// is not this device's to hand on, it cannot join with the others either.
+    fn replaceable(
+        &mut self,
+        recovery: Option<&KemPublic>,
+    ) -> Result<(Vec<EpochId>, bool), JournalError<D::Error>> {
+        let keyring = self.state.keyring();
+        let heads = keyring.heads();
+        if let [head] = heads.as_slice()
+            && keyring.tips() == heads
+            && self.is_for_who_is_in(*head, recovery)?
+        {
+            return Ok((heads, false));
+        }
         let known = self.explained()?;
         let heads = known.heads();
-        let [head] = heads.as_slice() else { return Ok(!heads.is_empty()) };
-        // An epoch that may not be written under, and that this one does not replace: what was sealed under
-        // it meanwhile some may be unable to read, until one joins both.
-        if known.tips() != heads {
-            return Ok(true);
-        }
+        let is_due = match heads.as_slice() {
+            [] => false,
+            // An epoch that may not be written under, and that this one does not replace: what was sealed
+            // under it meanwhile some may be unable to read, until one joins both.
+            [head] => known.tips() != heads || !self.is_for_who_is_in(*head, recovery)?,
+            _ => true,
+        };
+        Ok((heads, is_due))
+    }
+
+    /// Whether an epoch is for just those who should read.
+    fn is_for_who_is_in(
+        &mut self,
+        epoch: EpochId,
+        recovery: Option<&KemPublic>,
+    ) -> Result<bool, JournalError<D::Error>> {
         let recipients = self.state.roster().recipients(recovery);
         if let Some(known) = &self.audience
-            && known.epoch == *head
+            && known.epoch == epoch
             && known.recipients == recipients
         {
-            return Ok(!known.is_for);
+            return Ok(known.is_for);
         }
-        let Some(location) = self.state.statement(&StatementId::from(*head)) else { return Ok(true) };
-        let Ok(Payload::Epoch(statement)) = self.read_payload(location)? else { return Ok(true) };
-        let secret = self.state.keyring().secret(head);
+        let Some(location) = self.state.statement(&StatementId::from(epoch)) else { return Ok(false) };
+        let Ok(Payload::Epoch(statement)) = self.read_payload(location)? else { return Ok(false) };
+        let secret = self.state.keyring().secret(&epoch);
         let is_for = secret.is_some_and(|secret| statement.is_for(secret, &recipients));
-        self.audience = Some(Audience { epoch: *head, recipients, is_for });
-        Ok(!is_for)
+        self.audience = Some(Audience { epoch, recipients, is_for });
+        Ok(is_for)
     }
 
     /// Starts an epoch for those who are in now, in the place of all that are written under. Durable
