@@ -130,7 +130,11 @@ impl Document {
                 Err(error) => left_out = error,
             }
         }
-        let (doc, waiting) = incoming::take_in(&begun, &mut known, parsed);
+        // Most have nothing to take in, and a copy of a document costs as much as reading it.
+        let (doc, waiting) = match parsed.as_slice() {
+            [] => (begun, parsed),
+            _ => incoming::take_in(&begun, &mut known, parsed),
+        };
         let kind_name = read_kind(&doc).ok_or(left_out)?;
         let kind = crate::items::kind(&kind_name);
         let taken = doc.get_heads();

@@ -215,8 +215,8 @@ fn op_fits<'a>(op: &Op, place: &Place, named: impl Fn(&OpId) -> Option<&'a Place
 /// Takes in what fits of these changes; gives the document and the others, which wait. `known` is what
 /// the document holds, before and after.
 pub(super) fn take_in(doc: &Automerge, known: &mut Known, changes: Vec<Change>) -> (Automerge, Vec<Change>) {
-    let mut with = doc.clone();
     let (fitting, waiting) = known.sift(changes, |_| true);
+    let mut with = doc.clone();
     if contain(|| with.apply_changes(fitting.iter().cloned())).is_ok() {
         return (with, waiting);
     }
