@@ -422,3 +422,20 @@ fn who_does_not_know_of_a_revocation_hands_its_epoch_on_to_nobody() {
     assert!(knows(&mut laptop, 70) && knows(&mut laptop, 80));
     agree(&mut laptop, &mut tablet);
 }
+
+#[test]
+fn a_power_cut_leaves_no_epoch_without_the_revocation_that_it_is_for() {
+    let mut laptop = own(1);
+    let before = of(&mut laptop).state().held().len();
+    revoke(&mut laptop, 1, PHONE, 50, vec![], false);
+    let appended = of(&mut laptop).state().locations().split_off(before);
+    assert_eq!(appended.len(), 3);
+    for kept in 1..=appended.len() {
+        let mut cut = own(1);
+        for location in &appended[..kept] {
+            let payload = of(&mut laptop).read_payload(*location).unwrap().unwrap();
+            state(&mut cut, payload, 60);
+        }
+        assert!(of(&mut cut).state().log().has_ended(&id(PHONE)), "{kept}");
+    }
+}
