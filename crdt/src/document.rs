@@ -195,11 +195,23 @@ impl Document {
         bytes
     }
 
-    /// The whole document as one payload, for a snapshot. Load it and compare before anything relies
-    /// on it.
+    /// All that is in it as one payload; what waits is not.
     #[must_use]
     pub fn save(&self) -> Vec<u8> {
         self.doc.save()
+    }
+
+    /// One payload that may take the place of all that this document was loaded from; `None` where that
+    /// would lose something. A change that waits for what it names is in no snapshot, and what it names may
+    /// still come. The payload was loaded again and compared.
+    #[must_use]
+    pub fn snapshot(&self, id: DocumentId) -> Option<Vec<u8>> {
+        let snapshot = self.save();
+        let again = Self::load([snapshot.as_slice()]).ok()?;
+        let is_same = self.waiting.is_empty()
+            && again.heads() == self.heads()
+            && again.view(id).ok() == self.view(id).ok();
+        is_same.then_some(snapshot)
     }
 
     /// The newest changes: two documents with the same heads are the same.

@@ -171,8 +171,10 @@ fn a_change_that_comes_before_its_base_waits_for_it() {
     edit_on(&mut document, 3, &set(json!({"role": "c"})));
     let third = document.take_changes();
     assert!(!other.merge(&third).expect("waits"));
+    assert_eq!(other.snapshot(ID), None, "it would lose what waits");
     assert!(other.merge(&second).expect("applies both"));
     assert_eq!(other.heads(), document.heads());
+    assert_eq!(other.snapshot(ID), Some(document.save()));
     assert!(other.take_changes().is_empty(), "what came in is not given out again");
 }
 
