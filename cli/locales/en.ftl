@@ -107,6 +107,7 @@ notice-torn-tail = the last write was cut short. Its unfinished end was removed;
 notice-damage-skipped = part of the journal is damaged: what could be read was kept, and the damaged journal is in { $aside }. Your other devices may have what is missing.
 notice-healing = this device lacks something after damage, and fetches it from another of your devices; it cannot write until then.
 notice-restored-waits = this device was restored from a backup, and shows nothing before it met another of your devices. If there is none any more: musette restore --alone
+notice-copied = a copy of this folder is in use elsewhere, and both have written as the same device. Nothing is lost. To go on here as a device of its own: end musette up, then musette device split NAME
 notice-device-revoked = this device was taken out: your other devices take nothing from it any more. You can read what is here. To use it again: move this folder away, then musette device join
 notice-quarantine = { $count ->
     [one] one item was changed
@@ -160,6 +161,12 @@ device-revoked-by-words = taken out with the recovery words
 revoke-what = "{ $name }" is taken out for good: nothing that it writes from now on counts, and it can read nothing that is written from now on. What it holds, it keeps.
 revoke-type-name = To confirm, its name once more
 revoke-done = "{ $name }" is taken out.
+split-done = This copy is now a device of its own, "{ $name }". { $changes ->
+    [0] Everything it wrote as "{ $from }" is there already.
+    [one] One change that it wrote as "{ $from }" goes on under the new name.
+   *[other] { $changes } changes that it wrote as "{ $from }" go on under the new name.
+}
+split-next = Start it again: musette up. Your other devices learn of it when they meet it.
 revoke-next = Your other devices learn of it when they meet this one. Until then they may still talk to it. If it was stolen: change the passwords that it knows.
 
 remove-done = { $count ->
@@ -503,7 +510,7 @@ hint-already-key-file = Nothing was changed.
 error-passphrase-empty = The passphrase is empty.
 hint-passphrase-empty = It is the first line of its file. For none at all: --no-passphrase
 error-home-in-use = Another program is using this Musette.
-hint-home-in-use = If it is a node that is starting or stopping, try again in a moment.
+hint-home-in-use = If it is a node that is starting or stopping, try again in a moment. Some commands need it to be ended first.
 error-home-newer = This Musette was written by a newer version of the program.
 hint-home-newer = Please update musette. Nothing was changed.
 error-home-damaged = The home folder is damaged.
@@ -548,6 +555,8 @@ error-revoke-self = A device cannot take itself out.
 hint-revoke-self = Do it on another one of your devices.
 error-revoke-not-confirmed = The name was not the same, so nothing was done.
 hint-revoke-not-confirmed = musette device list shows the names.
+error-not-admin-device = This device may let no other in.
+hint-not-admin-device = Pair this copy anew, into a new folder: musette device join
 error-not-admin = This device may not take others out.
 hint-not-admin = Do it on another one of your devices, or with your recovery words: --words
 error-not-revoked-by = "{ $by }" did not take out "{ $name }".
@@ -652,7 +661,7 @@ error-session-refused = The other device refused to talk to this one.
 error-session-malformed = The other device sent something that makes no sense.
 error-session-unrecognised = Whoever answered is not one of your devices.
 error-session-bad-proof = Whoever answered could not prove to be your device.
-error-session-fork = One device has written two different histories, perhaps because a copy of its folder was started. Each stays readable where it is; one of the two must be paired again, into a new home.
+error-session-fork = One device has written two different histories, perhaps because a copy of its folder was started. Nothing is lost. On the copy that is refused: musette device split NAME
 error-words-mismatch = These are not the words that the new device shows.
 hint-words-mismatch = Type them as the new device shows them; after three wrong tries it is sent away. If the words do differ, somebody may be in between: invite again on a network you trust.
 error-no-pairing = No device is waiting to be confirmed.
@@ -820,6 +829,8 @@ help-musette-device-revoke--device = Its name, or the beginning of its id
 help-musette-device-revoke--restore = A device that it took out and that stays in
 help-musette-device-revoke--words = With the 24 recovery words, which are then asked for
 help-musette-device-revoke--yes = Ask nothing
+help-musette-device-split = Make a device of its own of a copy of a folder that is in use elsewhere too
+help-musette-device-split--name = What you call this device
 help-musette-remove = Put items into the trash
 help-musette-remove--ids = The items' ids
 help-musette-remove--many = How many they are, if they are more than 20

@@ -108,6 +108,7 @@ notice-torn-tail = la dernière écriture avait été coupée. Sa fin incomplèt
 notice-damage-skipped = une partie du journal est abîmée : ce qui se lit a été gardé, et le journal abîmé est dans { $aside }. Vos autres appareils ont peut-être ce qui manque.
 notice-healing = il manque quelque chose à cet appareil après des dégâts ; il va le chercher sur un autre de vos appareils, et ne peut rien écrire d’ici là.
 notice-restored-waits = cet appareil vient d’une sauvegarde, et ne montre rien avant d’avoir rencontré un autre de vos appareils. S’il n’y en a plus : musette restore --alone
+notice-copied = une copie de ce dossier sert ailleurs, et les deux ont écrit en tant que même appareil. Rien n’est perdu. Pour continuer ici comme un appareil à part : arrêtez musette up, puis musette device split NOM
 notice-device-revoked = cet appareil a été retiré : vos autres appareils n’acceptent plus rien de lui. Ce qui est ici reste lisible. Pour vous en resservir : déplacez ce dossier, puis musette device join
 notice-quarantine = { $count ->
     [one] un élément a été modifié
@@ -161,6 +162,12 @@ device-revoked-by-words = retiré avec les mots de secours
 revoke-what = « { $name } » est retiré pour de bon : ce qu’il écrit désormais ne compte plus, et il ne peut plus rien lire de ce qui s’écrit désormais. Ce qu’il contient déjà, il le garde.
 revoke-type-name = Pour confirmer, son nom encore une fois
 revoke-done = « { $name } » est retiré.
+split-done = Cette copie est maintenant un appareil à part, « { $name } ». { $changes ->
+    [0] Tout ce qu’elle avait écrit en tant que « { $from } » est déjà là.
+    [one] Une modification écrite en tant que « { $from } » continue sous le nouveau nom.
+   *[other] { $changes } modifications écrites en tant que « { $from } » continuent sous le nouveau nom.
+}
+split-next = Redémarrez-la : musette up. Vos autres appareils apprendront son existence en la rencontrant.
 revoke-next = Vos autres appareils l’apprennent en rencontrant celui-ci. D’ici là, ils peuvent encore lui parler. S’il a été volé : changez les mots de passe qu’il connaît.
 
 remove-done = { $count ->
@@ -535,7 +542,7 @@ hint-already-key-file = Rien n’a changé.
 error-passphrase-empty = La phrase de passe est vide.
 hint-passphrase-empty = C’est la première ligne de son fichier. Pour s’en passer : --no-passphrase
 error-home-in-use = Un autre programme utilise cette Musette.
-hint-home-in-use = Si c’est un nœud qui démarre ou s’arrête, réessayez dans un instant.
+hint-home-in-use = Si c’est un nœud qui démarre ou s’arrête, réessayez dans un instant. Certaines commandes demandent qu’il soit arrêté d’abord.
 error-home-newer = Cette Musette a été écrite par une version plus récente du programme.
 hint-home-newer = Mettez musette à jour. Rien n’a changé.
 error-home-damaged = Le dossier est abîmé.
@@ -580,6 +587,8 @@ error-revoke-self = Un appareil ne peut pas se retirer lui-même.
 hint-revoke-self = Faites-le sur un autre de vos appareils.
 error-revoke-not-confirmed = Le nom n’était pas le même, rien n’a donc été fait.
 hint-revoke-not-confirmed = musette device list montre les noms.
+error-not-admin-device = Cet appareil ne peut en faire entrer aucun autre.
+hint-not-admin-device = Associez cette copie de nouveau, dans un nouveau dossier : musette device join
 error-not-admin = Cet appareil n’a pas le droit d’en retirer d’autres.
 hint-not-admin = Faites-le sur un autre de vos appareils, ou avec vos mots de secours : --words
 error-not-revoked-by = « { $by } » n’a pas retiré « { $name } ».
@@ -684,7 +693,7 @@ error-session-refused = L’autre appareil a refusé de parler à celui-ci.
 error-session-malformed = L’autre appareil a envoyé quelque chose d’incompréhensible.
 error-session-unrecognised = Ce qui a répondu n’est pas l’un de vos appareils.
 error-session-bad-proof = Ce qui a répondu n’a pas pu prouver être votre appareil.
-error-session-fork = Un appareil a écrit deux histoires différentes, peut-être parce qu’une copie de son dossier a été démarrée. Chacune reste lisible là où elle est ; l’un des deux doit être associé de nouveau, dans un nouveau dossier.
+error-session-fork = Un appareil a écrit deux histoires différentes, peut-être parce qu’une copie de son dossier a été démarrée. Rien n’est perdu. Sur la copie qui est refusée : musette device split NOM
 error-words-mismatch = Ce ne sont pas les mots que montre le nouvel appareil.
 hint-words-mismatch = Recopiez-les tels que le nouvel appareil les montre ; après trois essais il est renvoyé. Si les mots sont vraiment différents, quelqu’un s’est peut-être glissé entre les deux : invitez de nouveau, sur un réseau sûr.
 error-no-pairing = Aucun appareil n’attend d’être confirmé.
@@ -852,6 +861,8 @@ help-musette-device-revoke--device = Son nom, ou le début de son identifiant
 help-musette-device-revoke--restore = Un appareil qu’il avait retiré et qui reste
 help-musette-device-revoke--words = Avec les 24 mots de secours, qui sont alors demandés
 help-musette-device-revoke--yes = Ne rien demander
+help-musette-device-split = Faire un appareil à part de la copie d’un dossier qui sert aussi ailleurs
+help-musette-device-split--name = Le nom que vous donnez à cet appareil
 help-musette-remove = Mettre des éléments à la corbeille
 help-musette-remove--ids = Les identifiants des éléments
 help-musette-remove--many = Combien il y en a, s’il y en a plus de 20

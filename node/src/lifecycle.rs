@@ -31,13 +31,24 @@ mod join;
 mod listen;
 mod restore;
 
+use create::check_name;
 pub use create::{Created, create};
 pub use join::{JoinEvent, JoinOptions, Joined, join};
 pub use listen::check_listen;
 use listen::listen;
 pub use restore::{RestoreOptions, Restored, restore};
 
-pub use crate::store::vault::is_passphrase_needed;
+pub use crate::store::{splitting::Split, vault::is_passphrase_needed};
+
+/// Makes a device of its own of a copy of a home that is in use elsewhere too. No node may run here.
+///
+/// # Errors
+/// When the home cannot be opened, the name cannot be shown, this device may enrol none, or a disk
+/// refuses.
+pub fn split(home: &Home, passphrase: Option<&str>, name: &str) -> Result<Split> {
+    check_name(name)?;
+    Store::open(home, passphrase, Repair::No)?.split_copy(name)
+}
 
 /// How long after something happened the index is written.
 const INDEX_AFTER: Duration = Duration::from_secs(5);

@@ -66,6 +66,7 @@ mod note;
 pub(crate) mod replace;
 pub(crate) mod revoking;
 pub(crate) mod settings;
+pub(crate) mod splitting;
 pub(crate) mod status;
 mod tidying;
 pub(crate) mod vault;
@@ -156,6 +157,8 @@ pub(crate) struct Store {
     events: Vec<StoreEvent>,
     notices: Vec<Notice>,
     peers: status::Peers,
+    /// Devices of which another history than the one here was met since the start.
+    forked: BTreeSet<DeviceId>,
     fetching: fetching::Fetching,
     tidying: tidying::Tidying,
     backups: backups::Backups,
@@ -183,6 +186,7 @@ impl Store {
         let lock = home.lock()?;
         Config::load(home)?;
         let (vault, keys) = Vault::open(home, passphrase)?;
+        splitting::finish(home, &keys)?;
         healing::finish_repair(home)?;
         let store = Self::open_unlocked(home.clone(), lock, vault, keys, repair)?;
         // A journal without this device's own enrolment lost its beginning, or is empty: going on
@@ -252,6 +256,7 @@ impl Store {
             events: Vec::new(),
             notices,
             peers: status::Peers::default(),
+            forked: BTreeSet::new(),
             fetching,
             tidying: tidying::Tidying::default(),
             backups,

@@ -9,7 +9,7 @@ use musette_tests::{
     need,
     netns::Cable,
     process::{Process, Run},
-    search::{Needle, files_below},
+    search::{Needle, copy_below},
     turns,
     wait::{PATIENCE, until},
     world::{Device, World},
@@ -50,14 +50,6 @@ fn refuses(device: &Device, paper: &Path, dir: &Path, code: &str) {
 /// All items, without what tells how they are synced.
 fn all(device: &Device) -> Value {
     device.json(&["list", "--all"])["items"].clone()
-}
-
-fn copy_dir(from: &Path, to: &Path) {
-    for file in files_below(from) {
-        let copy = to.join(file.strip_prefix(from).unwrap());
-        fs::create_dir_all(copy.parent().unwrap()).unwrap();
-        fs::copy(&file, copy).unwrap();
-    }
 }
 
 #[test]
@@ -181,7 +173,7 @@ fn bad_backups_and_wrong_words_are_told_and_leave_nothing() {
     refuses(&bare, &paper, &dir, "backup-damaged");
     fs::write(&head, &bytes).unwrap();
     let torn = world.path().join("torn");
-    copy_dir(&dir, &torn);
+    copy_below(&dir, &torn);
     let segment = torn.join("journal").join("00000001.seg");
     let len = fs::metadata(&segment).unwrap().len();
     File::options().write(true).open(&segment).unwrap().set_len(len - 300_000).unwrap();

@@ -8,7 +8,7 @@ use std::{
 
 use musette_tests::{
     linkedin,
-    search::files_below,
+    search::{copy_below, files_below},
     turns,
     world::{Device, World},
 };
@@ -34,11 +34,7 @@ fn index_files(laptop: &Device) -> Vec<PathBuf> {
 /// Restores the index from a copy, so that each damage is done to a sound one.
 fn copy(from: &Path, to: &Path) {
     drop(fs::remove_dir_all(to));
-    for file in files_below(from) {
-        let target = to.join(file.strip_prefix(from).unwrap());
-        fs::create_dir_all(target.parent().unwrap()).unwrap();
-        fs::copy(file, target).unwrap();
-    }
+    copy_below(from, to);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod attachments;
 mod backups;
 mod canary;
+mod copies;
 mod crash;
 mod damage;
 mod demo;

@@ -66,6 +66,15 @@ fn inside(encoding: &data_encoding::Encoding, bytes: &[u8], alignment: usize) ->
     whole[first..last].to_vec()
 }
 
+/// Copies every file below a directory to the same place below another.
+pub fn copy_below(from: &Path, to: &Path) {
+    for file in files_below(from) {
+        let target = to.join(file.strip_prefix(from).unwrap());
+        fs::create_dir_all(target.parent().unwrap()).unwrap();
+        fs::copy(file, target).unwrap();
+    }
+}
+
 /// All files below a folder, however deep.
 pub fn files_below(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use musette_crdt::{date::rfc3339, view::Attachment};
 use musette_protocol::{
-    id::{BlobId, DeviceId, DocumentId},
+    id::{BlobId, CommitId, DeviceId, DocumentId},
     schedule::StopReason,
     session::Frontier,
     time::Timestamp,
@@ -74,6 +74,13 @@ impl Peers {
     pub(super) fn connected(&self) -> Vec<DeviceId> {
         let connected = self.by_device.iter().filter(|(_, peer)| peer.is_connected());
         connected.map(|(device, _)| *device).collect()
+    }
+
+    /// The commits of a device that others said they hold, the last of each.
+    pub(super) fn heads_of(&self, device: DeviceId) -> impl Iterator<Item = CommitId> {
+        let frontiers = self.by_device.values().filter_map(|peer| peer.frontier.as_ref());
+        let heads = frontiers.flat_map(|frontier| &frontier.chains).map(|chain| chain.head);
+        heads.filter(move |head| head.device == device).map(|head| head.commit)
     }
 
     /// What a device last said that it holds.
@@ -399,6 +406,9 @@ impl Store {
             if let Err(error) = check {
                 notices.push(json!({ "code": error.code(), "args": error.args() }));
             }
+        }
+        if self.is_copied() {
+            notices.push(plain("copied"));
         }
         let quarantined = self.quarantine_count();
         if quarantined > 0 {

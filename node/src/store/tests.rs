@@ -51,3 +51,26 @@ fn an_epoch_that_the_vault_has_no_room_for_is_read_from_the_journal() {
     store.rewrite(&[SegmentNumber::FIRST]).unwrap();
     assert_eq!(kept(), 2);
 }
+
+#[test]
+fn a_split_that_was_cut_off_is_finished_or_never_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::locate(Some(folder.path())).unwrap();
+    create(&home, "Emilie", "laptop", &VaultChoice::KeyFile).unwrap();
+    let open = || Store::open(&home, None, Repair::No).unwrap();
+    // Before the vault took the new keys.
+    let leftover = folder.path().join("journal.split-aaaaaaaaaaaaaaaa");
+    std::fs::create_dir(&leftover).unwrap();
+    let mut store = open();
+    assert!(!leftover.exists());
+    // After.
+    let (laptop, settings) = (store.device, store.person_name().to_owned());
+    let split = store.take_new_keys("attic").unwrap();
+    assert_eq!((split.copied_from.as_str(), split.changes), ("laptop", 1));
+    drop(store);
+    let store = open();
+    assert_eq!(store.device.to_string(), split.device);
+    assert_eq!((store.state().head(&laptop).0, store.state().head(&store.device).0), (0, 1));
+    assert_eq!(store.person_name(), settings);
+    assert_eq!(store.state().log().devices().len(), 2);
+}

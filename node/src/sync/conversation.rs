@@ -173,6 +173,9 @@ impl Conversation {
         if matches!(error, SessionError::Unrecognised | SessionError::RefusedByPeer(_)) {
             self.network.scheduler.tell(|schedule, _| schedule.note_stranger(self.peer));
         }
+        if let SessionError::Fork { device } = error {
+            self.note_fork(device).await;
+        }
         self.note_reason(code.to_owned()).await;
         tracing::debug!(%error, "a session ended");
         Error::new(code)
@@ -202,11 +205,21 @@ impl Conversation {
         }
     }
 
+    async fn note_fork(&self, device: DeviceId) {
+        let noted = self.network.driver.run(move |store| {
+            store.note_fork(device);
+            Ok(())
+        });
+        drop(noted.await);
+    }
+
     /// The other side proved to be a device.
     async fn begin(&self, device: DeviceId) -> Result<()> {
         let own = self.network.driver.run(|store| Ok(store.device())).await?;
+        // Another process, with a copy of this home.
         if device == own {
-            return Err(Error::new("session-refused"));
+            self.note_fork(own).await;
+            return Err(Error::new("session-fork"));
         }
         if self.network.scheduler.refusal().is_some() {
             // What is left of the handshake on this side leaves before the refusal; nothing that the

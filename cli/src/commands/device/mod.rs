@@ -5,6 +5,7 @@ mod invite;
 mod join;
 mod list;
 mod revoke;
+mod split;
 
 use crate::context::Context;
 use crate::error::{Exit, Failure};
@@ -27,6 +28,7 @@ enum Action {
     Join(join::Join),
     List(list::List),
     Revoke(revoke::Revoke),
+    Split(split::Split),
 }
 
 impl Device {
@@ -37,6 +39,7 @@ impl Device {
             Action::Join(join) => join.run(context).await,
             Action::List(list) => list.run(context).await,
             Action::Revoke(revoke) => revoke.run(context).await,
+            Action::Split(split) => split.run(context).await,
         }
     }
 }

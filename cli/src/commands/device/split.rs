@@ -1,0 +1,37 @@
+//! `musette device split NAME`: one of two copies of a folder becomes a device of its own.
+
+use crate::context::Context;
+use crate::error::{Exit, Failure};
+use crate::{t, vault};
+use musette_node::lifecycle;
+use serde_json::json;
+
+/// Makes a device of its own of a copy.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Split {
+    #[arg(value_name = "NAME")]
+    name: String,
+}
+
+impl Split {
+    pub(super) async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        context.require_home()?;
+        let passphrase = vault::unlock(context)?;
+        let (home, name) = (context.home.clone(), self.name.clone());
+        let work = move || lifecycle::split(&home, passphrase.as_ref().map(|one| one.as_str()), &name);
+        let split = tokio::task::spawn_blocking(work).await.map_err(|error| Failure::internal(&error))??;
+        if context.output.is_json() {
+            let answer = json!({
+                "device": split.device,
+                "copied_from": split.copied_from,
+                "changes": split.changes,
+            });
+            context.output.json(&answer)?;
+            return Ok(Exit::Done);
+        }
+        let told = t!("split-done", name = self.name, from = split.copied_from, changes = split.changes);
+        context.output.answer(&told)?;
+        context.output.say(&t!("split-next"));
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,193 @@
+//! Of two copies of one home, both in use, one becomes a device of its own.
+//!
+//! A copy signs as the device that it was copied from. Once both have written, that device has two
+//! histories, and whoever holds one of them refuses the other. Here everything stays but the commits
+//! that nobody else has: a new device, which the old one enrols, commits anew what they named. The
+//! history that the others hold comes with the next session.
+//!
+//! The new journal is made beside the old one, under a name that says for which vault it is meant.
+//! The vault then takes the new device's keys, and after a crash the next start goes on from there.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use musette_protocol::{
+    crypto::{aead::NONCE_LEN, kem::KemSecret, sign::SigningKey},
+    id::{CommitId, DeviceId, RecordId, base32},
+    identity::{
+        certificate::Certificate,
+        log::{Action, Author, Operation},
+    },
+    journal::{Journal, JournalId, Opening},
+    record::{Payload, open},
+    replica::Replica,
+    signed::Signed,
+};
+
+use super::{
+    Store,
+    copying::Copier,
+    empty_state,
+    files::FileDisk,
+    inception_of,
+    index::Index,
+    journal_error,
+    keys::Keys,
+    replace::{io_error, remove_dir, sync_dir, told},
+    write_error,
+};
+use crate::{
+    entropy,
+    error::{Error, Result},
+    home::Home,
+};
+
+/// What a new journal is called beside the old one, before the name of the vault that it is for.
+const PREFIX: &str = "journal.split-";
+
+/// A copy that became a device of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Split {
+    /// The new device's id.
+    pub device: String,
+    /// The device whose copy this was, as its person calls it.
+    pub copied_from: String,
+    /// How many changes the new device committed anew.
+    pub changes: usize,
+}
+
+impl Store {
+    /// Notes that a device has two histories, or that this home is in use twice.
+    pub(crate) fn note_fork(&mut self, device: DeviceId) {
+        if self.forked.insert(device) {
+            self.note_sync_changed();
+        }
+    }
+
+    /// Whether another copy of this home went on as this device.
+    pub(crate) fn is_copied(&self) -> bool {
+        self.forked.contains(&self.device)
+    }
+
+    /// Goes on as a device of its own, which is called `name`.
+    ///
+    /// # Errors
+    /// `not-admin-device` when this device may enrol none, `healing` while something is missing here;
+    /// when the disk refuses, and then nothing is changed.
+    pub(crate) fn split_copy(mut self, name: &str) -> Result<Split> {
+        let split = self.take_new_keys(name)?;
+        drop(self.index.take());
+        finish(&self.home, &self.keys)?;
+        Ok(split)
+    }
+
+    /// All of it but the last step, which the next start does if this one does not come to it.
+    pub(super) fn take_new_keys(&mut self, name: &str) -> Result<Split> {
+        self.check_whole()?;
+        let own = self.device;
+        let device = self.state().log().devices().get(&own).filter(|device| device.certificate.admin);
+        let copied_from = device.ok_or_else(|| Error::new("not-admin-device"))?.certificate.name.clone();
+        let (seed, kem) = (entropy::secret(), entropy::secret());
+        let (key, journal) = (SigningKey::from_secret(&seed), JournalId::from_bytes(entropy::bytes()));
+        let enrolment = self.enrolment_of(&key, &KemSecret::from_secret(&kem), name.to_owned());
+        let new = self.home.journal_dir().with_extension("new");
+        let changes = self.write_journal(&new, journal, enrolment, &key)?;
+        told(fs::rename(&new, meant_for(&self.home, journal)))?;
+        told(sync_dir(self.home.path()))?;
+        self.change_keys(|keys| {
+            (keys.device, keys.kem, keys.journal) = (seed, kem, journal);
+        })?;
+        Ok(Split { device: self.keys.device_id().to_string(), copied_from, changes })
+    }
+
+    fn enrolment_of(&self, key: &SigningKey, kem: &KemSecret, name: String) -> Signed<Operation> {
+        let device = DeviceId::from_bytes(*key.verifying_key().as_bytes());
+        let certificate = Certificate { person: self.person, device, kem: kem.public(), name, admin: true };
+        let device_signature = certificate.countersign(key);
+        let enrolment = Action::Enrol { certificate, device_signature, verified: true };
+        self.state().log().sign(Author::Device(self.device), enrolment, &self.device_key)
+    }
+
+    /// Writes all that is held here into a journal of its own, with a new device in the place of what
+    /// this one committed and nobody else has; gives how many changes that was. Durable on return.
+    fn write_journal(
+        &mut self,
+        dir: &Path,
+        id: JournalId,
+        enrolment: Signed<Operation>,
+        key: &SigningKey,
+    ) -> Result<usize> {
+        let left_out = self.own_commits_of_nobody_else();
+        remove_dir(dir)?;
+        let disk = || FileDisk::open(dir).map_err(|error| journal_error(error.into()));
+        let opening = Opening::new(id);
+        let (copy, _) = Journal::open(disk()?, &opening, &mut |_, _, _| {}).map_err(journal_error)?;
+        let mut copier = Copier::new(copy);
+        for record in self.state().held() {
+            let location = self.state().location(&record).filter(|_| !left_out.contains(&record));
+            if let Some(location) = location {
+                copier.push(&self.replica.read(location).map_err(journal_error)?);
+            }
+        }
+        copier.finish().map_err(journal_error)?;
+
+        let inception = inception_of(&self.keys)?;
+        let mut state = empty_state(&self.keys, self.person, inception.body());
+        let space = *state.space();
+        let (journal, _) = Journal::open(disk()?, &opening, &mut |record, location, bytes| {
+            if let Ok(payload) = open(bytes, &space, state.keyring()) {
+                state.replay(record, location, payload);
+            }
+        })
+        .map_err(journal_error)?;
+        let mut replica = Replica::new(state, journal);
+        replica.draw_quarantine();
+        let nonce = &mut entropy::bytes::<NONCE_LEN>;
+        replica.write_statement(Payload::Operation(enrolment), nonce).map_err(write_error)?;
+        let changes = replica.state().orphans().len();
+        replica.adopt_orphans(key, nonce).map_err(write_error)?;
+        replica.sync().map_err(journal_error)?;
+        Ok(changes)
+    }
+
+    /// This device's commits after the last that another device is known to have.
+    fn own_commits_of_nobody_else(&self) -> BTreeSet<RecordId> {
+        let mut own = BTreeMap::new();
+        let mut seen: BTreeSet<CommitId> = self.peers.heads_of(self.device).collect();
+        for counted in self.state().counted() {
+            if counted.device == self.device {
+                own.insert(counted.number, (counted.commit, counted.record));
+            } else {
+                seen.extend(counted.seen);
+            }
+        }
+        let after = own.iter().rev().find(|(_, (commit, _))| seen.contains(commit)).map_or(0, |one| *one.0);
+        own.split_off(&(after + 1)).into_values().map(|(_, record)| record).collect()
+    }
+}
+
+fn meant_for(home: &Home, journal: JournalId) -> PathBuf {
+    home.path().join(format!("{PREFIX}{}", base32().encode(&journal.as_bytes()[..10])))
+}
+
+/// Puts the journal that the vault means in the place of the old one, if a crash came between, and
+/// removes one that no vault came to mean.
+pub(super) fn finish(home: &Home, keys: &Keys) -> Result<()> {
+    let meant = meant_for(home, keys.journal);
+    if meant.exists() {
+        Index::remove(&home.index_dir()).map_err(|error| io_error(&error))?;
+        remove_dir(&home.journal_dir())?;
+        told(fs::rename(&meant, home.journal_dir()))?;
+        told(sync_dir(home.path()))?;
+    }
+    for entry in told(fs::read_dir(home.path()))? {
+        let path = told(entry)?.path();
+        if path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(PREFIX.as_bytes())) {
+            remove_dir(&path)?;
+        }
+    }
+    Ok(())
+}
