@@ -141,6 +141,7 @@ waiting-under-way = changes are on their way to "{ $device }"
 waiting-out-of-reach = "{ $device }" is out of reach, last seen { $since }
 waiting-with-reason = { $waiting }: { $reason }
 
+device-with-id = { $device } [{ $id }]
 device-line = { $name }: { $state }
 device-this = this device
 device-agrees = has everything
@@ -177,6 +178,11 @@ remove-next = To take it back: musette restore-item ID. To be rid of it for good
 restore-item-done = { $count ->
     [one] One item is out of the trash.
    *[other] { $count } items are out of the trash.
+}
+forget-item = { "  " }{ $title }
+forget-more = { $count ->
+    [one] { "  " }and one more
+   *[other] { "  " }and { $count } more
 }
 forget-what = What is forgotten is deleted from all your devices, with its attachments and its history, and cannot be brought back: neither from here nor from a backup. Somebody who kept a copy of a device's folder may still have it.
 forget-type = To confirm, type the word "forget"

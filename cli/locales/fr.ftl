@@ -142,6 +142,7 @@ waiting-under-way = des changements sont en route vers « { $device } »
 waiting-out-of-reach = « { $device } » est hors de portée, vu pour la dernière fois : { $since }
 waiting-with-reason = { $waiting } : { $reason }
 
+device-with-id = { $device } [{ $id }]
 device-line = { $name } : { $state }
 device-this = cet appareil
 device-agrees = a tout reçu
@@ -178,6 +179,11 @@ remove-next = Pour le reprendre : musette restore-item ID. Pour vous en défair
 restore-item-done = { $count ->
     [one] Un élément est sorti de la corbeille.
    *[other] { $count } éléments sont sortis de la corbeille.
+}
+forget-item = { "  " }{ $title }
+forget-more = { $count ->
+    [one] { "  " }et un autre
+   *[other] { "  " }et { $count } autres
 }
 forget-what = Ce qui est oublié est effacé de tous vos appareils, avec ses pièces jointes et son historique, et ne peut pas revenir : ni d’ici, ni d’une sauvegarde. Qui a gardé une copie du dossier d’un appareil peut l’avoir encore.
 forget-type = Pour confirmer, tapez le mot « oublier »

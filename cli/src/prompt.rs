@@ -31,6 +31,11 @@ pub(crate) fn ask(question: &str, default: Option<&str>) -> Result<String, Failu
     }
 }
 
+/// Asks for something to be typed, before what cannot be taken back; `refusal` is the error's code.
+pub(crate) fn insist(question: &str, expected: &str, refusal: &'static str) -> Result<(), Failure> {
+    if ask(question, None)? == expected { Ok(()) } else { Err(Failure::new(refusal)) }
+}
+
 /// Asks without showing what is typed.
 pub(crate) fn ask_secret(question: &str) -> Result<Zeroizing<String>, Failure> {
     rpassword::prompt_password(t!("prompt", question = question.to_owned()))

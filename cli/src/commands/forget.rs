@@ -1,10 +1,14 @@
 //! `musette forget ID…`: for good, on every device.
 
+use crate::client::{Connection, item_path};
 use crate::context::Context;
 use crate::error::{Exit, Failure};
 use crate::text::{count_of, list_of, text_of};
 use crate::{dates, prompt, t};
 use serde_json::{Value, json};
+
+/// Titles that are shown before somebody is asked.
+const SHOWN: usize = 20;
 
 /// Forgets items for good.
 #[derive(clap::Args, Debug)]
@@ -22,7 +26,7 @@ pub(crate) struct Forget {
 impl Forget {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
         let connection = context.connect().await?;
-        let result = match self.confirm(context) {
+        let result = match self.confirm(context, &connection).await {
             Ok(()) => {
                 let body = json!({ "ids": self.ids, "many": self.many });
                 connection.post("/v1/items/forget", body).await
@@ -43,16 +47,34 @@ impl Forget {
     }
 
     /// It cannot be taken back, so somebody is asked.
-    fn confirm(&self, context: &Context) -> Result<(), Failure> {
+    async fn confirm(&self, context: &Context, connection: &Connection) -> Result<(), Failure> {
         if self.yes {
             return Ok(());
         }
         if !prompt::is_interactive() {
             return Err(Failure::usage(t!("usage-forget-yes")));
         }
+        let items = self.items(connection).await?;
+        for item in items.iter().take(SHOWN) {
+            context.output.say(&t!("forget-item", title = text_of(item, "title").to_owned()));
+        }
+        if items.len() > SHOWN {
+            context.output.say(&t!("forget-more", count = items.len() - SHOWN));
+        }
         context.output.say(&t!("forget-what"));
-        let typed = prompt::ask(&t!("forget-type"), None)?;
-        if typed == t!("forget-word") { Ok(()) } else { Err(Failure::new("forget-not-confirmed")) }
+        prompt::insist(&t!("forget-type"), &t!("forget-word"), "forget-not-confirmed")
+    }
+
+    /// What is to be forgotten.
+    async fn items(&self, connection: &Connection) -> Result<Vec<Value>, Failure> {
+        if self.trash {
+            return Ok(list_of(&connection.get("/v1/items?trash=true&brief=true").await?, "items").to_vec());
+        }
+        let mut items = Vec::new();
+        for id in &self.ids {
+            items.push(connection.get(&item_path(id)).await?);
+        }
+        Ok(items)
     }
 }
 

@@ -2,7 +2,12 @@
 
 use crate::context::Context;
 use crate::error::{Exit, Failure};
-use crate::text::list_of;
+use crate::t;
+use crate::text::{list_of, text_of};
+use serde_json::Value;
+
+/// As many characters of an id as tell it from others.
+const ID_CHARS: usize = 8;
 
 /// Lists devices.
 #[derive(clap::Args, Debug)]
@@ -19,11 +24,17 @@ impl List {
             return Ok(Exit::Done);
         }
         for device in list_of(&answer, "devices") {
-            context.output.answer(&super::describe(device))?;
+            context.output.answer(&with_id(super::describe(device), device))?;
         }
         for device in list_of(&answer, "revoked") {
-            context.output.answer(&super::describe_revoked(device))?;
+            context.output.answer(&with_id(super::describe_revoked(device), device))?;
         }
         Ok(Exit::Done)
     }
+}
+
+/// Two devices may have one name.
+fn with_id(line: String, device: &Value) -> String {
+    let id: String = text_of(device, "id").chars().take(ID_CHARS).collect();
+    t!("device-with-id", device = line, id = id)
 }

@@ -1,11 +1,11 @@
 //! `musette device revoke DEVICE`: take a device out that was lost, stolen or given away.
 
-use crate::client::encode;
+use crate::client::{Connection, encode};
 use crate::context::Context;
 use crate::error::{Exit, Failure};
-use crate::text::text_of;
+use crate::text::{list_of, text_of};
 use crate::{prompt, t, words};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Takes a device out.
 #[derive(clap::Args, Debug)]
@@ -23,7 +23,7 @@ pub(crate) struct Revoke {
 impl Revoke {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Failure> {
         let connection = context.connect().await?;
-        let result = match self.confirmed(context) {
+        let result = match self.confirmed(context, &connection).await {
             Ok(body) => {
                 let path = format!("/v1/devices/{}/revoke", encode(&self.device));
                 connection.post(&path, body).await
@@ -43,18 +43,28 @@ impl Revoke {
     }
 
     /// It cannot be taken back, so somebody is asked.
-    fn confirmed(&self, context: &Context) -> Result<serde_json::Value, Failure> {
+    async fn confirmed(&self, context: &Context, connection: &Connection) -> Result<Value, Failure> {
         if !self.yes {
             if !prompt::is_interactive() {
                 return Err(Failure::usage(t!("usage-revoke-yes")));
             }
-            context.output.say(&t!("revoke-what", name = self.device.clone()));
-            let typed = prompt::ask(&t!("revoke-type-name"), None)?;
-            if typed != self.device {
-                return Err(Failure::new("revoke-not-confirmed"));
-            }
+            let name = self.name(&connection.get("/v1/devices").await?);
+            context.output.say(&t!("revoke-what", name = name.clone()));
+            prompt::insist(&t!("revoke-type-name"), &name, "revoke-not-confirmed")?;
         }
         let words = if self.words { Some(words::ask(context)?) } else { None };
         Ok(json!({ "restore": self.restore, "words": words.as_deref() }))
+    }
+
+    /// The name of the device that is meant, if that is one; else what was typed, and the node says what
+    /// is wrong with it.
+    fn name(&self, devices: &Value) -> String {
+        let all = list_of(devices, "devices").iter().chain(list_of(devices, "revoked"));
+        let is_meant = |device: &&Value| {
+            text_of(device, "name") == self.device
+                || text_of(device, "id").starts_with(&self.device.to_lowercase())
+        };
+        let meant: Vec<&str> = all.filter(is_meant).map(|device| text_of(device, "name")).collect();
+        if let [name] = meant.as_slice() { (*name).to_owned() } else { self.device.clone() }
     }
 }
