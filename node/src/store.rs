@@ -157,6 +157,8 @@ pub(crate) struct Store {
     events: Vec<StoreEvent>,
     notices: Vec<Notice>,
     peers: status::Peers,
+    /// Attachments of items that were forgotten elsewhere, to be named if the forgetting does not.
+    late: BTreeMap<DocumentId, BTreeSet<BlobId>>,
     /// Devices of which another history than the one here was met since the start.
     forked: BTreeSet<DeviceId>,
     fetching: fetching::Fetching,
@@ -256,6 +258,7 @@ impl Store {
             events: Vec::new(),
             notices,
             peers: status::Peers::default(),
+            late: BTreeMap::new(),
             forked: BTreeSet::new(),
             fetching,
             tidying: tidying::Tidying::default(),
@@ -465,6 +468,8 @@ impl Store {
             }
             // What counted, counted: also when the rest ends the session.
             self.apply(ingested.effects, Vec::new())?;
+            // Durable with what it follows from, or not at all.
+            self.forget_late()?;
             if let Err(error) = kept_to_protocol {
                 return Ok(Err(error));
             }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use musette_protocol::{
     crypto::sign::SigningKey,
-    id::{DeviceId, RecordId},
+    id::{BlobId, DeviceId, DocumentId, RecordId},
     journal::{Location, memory::MemoryDiskError},
     record::{Change, Payload},
     replica::{Counted, Effects, State, Subject, WriteError, rotating::Watch},
@@ -32,6 +32,7 @@ use crate::{
     tally::{Fault, Tally},
 };
 
+mod forgetting;
 mod revoking;
 mod rotating;
 mod talking;
@@ -76,6 +77,10 @@ pub struct Device {
     /// Records that were dropped, durably, and since the last sync.
     gone: BTreeSet<RecordId>,
     going: Vec<RecordId>,
+    /// Attachments of documents that were forgotten elsewhere, to be named if the forgetting does not.
+    late: BTreeMap<DocumentId, BTreeSet<BlobId>>,
+    /// Those that were named since the last sync.
+    naming: BTreeMap<DocumentId, BTreeSet<BlobId>>,
 }
 
 impl Device {
@@ -111,6 +116,8 @@ impl Device {
             acknowledged: Vec::new(),
             gone: BTreeSet::new(),
             going: Vec::new(),
+            late: BTreeMap::new(),
+            naming: BTreeMap::new(),
         }
     }
 
@@ -193,7 +200,7 @@ impl Device {
 
     fn check_kept(&self, tally: &mut Tally) -> Result<(), Violation> {
         for write in &self.acknowledged {
-            write.check(self.state())?;
+            write.check(self.state(), &BTreeSet::new())?;
             tally.check(Check::Durability);
         }
         self.told.check(self.state())?;
@@ -209,6 +216,8 @@ impl Device {
         self.documents.clear();
         self.unsynced.clear();
         self.going.clear();
+        self.late.clear();
+        self.naming.clear();
         self.dirty = false;
     }
 
@@ -243,6 +252,7 @@ impl Device {
         let replica = self.replica.as_ref().expect("only devices that are on are asked");
         let uncounted = replica.state().uncounted().map(|(record, _)| record);
         self.gone.extend(self.going.drain(..));
+        self.naming.clear();
         self.durable.note_sync(self.unsynced.drain(..).chain(uncounted), Frontier::of(replica.state()));
         self.durable.note_statements(replica.state().statements());
         self.storage.note_durable(replica.journal().position());
@@ -276,7 +286,15 @@ impl Device {
 
     fn take_in(&mut self, counted: Counted, mut changes: BTreeMap<RecordId, Change>) -> Result<(), Trouble> {
         for item in &counted.items {
-            let Subject::Document(id) = item.subject else { continue };
+            let id = match item.subject {
+                Subject::Document(id) if !self.state().is_forgotten(&id) => id,
+                Subject::Forgotten(id) => {
+                    self.note_late(id)?;
+                    self.documents.replace(id, Vec::new());
+                    continue;
+                }
+                _ => continue,
+            };
             let bytes = match changes.remove(&item.record) {
                 Some(change) => change.bytes,
                 None => self.read_change(item.location)?,

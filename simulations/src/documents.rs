@@ -210,6 +210,12 @@ impl Documents {
         self.stored.get(&id).is_some_and(|stored| stored.records.contains(record))
     }
 
+    /// Whether something of a document was taken in.
+    #[must_use]
+    pub fn is_stored(&self, id: DocumentId) -> bool {
+        self.stored.contains_key(&id)
+    }
+
     /// Takes a document out, to be written into, if it can be read yet. It is read again unless
     /// [`Documents::put_back`].
     ///

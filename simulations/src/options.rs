@@ -90,6 +90,8 @@ pub enum Breakage {
     KeepEpochOnRevocation,
     /// Leave drops out of what comes in.
     IgnoreDrops,
+    /// Keep what comes of forgotten documents from devices that did not know.
+    KeepForgotten,
     /// Fold a document without its last change.
     FoldLossily,
     /// Confirm drops while their records are still in a file.
@@ -141,6 +143,7 @@ impl Breakage {
             Self::KeepEpochOnRemoval | Self::GiveOlderSecrets => &[Check::Secrecy],
             Self::SkipRenewal => &[Check::Sharing],
             Self::IgnoreDrops => &[Check::Convergence, Check::Quiet],
+            Self::KeepForgotten => &[Check::Forgetting],
             Self::FoldLossily => &[Check::Folding],
             Self::ConfirmEarly => &[Check::Forgetting],
             Self::GrantNewestOnly => &[Check::Grant],

@@ -109,6 +109,8 @@ names! {
         Late => "change in quarantine",
         /// A device wrote nothing, because it was out or there was no epoch to write under.
         NothingToWriteUnder => "nothing to write under",
+        /// Somebody forgot documents for good.
+        Forgotten => "documents forgotten",
         /// A session that was listened to was played back.
         Tape => "session played back",
         /// Somebody without any key called.
@@ -147,6 +149,8 @@ names! {
         Rotate => "epoch of the own space started",
         /// A document's changes were replaced by one.
         Fold => "document folded",
+        /// What came of forgotten documents from devices that did not know was dropped.
+        DropForgotten => "late of what is forgotten dropped",
         /// A segment was rewritten that held what was dropped.
         Erase => "segment rewritten to erase",
         /// A segment was rewritten for no need.

@@ -9,7 +9,7 @@ use std::{
 use musette_crdt::{document::Document, view::ItemView};
 use musette_protocol::{id::DocumentId, journal::Location, record::Payload};
 
-use super::{Store, StoreEvent, journal_error};
+use super::{Store, StoreEvent, journal_error, revoking::blobs_of};
 use crate::error::{Error, Result};
 
 /// Documents in a batch from which a second core is worth its start.
@@ -147,6 +147,10 @@ impl Store {
             self.loaded.pop(id);
             self.dirty.any = true;
             self.forget_attachments(*id);
+            if self.state().is_forgotten(id) {
+                let blobs = blobs_of(self.view(*id));
+                self.late.extend((!blobs.is_empty()).then_some((*id, blobs)));
+            }
             let document = self.take_document(*id);
             if let Ok((document, view)) = document.and_then(|document| {
                 let view = document.view(*id).map_err(|_| Error::new("not-found").with("id", id))?;

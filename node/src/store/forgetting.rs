@@ -10,7 +10,7 @@ use musette_protocol::{
 };
 use serde_json::{Value as Json, json};
 
-use super::{Store, replace::is_disk_failure, revoking::blobs_of, write_error};
+use super::{Store, journal_error, replace::is_disk_failure, revoking::blobs_of, write_error};
 use crate::{
     entropy,
     error::{Error, Result},
@@ -87,6 +87,29 @@ impl Store {
         let mut told = self.forgetting_json();
         told["forgotten"] = items.len().into();
         Ok(told)
+    }
+
+    /// Names the attachments that were put here to items which another device forgot meanwhile: nobody else
+    /// can tell what their pieces are.
+    ///
+    /// # Errors
+    /// When the disk refuses; it is then to be tried again.
+    pub(super) fn forget_late(&mut self) -> Result<()> {
+        if self.late.is_empty() || !self.keys.healing.is_empty() || !self.may_write() {
+            return Ok(());
+        }
+        let unnamed = self.replica.unnamed_attachments(&self.late).map_err(journal_error)?;
+        let documents: Vec<Forgetting<'_>> =
+            unnamed.iter().map(|(document, blobs)| Forgetting { document: *document, blobs }).collect();
+        if !documents.is_empty() {
+            let nonce = &mut entropy::bytes::<NONCE_LEN>;
+            let effects =
+                self.replica.forget(&documents, &self.device_key, None, nonce).map_err(write_error)?;
+            self.unsynced = true;
+            self.apply(effects, Vec::new())?;
+        }
+        self.late.clear();
+        Ok(())
     }
 
     /// How far forgetting is: on how many devices nothing is left, and whom it waits for.

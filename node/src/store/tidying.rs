@@ -165,14 +165,16 @@ impl Store {
         Ok(snapshot.filter(fits).map(|snapshot| Fold { document: id, snapshot, replaces }))
     }
 
-    /// Drops what came of forgotten items from devices that did not know.
+    /// Drops what is left of forgotten items.
     fn drop_forgotten(&mut self) -> Result<()> {
-        let Some(keeper) = self.keeper_if_elected() else { return Ok(()) };
-        let dropped = self.replica.drop_forgotten(&keeper).map_err(write_error)?;
-        if dropped.is_some() {
+        self.forget_late()?;
+        let Some(keeper) = self.keeper() else { return Ok(()) };
+        let is_elected = elected(self.state().log().devices()) == Some(self.device);
+        while let Some(dropped) = self.replica.drop_forgotten(&keeper, is_elected).map_err(write_error)? {
             self.tidying.erased = None;
+            self.take_written(Some(dropped))?;
         }
-        self.take_written(dropped)
+        Ok(())
     }
 
     /// Erases all that was dropped, wherever it lies, and says so to the others.

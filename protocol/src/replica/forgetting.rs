@@ -3,7 +3,8 @@
 //! 1. A change says that a document is forgotten, and which attachments it had; a commit makes that
 //!    count, like any other. From then on nothing of the document is shown, whatever comes later.
 //! 2. Whoever holds the keeper's seed drops what is held of it, at once and again whenever something
-//!    comes from a device that did not know: the drop is carried out and confirmed like any other.
+//!    comes from a device that did not know: the drop is carried out and confirmed like any other. Who
+//!    attached something meanwhile says so, as nobody else can tell what its pieces are.
 //! 3. The change that says so stays, on every device, for good: it is what keeps the document away.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,8 +18,8 @@ use crate::{
     record::{Change, Payload},
 };
 
-/// The attachments of each forgotten document, as far as they were read.
-pub(super) type ForgottenBlobs = BTreeMap<DocumentId, BTreeSet<BlobId>>;
+/// Of each forgotten document, how many changes were read that say so, and the attachments that they name.
+pub(super) type ForgottenBlobs = BTreeMap<DocumentId, (usize, BTreeSet<BlobId>)>;
 
 /// What is forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,34 +57,68 @@ impl<D: Disk> Replica<D> {
         self.append(prepared)
     }
 
-    /// Drops what came of forgotten documents from devices that did not know. `None` when there is
-    /// nothing; else durable after [`Replica::sync`].
+    /// Drops what is held of a forgotten document: what came from devices that did not know, and pieces of
+    /// its attachments, which others may not hold. Its changes every device holds, so that one of them
+    /// (`is_elected`) drops these for all. `None` when there is nothing; else durable after
+    /// [`Replica::sync`], and there may be more.
     ///
     /// # Errors
     /// When the storage fails; nothing is then changed.
-    pub fn drop_forgotten(&mut self, keeper: &SigningKey) -> Result<Option<Effects>, WriteError<D::Error>> {
+    pub fn drop_forgotten(
+        &mut self,
+        keeper: &SigningKey,
+        is_elected: bool,
+    ) -> Result<Option<Effects>, WriteError<D::Error>> {
         self.read_forgotten_blobs()?;
-        let held = self.state.held_of(self.forgotten_blobs.iter());
-        let held: Vec<RecordId> = held.into_iter().take(MAX_DROP_IDS).collect();
-        if held.is_empty() || self.state.room_for_drops() == 0 {
+        if self.state.room_for_drops() == 0 {
             return Ok(None);
         }
-        let prepared = self.prepare_drop(None, held, Vec::new(), keeper);
+        let held = self.forgotten_blobs.iter().find_map(|(document, (_, blobs))| {
+            let one = std::iter::once((document, blobs));
+            let held = if is_elected { self.state.held_of(one) } else { self.state.pieces_of(blobs) };
+            (!held.is_empty()).then_some((document, held))
+        });
+        let Some((document, held)) = held else { return Ok(None) };
+        // With it, the drop is void should the forgetting be.
+        let after = self.state.commit_forgetting(document);
+        let ids: Vec<RecordId> = held.into_iter().take(MAX_DROP_IDS).collect();
+        let prepared = self.prepare_drop(after, ids, Vec::new(), keeper);
         self.append(vec![prepared]).map(Some)
     }
 
-    /// Reads what the changes say that forgot documents, each once.
+    /// Those attachments of forgotten documents that no change names which forgot them: somebody attached
+    /// them who did not know. Who knows of them says so ([`Replica::forget`]).
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn unnamed_attachments(
+        &mut self,
+        known: &BTreeMap<DocumentId, BTreeSet<BlobId>>,
+    ) -> Result<BTreeMap<DocumentId, BTreeSet<BlobId>>, JournalError<D::Error>> {
+        self.read_forgotten_blobs()?;
+        let unnamed = known.iter().filter_map(|(document, blobs)| {
+            let (_, named) = self.forgotten_blobs.get(document)?;
+            let unnamed: BTreeSet<BlobId> = blobs.difference(named).copied().collect();
+            (!unnamed.is_empty()).then_some((*document, unnamed))
+        });
+        Ok(unnamed.collect())
+    }
+
+    /// Reads what the changes say that forgot documents, again once there are more of them.
     fn read_forgotten_blobs(&mut self) -> Result<(), JournalError<D::Error>> {
-        let is_unread = |id: &&DocumentId| !self.forgotten_blobs.contains_key(*id);
-        let unread: Vec<DocumentId> = self.state.forgotten().filter(is_unread).copied().collect();
-        for id in unread {
-            let mut blobs = BTreeSet::new();
-            for location in self.state.forgetting(&id) {
+        let documents: Vec<DocumentId> = self.state.forgotten().copied().collect();
+        for id in documents {
+            let changes = self.state.forgetting(&id);
+            if self.forgotten_blobs.get(&id).is_some_and(|(read, _)| *read == changes.len()) {
+                continue;
+            }
+            let (count, mut blobs) = (changes.len(), BTreeSet::new());
+            for location in changes {
                 if let Ok(Payload::Change(change)) = self.read_payload(location)? {
                     blobs.extend(change.forgotten_blobs());
                 }
             }
-            self.forgotten_blobs.insert(id, blobs);
+            self.forgotten_blobs.insert(id, (count, blobs));
         }
         // One that was put into quarantine since is not forgotten.
         let state = &self.state;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use musette_crdt::view::ItemView;
 use musette_protocol::{
-    id::{BlobId, CommitId, DeviceId, RecordId},
+    id::{BlobId, CommitId, DeviceId, DocumentId, RecordId},
     record::BlobChunk,
     replica::{Counted, State, Subject},
 };
@@ -24,6 +24,12 @@ pub struct Ledger {
     commits: BTreeMap<CommitId, BTreeSet<RecordId>>,
     markers: BTreeSet<String>,
     pieces: BTreeMap<BlobId, BTreeSet<RecordId>>,
+    /// To which document each attachment was attached.
+    attached_to: BTreeMap<BlobId, DocumentId>,
+    /// Attachments that may stay although their document was forgotten.
+    excused: BTreeSet<BlobId>,
+    /// Documents that somebody forgot.
+    forgotten: BTreeSet<DocumentId>,
     /// Who wrote what, and what of it counts.
     pub account: Account,
     /// What was to be dropped.
@@ -63,9 +69,66 @@ impl Ledger {
             move |blob: &BlobId| self.pieces.get(blob).is_some_and(|pieces| !pieces.is_disjoint(&late));
         let is_known = move |blob: &BlobId| {
             let attached = self.attached.get(blob);
-            attached.is_some_and(|(device, number)| state.head(device).0 >= *number) && !is_late(blob)
+            let is_forgotten =
+                self.attached_to.get(blob).is_some_and(|document| state.is_forgotten(document));
+            attached.is_some_and(|(device, number)| state.head(device).0 >= *number)
+                && !is_late(blob)
+                && !is_forgotten
         };
         self.blobs.iter().filter(move |(blob, _)| is_known(blob)).map(|(blob, len)| (*blob, *len))
+    }
+
+    /// Notes to which document an attachment was attached.
+    pub fn note_attachment(&mut self, blob: BlobId, document: DocumentId) {
+        self.attached_to.insert(blob, document);
+    }
+
+    /// Notes an attachment that may stay although its document was forgotten.
+    pub fn excuse(&mut self, blob: BlobId) {
+        self.excused.insert(blob);
+    }
+
+    /// Notes that somebody forgot a document.
+    pub fn note_forgotten(&mut self, document: DocumentId) {
+        self.forgotten.insert(document);
+    }
+
+    /// Whether somebody forgot a document, be it that it did not come to count.
+    #[must_use]
+    pub fn is_forgotten(&self, document: &DocumentId) -> bool {
+        self.forgotten.contains(document)
+    }
+
+    /// Checks that nothing is left on a device of what is forgotten there, attachments included; but for
+    /// those of `gone`, which attached them not knowing and never came back to name them.
+    ///
+    /// # Errors
+    /// When something is, or nobody forgot it.
+    pub fn check_forgotten(&self, state: &State, gone: Option<&DeviceId>) -> Result<(), Violation> {
+        let unasked = state.forgotten().find(|document| !self.forgotten.contains(*document));
+        ensure(unasked.is_none(), Check::Forgetting, || format!("{unasked:?} was forgotten by nobody"))?;
+        let left = state.forgotten().find(|document| state.document(document).next().is_some());
+        ensure(left.is_none(), Check::Forgetting, || {
+            format!("{left:?} was forgotten, and some of it is held")
+        })?;
+        let is_left = |(blob, document): &(&BlobId, &DocumentId)| {
+            let by = self.attached.get(blob).map(|(device, _)| device);
+            by != gone
+                && !self.excused.contains(*blob)
+                && state.is_forgotten(document)
+                && state.chunks_held(blob) > 0
+        };
+        let left = self.attached_to.iter().find(is_left);
+        ensure(left.is_none(), Check::Forgetting, || {
+            let by = left.and_then(|(blob, _)| self.attached.get(blob));
+            format!("{left:?} was attached to what is forgotten, by {by:?}")
+        })
+    }
+
+    /// Pieces of attachments of what is forgotten on a device: nobody asks for them.
+    pub fn forgotten_pieces(&self, state: &State) -> BTreeSet<RecordId> {
+        let forgotten = self.attached_to.iter().filter(|(_, document)| state.is_forgotten(document));
+        forgotten.filter_map(|(blob, _)| self.pieces.get(blob)).flatten().copied().collect()
     }
 
     /// Notes a word that a person writes once.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use musette_protocol::{id::RecordId, replica::State, session::Frontier};
 
-use super::{Check, Violation, ensure};
+use super::{Check, Violation, authenticity::Ledger, ensure};
 use crate::{device::Device, dice::Dice, documents::Views};
 
 /// Checks that two devices show the same of a drawn document if the same counts on them; true if it
@@ -31,12 +31,12 @@ pub fn check_agreement(left: &mut Device, right: &mut Device, dice: &mut Dice) -
 ///
 /// # Errors
 /// When they do not.
-pub fn check_end(devices: &mut [Device], dice: &mut Dice) -> Result<Views, Violation> {
-    let first = settled(devices[0].state());
+pub fn check_end(devices: &mut [Device], ledger: &Ledger, dice: &mut Dice) -> Result<Views, Violation> {
+    let first = settled(devices[0].state(), ledger);
     let views = devices[0].documents.views()?;
     for device in &mut *devices {
         let number = device.number;
-        let own = settled(device.state());
+        let own = settled(device.state(), ledger);
         ensure(own == first, Check::Convergence, || {
             format!("device {number} ends with {own:?}, device 0 with {first:?}")
         })?;
@@ -57,12 +57,13 @@ pub fn check_end(devices: &mut [Device], dice: &mut Dice) -> Result<Views, Viola
 }
 
 /// What is the same for all in the end: what is held, and which pieces of attachments are not. Those in
-/// quarantine nobody asks for, and some may have come before.
+/// quarantine, or of what is forgotten, nobody asks for, and some may have come before.
 #[must_use]
-pub fn settled(state: &State) -> (Frontier, BTreeSet<RecordId>) {
+pub fn settled(state: &State, ledger: &Ledger) -> (Frontier, BTreeSet<RecordId>) {
     let mut frontier = Frontier::of(state);
     frontier.chains.iter_mut().for_each(|chain| chain.lacking.clear());
-    let quarantined: BTreeSet<RecordId> = state.quarantined_chunks().into_iter().collect();
+    let mut unasked = ledger.forgotten_pieces(state);
+    unasked.extend(state.quarantined_chunks());
     let wanted = state.counted().flat_map(|counted| counted.wanted);
-    (frontier, wanted.filter(|chunk| !quarantined.contains(chunk)).collect())
+    (frontier, wanted.filter(|chunk| !unasked.contains(chunk)).collect())
 }

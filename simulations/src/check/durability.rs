@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use musette_protocol::{
     id::{CommitId, DeviceId, DocumentId, RecordId},
-    replica::{Counted, State},
+    replica::{Counted, State, Subject},
     session::Frontier,
 };
 
@@ -24,6 +24,8 @@ pub struct Acknowledged {
     pub records: Vec<RecordId>,
     /// The words written, and into which document.
     pub markers: Vec<(DocumentId, String)>,
+    /// The documents forgotten.
+    pub forgotten: Vec<DocumentId>,
 }
 
 impl Acknowledged {
@@ -36,21 +38,30 @@ impl Acknowledged {
             commit: counted.commit,
             records: counted.items.iter().map(|item| item.record).chain([counted.record]).collect(),
             markers,
+            forgotten: counted.items.iter().filter_map(|item| forgotten(&item.subject)).collect(),
         }
     }
 
     /// Checks that it counts, and that it is held or was dropped: then a snapshot holds what it said,
-    /// which is checked of what is shown.
+    /// which is checked of what is shown. Nobody else asks for pieces of what is forgotten (`unasked`).
     ///
     /// # Errors
     /// When it was lost.
-    pub fn check(&self, state: &State) -> Result<(), Violation> {
-        let held = self.records.iter().all(|record| state.holds(record) || state.has_dropped(record));
+    pub fn check(&self, state: &State, unasked: &BTreeSet<RecordId>) -> Result<(), Violation> {
+        let is_kept = |record| state.holds(record) || state.has_dropped(record) || unasked.contains(record);
+        let held = self.records.iter().all(is_kept);
         let counts = state.head(&self.device).0 >= self.number;
         ensure(held && counts, Check::Durability, || {
             format!("{:?}, acknowledged as number {}, is lost", self.commit, self.number)
-        })
+        })?;
+        let is_out = state.log().has_ended(&self.device);
+        let back = self.forgotten.iter().find(|document| !is_out && !state.is_forgotten(document));
+        ensure(back.is_none(), Check::Forgetting, || format!("{back:?} was forgotten and is back"))
     }
+}
+
+const fn forgotten(subject: &Subject) -> Option<DocumentId> {
+    if let Subject::Forgotten(document) = subject { Some(*document) } else { None }
 }
 
 /// What a device told others.

@@ -28,6 +28,12 @@ impl Graves {
         }
     }
 
+    /// Whether it was noted.
+    #[must_use]
+    pub fn has(&self, record: &RecordId) -> bool {
+        self.0.contains_key(record)
+    }
+
     /// Checks that no file of a device holds what its receipt says it has dropped.
     ///
     /// # Errors

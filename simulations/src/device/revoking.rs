@@ -96,7 +96,8 @@ impl Device {
             return Ok(());
         }
         for id in documents {
-            let counting: Vec<_> = self.state().document(&id).collect();
+            let is_shown = !self.state().is_forgotten(&id);
+            let counting: Vec<_> = self.state().document(&id).filter(|_| is_shown).collect();
             let mut changes = Vec::new();
             for (record, location) in counting {
                 changes.push((record, self.read_change(location)?));

@@ -183,7 +183,7 @@ impl Device {
         self.take_any(written, ledger)
     }
 
-    fn take_any(&mut self, written: Option<Effects>, ledger: &Ledger) -> Result<bool, Trouble> {
+    pub(super) fn take_any(&mut self, written: Option<Effects>, ledger: &Ledger) -> Result<bool, Trouble> {
         let Some(effects) = written else { return Ok(false) };
         self.take_written(effects, ledger)?;
         Ok(true)

@@ -61,6 +61,9 @@ impl Device {
             let bytes = document.take_changes();
             writes.push(Write::Change(Change { document: act.document, bytes }));
             ledger.note_marker(&act.marker);
+            if let Some(attachment) = &act.attach {
+                ledger.note_attachment(attachment.id, act.document);
+            }
             markers.push((act.document, act.marker));
             at_hand.insert(act.document, document);
         }

@@ -1,5 +1,7 @@
 //! The second phase: everything is healed, and then everything must be well.
 
+use std::collections::BTreeSet;
+
 use musette_protocol::schedule::CHECK_EVERY_MS;
 
 use super::World;
@@ -149,17 +151,19 @@ impl World {
     }
 
     pub(super) fn check_end(&mut self) -> Result<(), Violation> {
-        let views = check_end(&mut self.devices[..self.plan.devices], &mut self.dice)?;
+        let views = check_end(&mut self.devices[..self.plan.devices], &self.ledger, &mut self.dice)?;
         self.tally.check(Check::Convergence);
         for view in views.values() {
             self.ledger.check_view(view)?;
         }
+        let unasked = self.ledger.forgotten_pieces(self.devices[0].state());
         for write in self.devices[..self.plan.devices].iter().flat_map(Device::acknowledged) {
             for device in &self.devices[..self.plan.devices] {
-                write.check(device.state())?;
+                write.check(device.state(), &unasked)?;
             }
             for (document, marker) in &write.markers {
-                let shown = views.get(document).is_some_and(|view| view.tags.contains(marker));
+                let shown = self.ledger.is_forgotten(document)
+                    || views.get(document).is_some_and(|view| view.tags.contains(marker));
                 ensure(shown, Check::Durability, || format!("{marker} was acknowledged and is not shown"))?;
             }
             self.tally.check(Check::Durability);
@@ -174,7 +178,7 @@ impl World {
         self.tally.fault(Fault::Apart);
         for device in &self.devices[..self.plan.devices] {
             for write in device.acknowledged() {
-                write.check(device.state())?;
+                write.check(device.state(), &BTreeSet::new())?;
                 self.tally.check(Check::Durability);
             }
         }
@@ -184,7 +188,7 @@ impl World {
     pub(super) fn check_second_sync(&mut self) -> Result<(), Violation> {
         self.tell(|_| "everybody connects once more".to_owned());
         self.healed_at_ms = self.clock.now_ms();
-        let before = settled(self.devices[0].state());
+        let before = settled(self.devices[0].state(), &self.ledger);
         for connection in self.network.select(|_| true) {
             self.disconnect(connection);
         }
@@ -196,7 +200,7 @@ impl World {
         let sent =
             self.network.select(|connection| connection.exchanges.iter().any(Exchange::has_sent_records));
         ensure(sent.is_empty(), Check::SecondSync, || "records were sent again".to_owned())?;
-        let unchanged = self.honest().iter().all(|device| settled(device.state()) == before);
+        let unchanged = self.honest().iter().all(|device| settled(device.state(), &self.ledger) == before);
         ensure(unchanged, Check::SecondSync, || "something counts that did not before".to_owned())?;
         self.tally.check(Check::SecondSync);
         Ok(())

@@ -116,6 +116,7 @@ impl World {
                 .map_or(0, |connection| usize::from(connection.ends[1] == number));
             self.abandon(connection_number, side, Ending::Lost);
         }
+        self.devices[number].excuse_late(&mut self.ledger);
         self.devices[number].stop();
         if how == End::PowerCut {
             self.devices[number].storage.power_cut(&mut self.dice);

@@ -59,6 +59,12 @@ impl World {
         }
         let World { devices, person, dice, ledger, tally, plan, .. } = self;
         let device = &mut devices[number];
+        if device.forget_late(dice, ledger)? {
+            return Ok(Some(Chore::DropForgotten));
+        }
+        if Some(number) != plan.villain() && device.drop_forgotten(person.keeper(), ledger)? {
+            return Ok(Some(Chore::DropForgotten));
+        }
         if device.is_elected() && device.fold(plan.fold_from, person.keeper(), dice, ledger)? > 0 {
             tally.check(Check::Folding);
             return Ok(Some(Chore::Fold));
@@ -128,10 +134,12 @@ impl World {
 
     /// Every device has erased and confirmed what was dropped there.
     fn check_forgotten(&mut self) -> Result<(), Violation> {
+        let gone = self.plan.villain().map(|villain| self.devices[villain].id);
         for device in &self.devices[..self.plan.devices] {
             let unconfirmed = device.has_unconfirmed_drops();
             ensure(!unconfirmed, Check::Forgetting, || format!("device {} confirms no drop", device.number))?;
             self.ledger.graves.check_erased(&device.id, device.state(), &device.storage)?;
+            self.ledger.check_forgotten(device.state(), gone.as_ref())?;
             self.tally.check(Check::Forgetting);
         }
         Ok(())

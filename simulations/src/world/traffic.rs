@@ -192,6 +192,13 @@ impl World {
                 return self.suffer(receiver, trouble);
             }
         };
+        if matches!(handled, Handled::Records(_)) {
+            // Durable with what it follows from, or not at all.
+            match device.forget_late(&mut self.dice, &mut self.ledger) {
+                Ok(_) | Err(Trouble::Full) => {}
+                Err(trouble) => return self.suffer(receiver, trouble),
+            }
+        }
         if device.state().keyring().count() > epochs {
             self.network.note_check(receiver);
         }

@@ -1,6 +1,6 @@
 //! What people do, and when it becomes durable.
 
-use musette_protocol::time::Timestamp;
+use musette_protocol::{id::DocumentId, time::Timestamp};
 
 use super::World;
 use crate::{
@@ -14,6 +14,11 @@ use crate::{
 /// 2026-11-23: when the first phase begins, for those who look at a clock.
 pub(super) const EPOCH_MS: i64 = 1_795_392_000_000;
 
+/// People forget nothing while there are so few documents.
+const FEW_DOCUMENTS: usize = 4;
+/// One deed in so many is to forget something.
+const FORGETS_ONE_IN: u64 = 24;
+
 impl World {
     pub(super) fn work(&mut self, number: usize) -> Result<(), Violation> {
         self.schedule_within(self.plan.work_pause_ms, Event::Work { device: number });
@@ -25,6 +30,9 @@ impl World {
             return Ok(());
         }
         let known = self.devices[number].documents.known();
+        if known.len() > FEW_DOCUMENTS && self.dice.one_in(FORGETS_ONE_IN) {
+            return self.forget(number, &known);
+        }
         let deed = workload::draw(&mut self.dice, &known, &mut self.markers);
         self.tell(|_| format!("device {number} writes {deed}"));
         let now = self.time_of_writing(number);
@@ -38,6 +46,25 @@ impl World {
                 self.tally.fault(Fault::WriteRefused);
                 self.tell(|_| format!("device {number} has no room for it"));
             }
+            Err(trouble) => self.suffer(number, trouble)?,
+        }
+        Ok(())
+    }
+
+    /// A person forgets one or two of the documents that are shown.
+    fn forget(&mut self, number: usize, known: &[(DocumentId, &'static str)]) -> Result<(), Violation> {
+        let mut chosen: Vec<DocumentId> =
+            (0..=self.dice.index(2)).map(|_| known[self.dice.index(known.len())].0).collect();
+        chosen.dedup();
+        self.tell(|_| format!("device {number} forgets {chosen:?}"));
+        // Who is no admin device does not hold the keeper's seed.
+        let keeper = (Some(number) != self.plan.villain()).then(|| self.person.keeper());
+        match self.devices[number].forget(&chosen, keeper, &mut self.dice, &mut self.ledger) {
+            Ok(()) => {
+                self.tally.fault(Fault::Forgotten);
+                self.expect_sync(number);
+            }
+            Err(Trouble::Full) => self.tally.fault(Fault::WriteRefused),
             Err(trouble) => self.suffer(number, trouble)?,
         }
         Ok(())

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Slots, State};
 use crate::{
-    id::{BlobId, DocumentId, RecordId},
+    id::{BlobId, CommitId, DocumentId, RecordId},
     journal::Location,
     replica::records::Slot,
 };
@@ -41,14 +41,28 @@ impl State {
         self.forgotten.values().flat_map(Slots::as_slice).copied().collect()
     }
 
+    /// A commit that forgot a document.
+    pub(in crate::replica) fn commit_forgetting(&self, id: &DocumentId) -> Option<CommitId> {
+        let slots = self.forgotten.get(id).map_or(&[][..], Slots::as_slice);
+        self.chains.iter().find_map(|(_, chain)| {
+            let number = chain.last_naming(slots)?;
+            chain.get(usize::try_from(number - 1).ok()?).map(|entry| entry.commit)
+        })
+    }
+
     /// What is held of documents, and of these attachments of them.
     pub(in crate::replica) fn held_of<'a>(
         &self,
         documents: impl Iterator<Item = (&'a DocumentId, &'a BTreeSet<BlobId>)> + Clone,
     ) -> BTreeSet<RecordId> {
         let changes = documents.clone().flat_map(|(id, _)| self.document(id)).map(|(record, _)| record);
-        let blobs = documents.flat_map(|(_, blobs)| blobs);
-        let chunks = blobs.filter_map(|blob| self.blobs.get(blob)).flatten();
-        changes.chain(chunks.map(|((_, record), _)| *record)).collect()
+        let pieces = documents.flat_map(|(_, blobs)| self.pieces_of(blobs));
+        changes.chain(pieces).collect()
+    }
+
+    /// The pieces that are held of attachments.
+    pub(in crate::replica) fn pieces_of(&self, blobs: &BTreeSet<BlobId>) -> BTreeSet<RecordId> {
+        let pieces = blobs.iter().filter_map(|blob| self.blobs.get(blob)).flatten();
+        pieces.map(|((_, record), _)| *record).collect()
     }
 }

@@ -305,8 +305,9 @@ fn what_comes_of_a_forgotten_document_is_dropped_too() {
     talk([&mut laptop, &mut tablet], [1, 3]).unwrap();
     assert_eq!((documents(&mut laptop), documents(&mut tablet)), (0, 0));
     assert_eq!(read(of(&mut laptop)), ["late"], "held, and shown nowhere");
-    assert!(of(&mut laptop).drop_forgotten(&key(SHARED)).unwrap().is_some());
-    assert!(of(&mut laptop).drop_forgotten(&key(SHARED)).unwrap().is_none());
+    assert!(of(&mut laptop).drop_forgotten(&key(SHARED), false).unwrap().is_none());
+    assert!(of(&mut laptop).drop_forgotten(&key(SHARED), true).unwrap().is_some());
+    assert!(of(&mut laptop).drop_forgotten(&key(SHARED), true).unwrap().is_none());
     talk([&mut laptop, &mut tablet], [1, 3]).unwrap();
     for spaces in [&mut laptop, &mut tablet] {
         assert_eq!(read(of(spaces)), [""; 0]);

@@ -1,0 +1,130 @@
+//! How a device forgets documents for good, as the node's shell does it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use musette_protocol::{
+    crypto::sign::SigningKey,
+    id::{BlobId, DocumentId},
+    replica::forgetting::Forgetting,
+};
+
+use super::{Device, write_trouble};
+use crate::{
+    check::{Violation, authenticity::Ledger, durability::Acknowledged},
+    dice::Dice,
+    options::Breakage,
+    storage::Trouble,
+};
+
+impl Device {
+    /// Forgets documents that are shown here. Durable, and acknowledged, after [`Device::sync`].
+    ///
+    /// # Errors
+    /// When the disk refuses: then nothing was written.
+    pub fn forget(
+        &mut self,
+        documents: &[DocumentId],
+        keeper: Option<&SigningKey>,
+        dice: &mut Dice,
+        ledger: &mut Ledger,
+    ) -> Result<(), Trouble> {
+        let mut attached = BTreeMap::new();
+        for id in documents {
+            // Nobody forgets what is not shown yet.
+            if let Some(blobs) = self.attachments_of(*id)? {
+                attached.insert(*id, blobs);
+            }
+        }
+        let forgetting: Vec<Forgetting<'_>> =
+            attached.iter().map(|(document, blobs)| Forgetting { document: *document, blobs }).collect();
+        self.bury(ledger)?;
+        self.write_forgetting(&forgetting, keeper, dice, ledger)
+    }
+
+    fn write_forgetting(
+        &mut self,
+        forgetting: &[Forgetting<'_>],
+        keeper: Option<&SigningKey>,
+        dice: &mut Dice,
+        ledger: &mut Ledger,
+    ) -> Result<(), Trouble> {
+        let replica = self.replica.as_mut().expect("only devices that are on are asked");
+        let written = replica.forget(forgetting, &self.key, keeper, &mut || dice.bytes());
+        let effects = written.map_err(write_trouble)?;
+        forgetting.iter().for_each(|one| ledger.note_forgotten(one.document));
+        for newly in &effects.counted {
+            ledger.note_commit(&newly.counted, self.state());
+            self.waiting.push(Acknowledged::of(&newly.counted, Vec::new()));
+        }
+        self.take_written(effects, ledger)
+    }
+
+    /// Notes what is attached to a document that turns out to be forgotten.
+    pub(super) fn note_late(&mut self, id: DocumentId) -> Result<(), Violation> {
+        if self.documents.is_stored(id)
+            && let Some(blobs) = self.attachments_of(id)?
+            && !blobs.is_empty()
+        {
+            self.late.insert(id, blobs);
+        }
+        Ok(())
+    }
+
+    /// Names what was attached here to documents that another device forgot meanwhile; false when there is
+    /// nothing.
+    ///
+    /// # Errors
+    /// When the disk refuses; it is then to be tried again.
+    pub fn forget_late(&mut self, dice: &mut Dice, ledger: &mut Ledger) -> Result<bool, Trouble> {
+        if self.late.is_empty() || !self.may_write() {
+            return Ok(false);
+        }
+        let late = self.late.clone();
+        let unnamed = self.replica().unnamed_attachments(&late)?;
+        let forgetting: Vec<Forgetting<'_>> =
+            unnamed.iter().map(|(document, blobs)| Forgetting { document: *document, blobs }).collect();
+        if !forgetting.is_empty() && !self.is_broken(Breakage::KeepForgotten) {
+            self.write_forgetting(&forgetting, None, dice, ledger)?;
+        }
+        self.naming.append(&mut self.late);
+        Ok(!forgetting.is_empty())
+    }
+
+    /// Notes that what it has not named durably may stay: once it ends, nobody can name it any more.
+    pub fn excuse_late(&self, ledger: &mut Ledger) {
+        let unnamed = self.late.values().chain(self.naming.values()).flatten();
+        unnamed.for_each(|blob| ledger.excuse(*blob));
+    }
+
+    /// Drops what is left of forgotten documents; false when there is nothing.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn drop_forgotten(&mut self, keeper: &SigningKey, ledger: &mut Ledger) -> Result<bool, Trouble> {
+        if self.is_broken(Breakage::KeepForgotten) || self.state().forgotten().next().is_none() {
+            return Ok(false);
+        }
+        self.bury(ledger)?;
+        let is_elected = self.is_elected();
+        let written = self.replica().drop_forgotten(keeper, is_elected).map_err(write_trouble)?;
+        self.take_any(written, ledger)
+    }
+
+    /// Notes all that is held: any of it may be dropped next.
+    fn bury(&mut self, ledger: &mut Ledger) -> Result<(), Trouble> {
+        for record in self.state().held() {
+            if !ledger.graves.has(&record)
+                && let Some(location) = self.state().location(&record)
+            {
+                let sealed = self.replica().read(location)?;
+                ledger.graves.note(record, &sealed);
+            }
+        }
+        Ok(())
+    }
+
+    fn attachments_of(&mut self, id: DocumentId) -> Result<Option<BTreeSet<BlobId>>, Violation> {
+        let view = self.documents.view(id)?;
+        Ok(view.map(|view| view.attachments.iter().map(|attachment| attachment.id).collect()))
+    }
+}
