@@ -29,12 +29,15 @@ use crate::{
 mod create;
 mod join;
 mod listen;
+mod newcomer;
+mod recover;
 mod restore;
 
 pub use create::{Created, create};
 pub use join::{JoinEvent, JoinOptions, Joined, join};
 pub use listen::check_listen;
 use listen::listen;
+pub use recover::{RecoverEvent, RecoverOptions, Recovered, recover};
 pub use restore::{RestoreOptions, Restored, restore};
 
 pub use crate::store::vault::is_passphrase_needed;
