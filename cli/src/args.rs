@@ -5,8 +5,8 @@
 
 use crate::commands::{
     add, attach, backup, demo, device, doctor, edit, events, extract, fetch, forget, history, import, init,
-    kinds, list, passphrase, quarantine, recovery, remove, resolve, restore, restore_item, show, status,
-    sync, timeline, up,
+    kinds, list, passphrase, quarantine, recover, recovery, remove, resolve, restore, restore_item, show,
+    status, sync, timeline, up,
 };
 use std::path::PathBuf;
 
@@ -48,6 +48,7 @@ pub(crate) enum Command {
     Passphrase(passphrase::Passphrase),
     Backup(backup::Backup),
     Restore(restore::Restore),
+    Recover(recover::Recover),
     Status(status::Status),
     Sync(sync::Sync),
     Device(device::Device),

@@ -43,7 +43,7 @@ impl Error {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self.code() {
-            "bad-request" | "bad-listen-address" | "budget-too-small" => 2,
+            "bad-request" | "bad-address" | "bad-listen-address" | "budget-too-small" => 2,
             "wrong-passphrase" | "passphrase-needed" => 4,
             "import-cut-short" => 3,
             "deadline" => 5,

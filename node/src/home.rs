@@ -216,6 +216,11 @@ impl Home {
         self.path.join("backups")
     }
 
+    /// Which devices were let in with the recovery words, as this one heard of it.
+    pub(crate) fn recovered_path(&self) -> PathBuf {
+        self.path.join("recovered")
+    }
+
     /// Where the bytes of the day are counted.
     pub(crate) fn traffic_path(&self) -> PathBuf {
         self.path.join("traffic.json")

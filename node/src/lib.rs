@@ -20,9 +20,11 @@ pub mod lifecycle;
 mod memory;
 mod net;
 mod pairing;
+mod recovering;
 pub mod standing;
 mod store;
 mod sync;
+mod welcome;
 pub mod words;
 
 pub use musette_crdt::schema;

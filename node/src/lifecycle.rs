@@ -29,6 +29,8 @@ use crate::{
 mod create;
 mod join;
 mod listen;
+mod newcomer;
+mod recover;
 mod restore;
 
 use create::check_name;
@@ -36,6 +38,7 @@ pub use create::{Created, create};
 pub use join::{JoinEvent, JoinOptions, Joined, join};
 pub use listen::check_listen;
 use listen::listen;
+pub use recover::{RecoverEvent, RecoverOptions, Recovered, recover};
 pub use restore::{RestoreOptions, Restored, restore};
 
 pub use crate::store::{splitting::Split, vault::is_passphrase_needed};

@@ -33,18 +33,21 @@ use libp2p::{Multiaddr, PeerId};
 pub(crate) enum Protocol {
     /// Bringing a new device in: strangers may open it while an invitation is open.
     Pairing,
+    /// Letting a device in by the recovery phrase: strangers may open it, and are told nothing.
+    Recovering,
     /// Agreeing on records with one's own devices.
     Sync,
 }
 
 impl Protocol {
     /// All of them.
-    const ALL: [Self; 2] = [Self::Pairing, Self::Sync];
+    const ALL: [Self; 3] = [Self::Pairing, Self::Recovering, Self::Sync];
 
     /// The name that is negotiated on the wire.
     const fn name(self) -> &'static str {
         match self {
             Self::Pairing => "/musette/pair/1",
+            Self::Recovering => "/musette/recover/1",
             Self::Sync => "/musette/sync/1",
         }
     }
@@ -52,7 +55,7 @@ impl Protocol {
     /// The longest frame, in bytes.
     const fn max_frame_len(self) -> usize {
         match self {
-            Self::Pairing => limits::MAX_PAIRING_FRAME_LEN,
+            Self::Pairing | Self::Recovering => limits::MAX_PAIRING_FRAME_LEN,
             Self::Sync => limits::MAX_SYNC_FRAME_LEN,
         }
     }

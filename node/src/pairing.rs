@@ -34,6 +34,7 @@ use crate::{
     net::{Endpoint, Framed},
     store::Store,
     sync::Network,
+    welcome::welcome,
 };
 
 /// Where an invitation stands.
@@ -302,14 +303,7 @@ impl LettingIn {
                         keys.words.insert(device, words);
                     })?;
                 }
-                let roster = store.state().roster();
-                let mut operations: Vec<Vec<u8>> =
-                    roster.owner().in_order().iter().map(|one| one.to_bytes()).collect();
-                operations.extend(roster.membership().operations().map(|one| one.to_bytes()));
-                let grant = if admin { store.grant() } else { store.grant().without_keeper() };
-                let grant = grant.seal(&kem, &context, &entropy::secret());
-                let grant = grant.map_err(|_| Error::new("pairing-broken"))?;
-                Ok(Welcome { space: *store.state().space(), operations, grant })
+                welcome(store, &kem, admin, &context)
             })
             .await
     }

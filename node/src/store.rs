@@ -63,6 +63,7 @@ mod index;
 pub(crate) mod items;
 pub(crate) mod keys;
 mod note;
+mod recovered;
 pub(crate) mod replace;
 pub(crate) mod revoking;
 pub(crate) mod settings;
@@ -92,6 +93,8 @@ pub(crate) enum StoreEvent {
     Item(DocumentId),
     /// The device log changed, or who is connected.
     Devices,
+    /// A device was let in with the recovery words.
+    Recovered(DeviceId),
     /// What other devices hold changed, or why they cannot be reached, or what was set about it.
     Sync,
 }
@@ -164,6 +167,7 @@ pub(crate) struct Store {
     fetching: fetching::Fetching,
     tidying: tidying::Tidying,
     backups: backups::Backups,
+    recovered: recovered::Recovered,
     /// Bytes of the journal when the index was last written.
     checkpointed_bytes: u64,
     // Dropped last: another process may open the home from then on.
@@ -242,6 +246,7 @@ impl Store {
         };
         let fetching = fetching::Fetching::open(&home, &keys, written);
         let backups = backups::Backups::open(&home, &keys);
+        let recovered = recovered::Recovered::open(&home, &keys);
         let mut store = Self {
             person,
             device: keys.device_id(),
@@ -263,6 +268,7 @@ impl Store {
             fetching,
             tidying: tidying::Tidying::default(),
             backups,
+            recovered,
             checkpointed_bytes: 0,
             home,
             vault,
@@ -270,6 +276,7 @@ impl Store {
             _lock: lock,
         };
         store.take_back(kept, beyond)?;
+        store.note_recovered();
         if damaged {
             store.begin_healing()?;
         }
@@ -309,6 +316,14 @@ impl Store {
         effects.extend(beyond.effects);
         effects.extend(self.replica.draw_quarantine());
         self.apply(effects, Vec::new())
+    }
+
+    /// The statement that names the person.
+    ///
+    /// # Errors
+    /// When the vault holds none.
+    pub(crate) fn inception(&mut self) -> Result<Signed<Inception>> {
+        inception_of(&self.keys)
     }
 
     /// Whose Musette this is.
@@ -510,6 +525,7 @@ impl Store {
             self.events.push(StoreEvent::Devices);
             self.dirty.any = true;
             self.forget_ended()?;
+            self.note_recovered();
         }
         self.dirty.any |= !effects.arrived.is_empty();
         for arrived in &effects.arrived {

@@ -26,6 +26,7 @@ use crate::{
     error::{Error, Result},
     net::{Endpoint, NetEvent, Protocol},
     pairing::Pairing,
+    recovering::Recovering,
 };
 
 mod conversation;
@@ -43,6 +44,7 @@ pub(crate) struct Network {
     pub(crate) driver: Driver,
     pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) pairing: Pairing,
+    recovering: Recovering,
     pub(crate) scheduler: Scheduler,
     pub(crate) sessions: Sessions,
     dials: Arc<Mutex<Dials>>,
@@ -81,7 +83,15 @@ impl Network {
         pairing: Pairing,
         scheduler: Scheduler,
     ) -> Self {
-        Self { driver, endpoint, pairing, scheduler, sessions: Sessions::default(), dials: Arc::default() }
+        Self {
+            driver,
+            endpoint,
+            pairing,
+            recovering: Recovering::default(),
+            scheduler,
+            sessions: Sessions::default(),
+            dials: Arc::default(),
+        }
     }
 
     /// Runs until the endpoint stops.
@@ -125,6 +135,9 @@ impl Network {
             }
             NetEvent::Stream { peer, protocol: Protocol::Pairing, stream } => {
                 tasks.spawn(async move { network.pairing.clone().invite(&network, peer, stream).await });
+            }
+            NetEvent::Stream { peer, protocol: Protocol::Recovering, stream } => {
+                tasks.spawn(async move { network.recovering.clone().answer(&network, peer, stream).await });
             }
         }
     }

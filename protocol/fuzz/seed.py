@@ -131,6 +131,12 @@ seed("inviter", bytes([0, 0, 1, 2, 3, 4, 0, 7, 0, 6]))
 seed("inviter", bytes([0, 0, 1, 2, 3, 4, 0, 7, 1, 7, 1, 7, 1]))
 seed("inviter", bytes([0, 0, 1, 2, 3, 4, 0, 7, 2, 6]))
 seed("joiner", bytes([0, 0, 1, 2, 3, 4, 0, 9]))
+for case in cases("recovering/refusals.json"):
+    if sum(map(len, case["frames"])) < 10_000:
+        seed_moves("recovering", bytes([case["to"] == "answerer"]), 0, unhex(case["frames"]))
+# An honest exchange: challenge, answer, welcome, stored; hello, claim, enrolment, done.
+seed("recovering", bytes([0, 1, 2, 0, 3, 4, 7]))
+seed("recovering", bytes([1, 1, 2, 3, 0, 6]))
 for case in cases("journal/journals.json"):
     moves_ = b""
     for segment in case["segments"]:

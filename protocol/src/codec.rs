@@ -49,6 +49,8 @@ pub enum Tag {
     MembershipOperation = 18,
     /// `backup::BackupHead`
     BackupHead = 19,
+    /// What the root, and the device that answers it, sign while recovering
+    RecoveryProof = 20,
 }
 
 /// A structure with a tag and a version of its own.

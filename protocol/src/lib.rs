@@ -16,6 +16,7 @@ pub mod membership;
 pub mod pairing;
 mod past;
 pub mod record;
+pub mod recovering;
 pub mod replica;
 pub mod schedule;
 pub mod session;

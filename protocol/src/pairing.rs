@@ -34,7 +34,7 @@ pub mod inviter;
 pub mod joiner;
 pub mod message;
 pub mod ticket;
-mod transcript;
+pub(crate) mod transcript;
 pub mod words;
 
 pub use error::{Fault, PairingError};

@@ -1,4 +1,4 @@
-"""Makes the vectors of encoding, identity, epochs, records, membership, sessions and backups from protocol/spec alone.
+"""Makes the vectors of encoding, identity, epochs, records, membership, sessions, backups and recoveries from protocol/spec alone.
 
 A second implementation, so that specification and program are tested against each other:
 `pip install blake3 pynacl cryptography`, then `python3 make.py` in this folder. The same bytes come
@@ -104,7 +104,7 @@ def encoding():
         "nonce of a renewed record": [one, b"payload"],
         "earlier epoch secrets": [one], "epoch audience": [one, two, one], "epoch heads": [one], "person key": [one], "epoch write key": [one], "epoch read key": [one],
         "session recognition": [one, two, one, two, one, b"dialer", b"mark"],
-        "session space mark": [one, two], "session reconciliation": [one, two], "pairing": [b"salt", one],
+        "session space mark": [one, two], "session reconciliation": [one, two], "pairing": [b"salt", one], "recovering": [b"salt", one],
         "pairing words": [one, b"a", b"b"], "vault key": [b"seal", one, two], "index key": [one],
         "settings document": [one], "import batch": [one],
     }
@@ -1316,6 +1316,112 @@ def backups():
           entropy=me.entropy)
 
 
+def recovering():
+    me, other = Person(bytes([9] * 32)), Person(bytes([8] * 32))
+    laptop, phone, eve, bare = (bytes([b] * 32) for b in (1, 2, 6, 7))
+    peers, entropies = (bytes([2] * 38), bytes([1] * 38)), (bytes([71] * 32), bytes([60] * 32))
+    space = derive("space id", public(bytes([1] * 32)), public(me.keeper))
+    first = operation(me, [], None, enrol(*device(me, 1)))
+    second = operation(me, [first], 1, enrol(*device(me, 2)))
+    out = operation(me, [second], 1, revoke(2))
+    log, after = [first, second], [first, second, out]
+    given = {"entropy": me.entropy, "asker_peer": peers[0], "answerer_peer": peers[1], "asker_entropy": entropies[0],
+             "answerer_entropy": entropies[1], "answerer_device": laptop, "asker_device": bare, "asker_name": "device 7"}
+
+    def exchange(person=me, asker=peers[0], answerer=peers[1], asker_entropy=entropies[0], **more):
+        return Recovering(person, asker, answerer, asker_entropy, entropies[1], **more)
+
+    def enrolling(previous, action=None, author=None, seed=None, person=me):
+        return operation(person, previous, author, action or enrol(*device(me, 7)), seed)
+
+    whole = []
+    for comment, operations, heads in [("two devices", log, [second]), ("one of them was taken out", after, [out])]:
+        e, entry = exchange(), enrolling(heads)
+        sealed = hpke_seal(kem_public(bare), b"musette epoch grant v1", e.context(entry), grant([(bytes([10] * 32), [])], laptop), b"eph")
+        message = welcome(space, [*operations, entry], sealed)
+        frames = [e.hello(), e.challenge(), e.claim(me.root), e.answer(laptop, operations), e.enrolment(entry),
+                  e.seal(1, message), e.seal(0, b"\x09\x01\x09")]
+        whole.append({"comment": comment, "operations": operations, "enrolment": entry, "welcome": message, "frames": frames})
+    write("recovering/exchanges.json", "Whole exchanges, spec/recovering.md: all frames, from both sides in turn. `*_device` are seeds of a device's "
+          "signing and HPKE keys; `welcome` is what the answering device hands out.", whole, **given)
+
+    cases = []
+
+    def case(to, comment, frames, expect):
+        cases.append({"to": to, "comment": comment, "frames": frames, "expect": expect})
+
+    def asker(comment, expect, *frames):
+        case("asker", comment, frames, expect)
+
+    asker("a challenge to another person", "recover-other-person", exchange(other).challenge())
+    asker("a challenge made on another connection", "recover-other-person", exchange(asker=bytes([3] * 38)).challenge())
+    asker("a challenge by another peer", "recover-other-person", exchange(answerer=bytes([3] * 38)).challenge())
+    asker("an earlier challenge", "recover-other-person", exchange(asker_entropy=bytes([72] * 32)).challenge())
+    asker("a challenge of 31 bytes", "recover-other-person", exchange(secret=bytes(31)).challenge())
+    asker("another salt than was sealed with", "recover-other-person", flip(exchange().challenge(), 3))
+    asker("a challenge cut short", "recover-broken", exchange().challenge()[:-1])
+    asker("a challenge of a newer version", "protocol-newer", flip(exchange().challenge(), 1, 3))
+    asker("its own hello", "recover-broken", exchange().hello())
+    asker("a door that is shut for the moment", "recover-busy", b"\x09\x01\x0b")
+    asker("what a pairing answers to strangers", "recover-broken", b"\x09\x01\x01")
+
+    def answered(comment, expect, make):
+        e = exchange()
+        asker(comment, expect, e.challenge(), make(e))
+
+    answered("a claim, passed back", "recover-broken", lambda e: e.claim(me.root))
+    answered("the second message in the place of the first", "recover-broken", lambda e: (e.answer(laptop, log), e.answer(laptop, log))[1])
+    answered("a device that is not in the log", "recover-tampered", lambda e: e.answer(eve, log))
+    answered("a device that another key signed for", "recover-tampered", lambda e: e.answer(eve, log, public(laptop)))
+    answered("a signature of another exchange", "recover-tampered",
+             lambda e: e.seal(1, b"\x09\x01\x0d" + public(laptop) + sign(laptop, exchange(asker_entropy=eve).statement(b"\x01" + public(laptop))) + listed(map(data, log))))
+    answered("the device's signature as if it were the root's", "recover-tampered",
+             lambda e: e.seal(1, b"\x09\x01\x0d" + public(laptop) + sign(laptop, e.statement(b"\x00")) + listed(map(data, log))))
+    answered("a device that was taken out", "recover-device-revoked", lambda e: e.answer(phone, after))
+    answered("no log", "recover-tampered", lambda e: e.answer(laptop, []))
+    answered("a log in another order", "recover-tampered", lambda e: e.answer(laptop, log[::-1]))
+    answered("a log by another root", "recover-tampered", lambda e: e.answer(laptop, [operation(me, [], None, enrol(*device(me, 1)), other.root)]))
+    answered("another person's log", "recover-tampered", lambda e: e.answer(laptop, [operation(other, [], None, enrol(*device(other, 1)), other.root)]))
+    answered("an operation cut short", "recover-broken", lambda e: e.answer(laptop, [first[:-1]]))
+    answered("a refusal", "recover-refused", lambda e: e.seal(1, b"\x09\x01\x07\x02"))
+    answered("a welcome before its turn", "recover-broken", lambda e: e.seal(1, whole[0]["welcome"]))
+
+    def answerer(comment, expect, *frames):
+        case("answerer", comment, frames, expect)
+
+    answerer("nothing", "recover-broken", b"")
+    answerer("a hello cut short", "recover-broken", exchange().hello()[:-1])
+    answerer("a hello of a newer version", "protocol-newer", flip(exchange().hello(), 1, 3))
+    answerer("a challenge", "recover-broken", exchange().challenge())
+
+    def claimed(comment, expect, make):
+        e = exchange()
+        answerer(comment, expect, e.hello(), make(e))
+
+    claimed("a claim in the clear", "recover-broken", lambda e: b"\x09\x01\x0c" + sign(me.root, e.statement(b"\x00")))
+    claimed("a claim under another secret", "recover-broken", lambda e: exchange(secret=bytes([5] * 32)).claim(me.root))
+    claimed("a claim of an earlier exchange", "recover-broken", lambda e: exchange(asker_entropy=bytes([72] * 32)).claim(me.root))
+    claimed("a claim by another root", "recover-tampered", lambda e: e.claim(other.root))
+    claimed("a claim by the root as a device", "recover-tampered", lambda e: e.claim(me.root, b"\x01" + public(laptop)))
+    claimed("an enrolment before its turn", "recover-broken", lambda e: e.enrolment(enrolling([second])))
+
+    def enrolled(comment, expect, entry):
+        e = exchange()
+        answerer(comment, expect, e.hello(), e.claim(me.root), e.enrolment(entry))
+
+    enrolled("an enrolment by a device", "recover-tampered", enrolling([second], author=1))
+    enrolled("an enrolment by another root", "recover-tampered", enrolling([second], seed=other.root))
+    enrolled("the certificate of another person's device", "recover-tampered", enrolling([second], enrol(*device(other, 7))))
+    enrolled("a certificate that its device did not sign", "recover-tampered",
+             enrolling([second], enrol(device(me, 7)[0], consent(eve, device(me, 7)[0]))))
+    enrolled("no enrolment", "recover-broken", enrolling([second], vouch(2)))
+    enrolled("an enrolment cut short", "recover-broken", enrolling([second])[:-1])
+    e, entry = exchange(), enrolling([second])
+    answerer("an enrolment, twice", "recover-broken", e.hello(), e.claim(me.root), e.enrolment(entry), e.enrolment(entry))
+    write("recovering/refusals.json", "Frames fed to one side of the first exchange, and the code with which it ends; spec/recovering.md.",
+          cases, **given, operations=log, welcome=whole[0]["welcome"])
+
+
 if __name__ == "__main__":
-    for make in (encoding, identity, epochs, records, membership, sessions, backups):
+    for make in (encoding, identity, epochs, records, membership, sessions, backups, recovering):
         make()

@@ -5,6 +5,7 @@ import hmac
 
 from blake3 import blake3
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_encrypt as xchacha
 from nacl.signing import SigningKey
@@ -519,6 +520,61 @@ class InSpace:
     def name(self, name):
         """What a change or a commit of this name goes by in a reconciliation."""
         return blake3(name, key=self.reconcile_key).digest()
+
+
+# ---- recovering.md
+
+def drawn(entropy):
+    """The seed of HPKE's ephemeral key: the beginning of ChaCha20's key stream."""
+    return Cipher(algorithms.ChaCha20(entropy, bytes(16)), None).encryptor().update(bytes(32))
+
+
+class Recovering:
+    """One exchange. Of the two peers the one that asks is the joiner of a pairing."""
+
+    INFO = b"musette recovery challenge v1"
+
+    def __init__(self, person, asker_peer, answerer_peer, asker_entropy, answerer_entropy, salts=None, secret=None):
+        self.asker_salt, self.salt = salts or (derive("recovering", b"salt", e) for e in (asker_entropy, answerer_entropy))
+        self.id = derive("recovering", b"session", asker_peer, answerer_peer, self.asker_salt, self.salt)
+        secret = secret or derive("recovering", b"secret", answerer_entropy)
+        seed = drawn(derive("recovering", b"challenge", answerer_entropy))
+        self.sealed = hpke_seal(kem_public(person.kem), self.INFO, self.id, secret, seed)
+        self.transcript = derive("recovering", b"transcript", self.id, self.sealed)
+        self.keys = [derive("recovering", label, secret, self.id) for label in (b"joiner to inviter", b"inviter to joiner")]
+        self.sent = [0, 0]
+
+    def hello(self):
+        return b"\x09\x01\x00" + self.asker_salt
+
+    def challenge(self):
+        return b"\x09\x01\x0a" + self.salt + self.sealed
+
+    def seal(self, by_answerer, message):
+        nonce = self.sent[by_answerer].to_bytes(8, "little") + bytes(16)
+        self.sent[by_answerer] += 1
+        return b"\x09\x01\x02" + data(xchacha(message, self.id, nonce, self.keys[by_answerer]))
+
+    def statement(self, author):
+        return b"\x14\x01" + author + self.transcript
+
+    def claim(self, root, author=b"\x00"):
+        return self.seal(0, b"\x09\x01\x0c" + sign(root, self.statement(author)))
+
+    def answer(self, seed, operations, device=None):
+        device = device or public(seed)
+        signature = sign(seed, self.statement(b"\x01" + device))
+        return self.seal(1, b"\x09\x01\x0d" + device + signature + listed(map(data, operations)))
+
+    def enrolment(self, operation):
+        return self.seal(0, b"\x09\x01\x0e" + data(operation))
+
+    def context(self, enrolment):
+        return derive("recovering", b"context", self.transcript, enrolment)
+
+
+def welcome(space, operations, grant):
+    return b"\x09\x01\x08" + space + listed(map(data, operations)) + grant
 
 
 # ---- negentropy, version 1, timestamps of 0: what sets of fewer than 32 need. Its varints are big-endian.

@@ -18,6 +18,7 @@ mod homes;
 mod idempotent;
 mod index;
 mod pairing;
+mod recovering;
 mod recovery;
 mod revoking;
 mod strange_files;

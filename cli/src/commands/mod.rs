@@ -18,6 +18,7 @@ pub(crate) mod kinds;
 pub(crate) mod list;
 pub(crate) mod passphrase;
 pub(crate) mod quarantine;
+pub(crate) mod recover;
 pub(crate) mod recovery;
 pub(crate) mod remove;
 pub(crate) mod resolve;
@@ -45,6 +46,7 @@ pub(crate) async fn run(arguments: Arguments, mut output: Output) -> Result<Exit
         Command::Recovery(command) => command.run(&context).await,
         Command::Passphrase(command) => command.run(&context).await,
         Command::Backup(command) => command.run(&context).await,
+        Command::Recover(command) => command.run(&context).await,
         Command::Restore(command) => command.run(&context).await,
         Command::Status(command) => command.run(&context).await,
         Command::Sync(command) => command.run(&context).await,

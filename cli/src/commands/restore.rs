@@ -1,4 +1,5 @@
-//! `musette restore DIR`: a new device from a backup and the 24 words.
+//! `musette restore DIR`: a new device from a backup and the 24 words. From another device that runs:
+//! `musette recover`.
 
 use crate::commands::init::host_name;
 use crate::context::Context;

@@ -75,6 +75,9 @@ async fn tell(context: &Context, connection: &Connection) -> Result<(), Failure>
         let address = address.as_str().unwrap_or_default().to_owned();
         context.output.say(&t!("up-listening", address = address));
     }
+    for notice in list_of(&status, "notices").iter().filter(|notice| notice["code"] == "device-recovered") {
+        context.output.warn(&super::status::notice(notice));
+    }
     context.output.say(&t!("up-next"));
     let (sender, receiver) = mpsc::channel(QUEUE);
     let mut forward = move |event: Value| {
@@ -113,6 +116,7 @@ impl Teller<'_> {
             match text_of(&event, "event") {
                 "item" => drop(changed.insert(text_of(&event, "id").to_owned())),
                 "pairing" => self.tell_pairing(&event),
+                "recovered" => self.tell_recovered(text_of(&event, "device")).await?,
                 "devices" | "missed" => self.tell_devices().await?,
                 _ => {}
             }
@@ -138,6 +142,16 @@ impl Teller<'_> {
                 (true, false) => self.context.output.say(&t!("up-device-gone", device = name)),
                 _ => {}
             }
+        }
+        Ok(())
+    }
+
+    /// The alarm if it was not their person who did that, so it is said in quiet mode too.
+    async fn tell_recovered(&self, id: &str) -> Result<(), Failure> {
+        let answer = self.connection.get("/v1/devices").await?;
+        if let Some(device) = list_of(&answer, "devices").iter().find(|device| device["id"] == id) {
+            let notice = json!({ "code": "device-recovered", "args": { "name": device["name"] } });
+            self.context.output.warn(&super::status::notice(&notice));
         }
         Ok(())
     }

@@ -104,9 +104,12 @@ fn every_error_code_has_its_sentence() {
             }
         }
     }
-    for file in
-        ["node/src/sync/conversation.rs", "protocol/src/pairing/error.rs", "protocol/src/pairing/ticket.rs"]
-    {
+    for file in [
+        "node/src/sync/conversation.rs",
+        "protocol/src/pairing/error.rs",
+        "protocol/src/pairing/ticket.rs",
+        "protocol/src/recovering/error.rs",
+    ] {
         let text = std::fs::read_to_string(root().join("..").join(file)).unwrap();
         missing.extend(quoted_after("=> ", &text).into_iter().filter(|code| is_code(code)));
     }

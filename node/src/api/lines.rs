@@ -96,6 +96,9 @@ pub(super) async fn events(State(context): State<Context>) -> Response {
                 event = events.recv() => match event {
                     Ok(StoreEvent::Item(id)) => json!({ "event": "item", "id": id.to_string() }),
                     Ok(StoreEvent::Devices) => json!({ "event": "devices" }),
+                    Ok(StoreEvent::Recovered(device)) => {
+                        json!({ "event": "recovered", "device": device.to_string() })
+                    }
                     Ok(StoreEvent::Sync) => json!({ "event": "sync" }),
                     Err(RecvError::Lagged(_)) => json!({ "event": "missed" }),
                     Err(RecvError::Closed) => return,

@@ -1,44 +1,32 @@
 //! A new device: pairing, the home that it writes, and the first sync.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use libp2p::{Multiaddr, PeerId, multiaddr::Protocol as Part};
 use musette_protocol::{
-    crypto::{kem::KemSecret, secret::Secret32, sign::SigningKey},
-    epoch::Grant,
     id::DeviceId,
     identity::{
         certificate::Certificate,
-        log::{Action, Author, DeviceLog, Operation},
+        log::{Action, Author},
         person::Inception,
     },
-    journal::JournalId,
-    membership::{Roster, Statement},
-    pairing::{Channel, Joiner, Output, Ticket, Welcome, joiner::NewDevice},
-    record::Payload,
+    membership::Statement,
+    pairing::{Channel, Joiner, Output, Ticket, Welcome},
     signed::Signed,
 };
 
 use super::{
     NodeOptions, check_listen,
-    create::{begin_home, check_name, empty_home},
-    start_network,
+    create::{check_name, empty_home},
+    newcomer::{Arrived, FirstSync, Given, Seeds, statements_of, sync_first, write_home},
 };
 use crate::{
-    clock,
-    driver::Driver,
-    entropy,
+    clock, entropy,
     error::{Error, Result},
     home::{Home, HomeLock, VaultChoice},
     net::{Endpoint, EndpointConfig, Framed, Protocol},
     pairing::parse_ticket,
-    store::{Repair, Store, keys::Keys},
 };
-
-/// Without any news for this long, the first sync is given up; a later start goes on with it.
-const SYNC_PATIENCE: Duration = Duration::from_secs(60);
-/// How often the first sync is looked at although nothing arrived.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How a device joins.
 pub struct JoinOptions {
@@ -106,58 +94,16 @@ pub async fn join(
     let addresses: Vec<Multiaddr> =
         ticket.addresses.iter().filter_map(|bytes| Multiaddr::try_from(bytes.clone()).ok()).collect();
     let inviter = enrol(home, lock, &options, ticket, &addresses, on_event).await?;
-    let opened = home.clone();
-    let passphrase = match options.vault {
-        VaultChoice::Passphrase(passphrase) => Some(passphrase),
-        VaultChoice::KeyFile => None,
-    };
-    let open = move || Store::open(&opened, passphrase.as_deref().map(String::as_str), Repair::No);
-    let store = tokio::task::spawn_blocking(open).await.map_err(|_| Error::new("internal"))??;
-    let driver = Driver::start(store);
-    let known: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-    driver.run(move |store| store.note_addresses(inviter, known)).await?;
     let node_options = NodeOptions { listen: options.listen, discovery: options.discovery };
-    let node = start_network(home, driver.clone(), &node_options).await?;
-    let synced = first_sync(&driver, inviter, on_event).await;
-    node.stop().await?;
-    synced
-}
-
-async fn first_sync(
-    driver: &Driver,
-    inviter: DeviceId,
-    on_event: &mut (dyn FnMut(JoinEvent) + Send),
-) -> Result<Joined> {
-    let mut changed = driver.changed();
-    let (mut held, mut since) = (0, Instant::now());
-    loop {
-        let work = move |store: &mut Store| {
-            let joined = Joined {
-                person: store.person_name().to_owned(),
-                device: store.device().to_string(),
-                items: store.item_count() as u64,
-            };
-            Ok((store.has_all_of(inviter), joined, store.journal_bytes(), store.disk_failure(inviter)))
-        };
-        let (done, joined, bytes, failure) = driver.run(work).await?;
-        if done {
-            on_event(JoinEvent::Synced { items: joined.items });
-            return Ok(joined);
-        }
-        // The home is there: a later start goes on with it.
-        if let Some(failure) = failure {
-            return Err(failure);
-        }
-        if bytes > held {
-            (held, since) = (bytes, Instant::now());
-        }
-        if since.elapsed() > SYNC_PATIENCE {
-            return Err(Error::new("deadline"));
-        }
-        on_event(JoinEvent::Syncing { received: joined.items });
-        let news = tokio::time::timeout(LOOK_EVERY, changed.changed()).await;
-        news.unwrap_or(Ok(())).map_err(|_| Error::new("stopping"))?;
-    }
+    let Arrived { person, device, items } =
+        sync_first(home, options.vault, &node_options, inviter, &mut |event| {
+            on_event(match event {
+                FirstSync::Received(received) => JoinEvent::Syncing { received },
+                FirstSync::Done(items) => JoinEvent::Synced { items },
+            });
+        })
+        .await?;
+    Ok(Joined { person, device, items })
 }
 
 /// Talks with the inviting device until this one is enrolled and its home is written.
@@ -189,25 +135,15 @@ async fn enrol_over(
     let peer = endpoint.connect_any(dialled).await?;
     let mut stream = endpoint.open_stream(peer, Protocol::Pairing).await?;
     let channel = Channel { joiner: endpoint.peer_id().to_bytes(), inviter: peer.to_bytes() };
-    let (device_seed, kem_seed) = (entropy::secret(), entropy::secret());
-    let new_device = NewDevice {
-        key: SigningKey::from_secret(&device_seed),
-        kem: KemSecret::from_secret(&kem_seed).public(),
-        name: options.device_name.clone(),
-    };
+    let seeds = Seeds::draw();
+    let new_device = seeds.device(&options.device_name);
     let machine = Joiner::new(ticket, channel, new_device, &entropy::secret(), clock::now());
     let machine = machine.map_err(|error| Error::new(error.code()))?;
-    let seeds = Seeds { device: device_seed, kem: kem_seed };
-    let joined = Joining { home, lock: Some(lock), options, machine, seeds, inviter: None }
+    let joined = Joining { home, lock: Some(lock), options, addresses, machine, seeds, inviter: None }
         .run(&mut stream, on_event)
         .await;
     drop(stream.close().await);
     joined
-}
-
-struct Seeds {
-    device: Secret32,
-    kem: Secret32,
 }
 
 struct Joining<'a> {
@@ -215,6 +151,8 @@ struct Joining<'a> {
     /// Until the home is written.
     lock: Option<HomeLock>,
     options: &'a JoinOptions,
+    /// Where the inviting device is.
+    addresses: &'a [Multiaddr],
     machine: Joiner,
     seeds: Seeds,
     inviter: Option<DeviceId>,
@@ -233,8 +171,10 @@ impl Joining<'_> {
                     Output::Send(frame) => stream.send(&frame).await?,
                     Output::Words(words) => on_event(JoinEvent::Words(words)),
                     Output::Welcome { welcome, inception, certificate, context } => {
-                        let operations = self.check(&welcome, &inception, &certificate)?;
-                        self.store(&welcome, &inception, operations, &context)?;
+                        let inception = Signed::<Inception>::from_bytes(&inception)
+                            .map_err(|_| Error::new("pairing-broken"))?;
+                        let checked = self.check(&welcome, &inception, &certificate)?;
+                        self.store(&welcome, &inception, checked, &context)?;
                         outputs.extend(self.machine.stored());
                     }
                     Output::Finished => return self.inviter.ok_or_else(|| Error::new("pairing-broken")),
@@ -263,71 +203,35 @@ impl Joining<'_> {
     fn check(
         &mut self,
         welcome: &Welcome,
-        inception: &[u8],
+        inception: &Signed<Inception>,
         certificate: &Certificate,
-    ) -> Result<Vec<Statement>> {
-        let broken = || Error::new("pairing-broken");
-        let inception = Signed::<Inception>::from_bytes(inception).map_err(|_| broken())?;
-        let person = inception.person().map_err(|_| broken())?;
-        let mut roster = Roster::new(welcome.space, DeviceLog::new(person, inception.body()));
-        let mut operations = Vec::with_capacity(welcome.operations.len());
-        for bytes in &welcome.operations {
-            let operation = match Signed::<Operation>::from_bytes(bytes) {
-                Ok(operation) => Statement::Operation(operation),
-                Err(_) => Statement::Membership(Signed::from_bytes(bytes).map_err(|_| broken())?),
-            };
-            roster.apply(&operation).map_err(|_| broken())?;
-            if let Statement::Operation(operation) = &operation
-                && let (Author::Device(author), Action::Enrol { certificate: enrolled, .. }) =
-                    (operation.body().author, &operation.body().action)
-                && enrolled == certificate
-            {
-                self.inviter = Some(author);
-            }
-            operations.push(operation);
-        }
-        self.inviter.map(|_| operations).ok_or_else(broken)
+    ) -> Result<(DeviceId, Vec<Statement>)> {
+        let (_, statements) = statements_of(welcome, inception)?;
+        let enrolled_by = statements.iter().find_map(|statement| match statement {
+            Statement::Operation(operation) => match (operation.body().author, &operation.body().action) {
+                (Author::Device(by), Action::Enrol { certificate: own, .. }) if own == certificate => {
+                    Some(by)
+                }
+                _ => None,
+            },
+            Statement::Membership(_) => None,
+        });
+        let by = enrolled_by.ok_or_else(|| Error::new("pairing-broken"))?;
+        self.inviter = Some(by);
+        Ok((by, statements))
     }
 
     fn store(
         &mut self,
         welcome: &Welcome,
-        inception: &[u8],
-        operations: Vec<Statement>,
+        inception: &Signed<Inception>,
+        (by, statements): (DeviceId, Vec<Statement>),
         context: &[u8; 32],
     ) -> Result<()> {
-        let kem = KemSecret::from_secret(&self.seeds.kem);
-        let epochs = Grant::open(&welcome.grant, &kem, context).map_err(|_| Error::new("pairing-broken"))?;
-        let keys = Keys {
-            inception: inception.to_vec(),
-            space: welcome.space,
-            device: self.seeds.device.duplicate(),
-            kem: self.seeds.kem.duplicate(),
-            epochs,
-            index: entropy::secret(),
-            journal: JournalId::from_bytes(entropy::bytes()),
-            recovery: None,
-            recovery_checked: false,
-            words: Default::default(),
-            addresses: Default::default(),
-            met: Default::default(),
-            healing: Default::default(),
-        };
+        let epochs = self.seeds.open(welcome, context)?;
         let lock = self.lock.take().ok_or_else(|| Error::new("pairing-broken"))?;
-        begin_home(
-            self.home,
-            lock,
-            keys,
-            &self.options.vault,
-            |_| Ok(()),
-            |store| {
-                operations.into_iter().try_for_each(|operation| {
-                    store.write_statement(match operation {
-                        Statement::Operation(operation) => Payload::Operation(operation),
-                        Statement::Membership(operation) => Payload::Membership(operation),
-                    })
-                })
-            },
-        )
+        let by = (by, self.addresses);
+        let given = Given { inception, welcome, epochs, statements, by, phrase_is_known: false };
+        write_home(self.home, lock, &self.options.vault, &self.seeds, given)
     }
 }

@@ -13,11 +13,12 @@ use std::path::{Path, PathBuf};
 use musette_protocol::{
     backup::{BackupError, BackupHead},
     crypto::{kem::KemSecret, sign::SigningKey},
-    epoch::space_id,
+    epoch::{Grant, space_id},
+    id::SpaceId,
     identity::{
         certificate::Certificate,
         log::{Action, Author},
-        person::Recovery,
+        person::{Inception, Recovery},
     },
     journal::{Journal, JournalId, Opening},
     pairing::words::recovery_entropy,
@@ -86,12 +87,7 @@ pub fn restore(home: &Home, options: &RestoreOptions) -> Result<Restored> {
     let inception = recovery.incept();
     let person = inception.person().map_err(|_| Error::new("internal"))?;
     let space = head.body().space;
-    let (keyring, keeper) = grant.duplicate().into_parts();
-    let keeper = keeper.filter(|seed| {
-        let keeper = SigningKey::from_secret(seed).verifying_key();
-        space_id(&keeper, &inception.body().recovery_keeper) == space
-    });
-    let grant = keeper.map_or_else(|| keyring.to_grant(), |keeper| keyring.to_grant().with_keeper(keeper));
+    let grant = with_right_keeper(grant, &space, inception.body());
     let lock = empty_home(home)?;
     let (device_seed, kem_seed) = (entropy::secret(), entropy::secret());
     let keys = Keys {
@@ -136,6 +132,16 @@ pub fn restore(home: &Home, options: &RestoreOptions) -> Result<Restored> {
     let (person, items, waits) = restored.ok_or_else(|| Error::new("internal"))?;
     let items = if waits { 0 } else { items };
     Ok(Restored { person, device: device.to_string(), items, waits, damaged_bytes })
+}
+
+/// Without a keeper's seed that is not the one of the space: who wrote under it would be heard by nobody.
+pub(super) fn with_right_keeper(grant: Grant, space: &SpaceId, inception: &Inception) -> Grant {
+    let (keyring, keeper) = grant.into_parts();
+    let keeper = keeper.filter(|seed| {
+        let keeper = SigningKey::from_secret(seed).verifying_key();
+        space_id(&keeper, &inception.recovery_keeper) == *space
+    });
+    keeper.map_or_else(|| keyring.to_grant(), |keeper| keyring.to_grant().with_keeper(keeper))
 }
 
 /// Copies a backup's records into a home's journal; gives the bytes that could not be read.

@@ -13,7 +13,7 @@ pub(super) const MAX_PENDING_OUTBOUND: u32 = 32;
 pub(super) const MAX_CONNECTIONS_PER_PEER: u32 = 4;
 /// Streams that one peer may hold open here per protocol: one is in use, others are being replaced.
 pub(super) const MAX_STREAMS_PER_PROTOCOL: usize = 8;
-/// Streams of any kind in one connection: both protocols at their bound, ping and identify.
+/// Streams of any kind in one connection: all three protocols at their bound, ping and identify.
 pub(super) const MAX_STREAMS_PER_CONNECTION: u32 = 32;
 /// Streams of one connection whose protocol is not agreed yet.
 pub(super) const MAX_NEGOTIATING_STREAMS: usize = 16;

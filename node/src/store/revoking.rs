@@ -132,7 +132,7 @@ impl Store {
         }
     }
 
-    fn name_of(&self, device: &DeviceId) -> String {
+    pub(super) fn name_of(&self, device: &DeviceId) -> String {
         let certificate = self.state().log().certificate(device);
         certificate.map_or_else(|| device.short().to_string(), |certificate| certificate.name.clone())
     }

@@ -242,6 +242,7 @@ impl Store {
                     "to_arrive": self.to_arrive_from(id),
                     "last_seen": peer.and_then(|peer| peer.last_seen).and_then(rfc3339),
                     "reason": reason,
+                    "recovered": self.recovered.since(&id).and_then(rfc3339),
                 })
             })
             .collect()
@@ -419,6 +420,10 @@ impl Store {
         }
         for device in self.state().log().devices().values().filter(|device| !device.verified) {
             notices.push(json!({ "code": "device-unverified", "args": { "name": device.certificate.name } }));
+        }
+        for (device, since) in self.recovered.recent(clock::now()) {
+            let args = json!({ "name": self.name_of(&device), "since": rfc3339(since) });
+            notices.push(json!({ "code": "device-recovered", "args": args }));
         }
         if self.index.is_none() {
             notices.push(plain("no-index"));

@@ -8,4 +8,5 @@
 pub mod input;
 pub mod member;
 pub mod pairing;
+pub mod recovering;
 pub mod world;

@@ -46,6 +46,8 @@ pub mod context {
     pub const PAIRING: &str = "musette 2026-11 pairing v1";
     /// Pairing transcript → authentication words.
     pub const PAIRING_WORDS: &str = "musette 2026-11 pairing words v1";
+    /// Secret of a challenge → keys of a recovery's session.
+    pub const RECOVERING: &str = "musette 2026-11 recovering v1";
     /// Argon2id output or key file → key that seals the vault.
     pub const VAULT: &str = "musette 2026-11 vault key v1";
     /// Vault's index secret → key that seals the index.

@@ -47,9 +47,10 @@ pub struct Welcome {
 }
 
 /// Every message; its position is its number on the wire, so new ones are added at the end.
-/// `Hello`, `NotInvited` and `Sealed` travel as they are, all others inside a `Sealed`.
+/// `Hello`, `NotInvited`, `Sealed`, `Challenge` and `Busy` travel as they are, all others inside a
+/// `Sealed`. Those from `Challenge` on are said while [recovering](crate::recovering) only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Message {
+pub(crate) enum Message {
     Hello { salt: [u8; 32] },
     NotInvited,
     Sealed(Vec<u8>),
@@ -60,6 +61,11 @@ pub(super) enum Message {
     Refused(Refusal),
     Welcome(Box<Welcome>),
     Done,
+    Challenge { salt: [u8; 32], sealed: SealedTo },
+    Busy,
+    Claim(Signature),
+    Answer { device: DeviceId, signature: Signature, operations: Vec<Vec<u8>> },
+    Enrolment(Vec<u8>),
 }
 
 impl Encoded for Message {
@@ -69,7 +75,7 @@ impl Encoded for Message {
 
 impl Message {
     /// Reads a frame of at most `max_len` bytes.
-    pub(super) fn read(frame: &[u8], max_len: usize) -> Result<Self, PairingError> {
+    pub(crate) fn read(frame: &[u8], max_len: usize) -> Result<Self, PairingError> {
         if frame.len() > max_len {
             return Err(PairingError::Broken);
         }

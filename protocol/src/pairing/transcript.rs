@@ -21,7 +21,7 @@ pub struct Channel {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
+pub(crate) enum Side {
     Joiner,
     Inviter,
 }
@@ -42,7 +42,7 @@ impl Randomness {
 /// One session's sealed channel. A key lives for one session and one direction, in memory only, so
 /// the nonce is the message's number: neither a backup nor a clone can rewind it under the same key,
 /// as the other side's salt is new. And a message reordered or repeated does not open.
-pub(super) struct Session {
+pub(crate) struct Session {
     id: [u8; 32],
     sending: Direction,
     receiving: Direction,
@@ -70,12 +70,13 @@ impl Session {
         joiner_salt: &[u8; 32],
         inviter_salt: &[u8; 32],
     ) -> Self {
-        let parts: [&[u8]; 5] = [b"session", &channel.joiner, &channel.inviter, joiner_salt, inviter_salt];
-        let id = derive_id(context::PAIRING, &parts);
-        let direction = |label: &[u8]| Direction {
-            key: derive(context::PAIRING, &[label, secret.expose(), &id]),
-            next: 0,
-        };
+        let id = session_id(context::PAIRING, channel, joiner_salt, inviter_salt);
+        Self::keyed(side, context::PAIRING, secret.expose(), id)
+    }
+
+    /// The channel of the session `id` between two who share a secret, for one purpose.
+    pub(crate) fn keyed(side: Side, purpose: &str, secret: &[u8], id: [u8; 32]) -> Self {
+        let direction = |label: &[u8]| Direction { key: derive(purpose, &[label, secret, &id]), next: 0 };
         let (joiner, inviter) = (direction(b"joiner to inviter"), direction(b"inviter to joiner"));
         let (sending, receiving) = match side {
             Side::Joiner => (joiner, inviter),
@@ -85,13 +86,13 @@ impl Session {
     }
 
     /// The frame that carries a message.
-    pub(super) fn seal(&mut self, message: &Message) -> Vec<u8> {
+    pub(crate) fn seal(&mut self, message: &Message) -> Vec<u8> {
         let nonce = self.sending.next_nonce();
         encode(&Message::Sealed(aead::seal(&self.sending.key, &nonce, &self.id, &encode(message))))
     }
 
     /// The message that a frame of at most `max_len` bytes carries.
-    pub(super) fn open(&mut self, frame: &[u8], max_len: usize) -> Result<Message, PairingError> {
+    pub(crate) fn open(&mut self, frame: &[u8], max_len: usize) -> Result<Message, PairingError> {
         let Message::Sealed(sealed) = Message::read(frame, max_len)? else {
             return Err(PairingError::Broken);
         };
@@ -115,6 +116,16 @@ impl Session {
             context: derive_id(context::PAIRING, &[b"context", &self.id, &joiner, &inviter]),
         }
     }
+}
+
+/// Names a session by both ends of its connection and what both drew for it, for one purpose.
+pub(crate) fn session_id(
+    purpose: &str,
+    channel: &Channel,
+    joiner_salt: &[u8; 32],
+    inviter_salt: &[u8; 32],
+) -> [u8; 32] {
+    derive_id(purpose, &[b"session", &channel.joiner, &channel.inviter, joiner_salt, inviter_salt])
 }
 
 impl Direction {

@@ -57,6 +57,9 @@ pub(super) fn describe(device: &Value) -> String {
     if device["verified"] == false && device["this"] != true {
         line = t!("device-unverified", device = line);
     }
+    if let Some(since) = device["recovered"].as_str() {
+        line = t!("device-recovered", device = line, since = dates::instant(since));
+    }
     match locale::find_told("error", &serde_json::json!({ "code": device["reason"] })) {
         Some(reason) => t!("device-reason", device = line, reason = reason),
         None => line,

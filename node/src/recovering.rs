@@ -1,0 +1,135 @@
+//! The running device's side of a recovery: whoever holds the phrase is let in.
+//!
+//! The machine is in [`musette_protocol::recovering`]; here are its clock, its stream, and the store.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use libp2p::PeerId;
+use musette_protocol::{
+    identity::{certificate::Certificate, log::Operation, person::Inception},
+    pairing::{Channel, Welcome},
+    record::Payload,
+    recovering::{Answerer, Door, Output},
+    signed::Signed,
+};
+use tokio::{sync::OnceCell, time::sleep};
+
+use crate::{
+    clock, entropy,
+    error::{Error, Result},
+    net::Framed,
+    store::Store,
+    sync::Network,
+    welcome::{log_operations, welcome},
+};
+
+/// The door of one node; cheap to clone.
+#[derive(Clone, Default)]
+pub(crate) struct Recovering {
+    door: Arc<Mutex<Door>>,
+    /// Read once: strangers who knock are no work for the store.
+    inception: Arc<OnceCell<Signed<Inception>>>,
+}
+
+impl Recovering {
+    /// Talks with somebody who opened a stream for it.
+    pub(crate) async fn answer(&self, network: &Network, peer: PeerId, mut stream: Framed) {
+        let channel = Channel { joiner: peer.to_bytes(), inviter: network.endpoint.peer_id().to_bytes() };
+        let Ok(inception) = self.inception.get_or_try_init(|| network.driver.run(Store::inception)).await
+        else {
+            return;
+        };
+        let Ok(mut machine) = Answerer::new(channel, inception, entropy::secret(), clock::now()) else {
+            return;
+        };
+        while let Some(deadline) = machine.deadline() {
+            let left = deadline.millis_since(clock::now()).max(0).unsigned_abs();
+            let outputs = tokio::select! {
+                frame = stream.recv() => match frame {
+                    Ok(Some(frame)) => self.handle(&mut machine, &frame),
+                    // It hung up, or the line is broken.
+                    _ => return,
+                },
+                () = sleep(Duration::from_millis(left)) => machine.handle_time(clock::now()),
+            };
+            if !carry_out(network, &mut machine, &mut stream, outputs).await {
+                break;
+            }
+        }
+        drop(stream.close().await);
+    }
+
+    fn handle(&self, machine: &mut Answerer, frame: &[u8]) -> Vec<Output> {
+        let mut door = self.door.lock().unwrap_or_else(PoisonError::into_inner);
+        machine.handle(&mut door, frame, clock::now())
+    }
+}
+
+/// False when it is over.
+async fn carry_out(
+    network: &Network,
+    machine: &mut Answerer,
+    stream: &mut Framed,
+    outputs: Vec<Output>,
+) -> bool {
+    let mut outputs: std::collections::VecDeque<Output> = outputs.into();
+    while let Some(output) = outputs.pop_front() {
+        match output {
+            Output::Send(frame) => {
+                if stream.send(&frame).await.is_err() {
+                    return false;
+                }
+            }
+            Output::Proved => {
+                let log = network.driver.run(|store| {
+                    store.check_entitled()?;
+                    Ok((store.keys().device_key(), log_operations(store)))
+                });
+                outputs.extend(match log.await {
+                    Ok((key, operations)) => machine.answer(&key, operations),
+                    Err(_) => machine.refuse(),
+                });
+            }
+            Output::Enrol { operation, certificate, context } => {
+                let enrolled =
+                    network.driver.run(move |store| enrol(store, *operation, &certificate, &context));
+                outputs.extend(match enrolled.await {
+                    Ok(welcome) => machine.welcome(welcome),
+                    Err(error) => {
+                        tracing::warn!(code = error.code(), "a device could not be let in by the words");
+                        machine.refuse()
+                    }
+                });
+            }
+            Output::Finished => return false,
+            Output::Failed(error) => {
+                tracing::debug!(code = error.code(), "a recovery ended");
+                return false;
+            }
+            Output::Welcome { .. } => {}
+        }
+    }
+    true
+}
+
+/// Lets the root's operation count. Its answer leaves once that is durable.
+fn enrol(
+    store: &mut Store,
+    operation: Signed<Operation>,
+    certificate: &Certificate,
+    context: &[u8; 32],
+) -> Result<Welcome> {
+    store.check_entitled()?;
+    let refused = || Error::new("recover-refused");
+    let mut log = store.state().log().clone();
+    log.apply(operation.clone()).map_err(|_| refused())?;
+    // Another operation may speak of that very device.
+    if log.devices().get(&certificate.device).is_none_or(|device| device.certificate != *certificate) {
+        return Err(refused());
+    }
+    store.write_statement(Payload::Operation(operation))?;
+    welcome(store, &certificate.kem, certificate.admin, context)
+}
