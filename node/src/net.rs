@@ -27,25 +27,27 @@ mod streams;
 pub(crate) use endpoint::{Endpoint, EndpointConfig};
 pub(crate) use framed::{FrameReader, FrameWriter, Framed};
 use libp2p::{Multiaddr, PeerId};
+use musette_protocol::session::Version;
 
 /// What a stream is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Protocol {
     /// Bringing a new device in: strangers may open it while an invitation is open.
     Pairing,
-    /// Agreeing on records with one's own devices.
-    Sync,
+    /// Agreeing on records with one's own devices, in one of the versions that this program speaks.
+    Sync(Version),
 }
 
 impl Protocol {
     /// All of them.
-    const ALL: [Self; 2] = [Self::Pairing, Self::Sync];
+    const ALL: [Self; 3] = [Self::Pairing, Self::Sync(Version::Third), Self::Sync(Version::First)];
 
     /// The name that is negotiated on the wire.
     const fn name(self) -> &'static str {
         match self {
             Self::Pairing => "/musette/pair/1",
-            Self::Sync => "/musette/sync/1",
+            Self::Sync(Version::First) => "/musette/sync/1",
+            Self::Sync(Version::Third) => "/musette/sync/3",
         }
     }
 
@@ -53,7 +55,7 @@ impl Protocol {
     const fn max_frame_len(self) -> usize {
         match self {
             Self::Pairing => limits::MAX_PAIRING_FRAME_LEN,
-            Self::Sync => limits::MAX_SYNC_FRAME_LEN,
+            Self::Sync(_) => limits::MAX_SYNC_FRAME_LEN,
         }
     }
 }

@@ -47,6 +47,9 @@ impl Peer {
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
     by_device: BTreeMap<DeviceId, Peer>,
+    /// Why somebody could not be talked to who could not even say who it is: another version. Until the
+    /// next device that can.
+    other_version: Option<String>,
 }
 
 /// What of a [`Peer`] outlives a restart.
@@ -93,6 +96,7 @@ impl Store {
         peer.sessions += 1;
         peer.last_seen = now;
         peer.reason = None;
+        self.peers.other_version = None;
         self.changed |= self.fetching.forget(device);
         self.events.push(StoreEvent::Devices);
     }
@@ -133,6 +137,14 @@ impl Store {
         let peer = self.peers.by_device.entry(device).or_default();
         if peer.reason.as_ref() != Some(&reason) {
             peer.reason = Some(reason);
+            self.note_sync_changed();
+        }
+    }
+
+    /// A device nearby speaks another version, by this code. Who it is was not said.
+    pub(crate) fn note_other_version(&mut self, code: String) {
+        if self.peers.other_version.as_ref() != Some(&code) {
+            self.peers.other_version = Some(code);
             self.note_sync_changed();
         }
     }
@@ -403,6 +415,9 @@ impl Store {
         let quarantined = self.quarantine_count();
         if quarantined > 0 {
             notices.push(json!({ "code": "quarantine", "args": { "count": quarantined } }));
+        }
+        if let Some(code) = &self.peers.other_version {
+            notices.push(plain(code));
         }
         if self.backups.is_due(clock::now()) {
             notices.push(plain("backup-due"));
