@@ -12,7 +12,7 @@ use musette_protocol::{
 };
 use serde_json::{Value as Json, json};
 
-use super::{Notice, Store, StoreEvent, documents::views_of, replace};
+use super::{Notice, Store, StoreEvent, documents::views_of, formats, replace};
 use crate::{
     clock,
     error::{Error, Result},
@@ -401,6 +401,10 @@ impl Store {
     fn notices_json(&self) -> Vec<Json> {
         let mut notices: Vec<Json> = self.notices.iter().map(Notice::to_json).collect();
         let plain = |code: &str| json!({ "code": code, "args": {} });
+        if formats::is_kept(self.home()) {
+            let kept = self.home().kept_path();
+            notices.push(json!({ "code": "upgraded", "args": { "kept": kept.display().to_string() } }));
+        }
         if !self.vault().has_passphrase() {
             notices.push(plain("key-file-vault"));
         }
