@@ -10,6 +10,7 @@ use serde_json::Value;
 use std::fmt::Write as _;
 use std::io;
 use std::ops::ControlFlow;
+use std::path::Path;
 use zeroize::Zeroizing;
 
 /// The code of an answer that ended because the node did.
@@ -38,6 +39,11 @@ impl Connection {
     /// damage in the journal.
     pub(crate) async fn rebuild(home: &Home, passphrase: Option<Zeroizing<String>>) -> Result<Self, Failure> {
         Ok(Self::from(Client::rebuild(home, passphrase).await?))
+    }
+
+    /// Where the home is as it was, if opening it changed its format.
+    pub(crate) fn upgraded_from(&self) -> Option<&Path> {
+        self.client.upgraded_from()
     }
 
     pub(crate) async fn get(&self, path: &str) -> Result<Value, Failure> {

@@ -4,7 +4,7 @@ use crate::args::Global;
 use crate::client::Connection;
 use crate::error::Failure;
 use crate::output::Output;
-use crate::vault;
+use crate::{t, vault};
 use musette_node::home::Home;
 
 /// The surroundings of one command.
@@ -28,7 +28,12 @@ impl Context {
             return Ok(connection);
         }
         let passphrase = vault::unlock(self)?;
-        Connection::in_process(&self.home, passphrase).await
+        let connection = Connection::in_process(&self.home, passphrase).await?;
+        if let Some(kept) = connection.upgraded_from() {
+            let notice = t!("notice-upgraded", kept = kept.display().to_string());
+            self.output.say(&t!("status-notice", notice = notice));
+        }
+        Ok(connection)
     }
 
     /// Refuses, with what to do, where there is no Musette yet.

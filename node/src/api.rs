@@ -408,10 +408,7 @@ async fn recovery_check(State(context): State<Context>, body: axum::body::Bytes)
         {
             return Err(Error::new("recovery-mismatch").with("position", wrong.position));
         }
-        store.change_keys(|keys| {
-            keys.recovery = None;
-            keys.recovery_checked = true;
-        })?;
+        store.let_go_of_words()?;
         Ok(json!({ "checked": true }))
     };
     context.driver.run(work).await.map(AxumJson)

@@ -4,7 +4,7 @@ use std::{
     ffi::OsString,
     ops::ControlFlow,
     os::unix::ffi::OsStringExt as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -70,7 +70,7 @@ pub struct Client(Way);
 
 enum Way {
     Socket(PathBuf),
-    InProcess { router: Router, driver: Driver },
+    InProcess { router: Router, driver: Driver, upgraded_from: Option<PathBuf> },
 }
 
 impl Client {
@@ -111,21 +111,32 @@ impl Client {
 
     async fn open_with(home: &Home, passphrase: Option<Zeroizing<String>>, repair: Repair) -> Result<Self> {
         match open_when_free(home, passphrase, repair).await? {
-            Opened::Here(store) => Ok(Self::in_process(Driver::start(*store))),
+            Opened::Here(store) => Ok(Self::in_process(*store)),
             Opened::ByNode(client) if repair == Repair::No => Ok(client),
             Opened::ByNode(_) => Err(Error::new("home-in-use")),
         }
     }
 
-    pub(crate) fn in_process(driver: Driver) -> Self {
+    fn in_process(store: Store) -> Self {
+        let upgraded_from = store.upgraded_from();
+        let driver = Driver::start(store);
         let context = Context { driver: driver.clone(), network: None };
-        Self(Way::InProcess { router: router(context), driver })
+        Self(Way::InProcess { router: router(context), driver, upgraded_from })
+    }
+
+    /// Where the home is as it was, if opening it here brought it to this program's format.
+    #[must_use]
+    pub fn upgraded_from(&self) -> Option<&Path> {
+        match &self.0 {
+            Way::InProcess { upgraded_from, .. } => upgraded_from.as_deref(),
+            Way::Socket(_) => None,
+        }
     }
 
     /// Over the routes of a node in this process.
     pub(crate) fn over(context: Context) -> Self {
         let driver = context.driver.clone();
-        Self(Way::InProcess { router: router(context), driver })
+        Self(Way::InProcess { router: router(context), driver, upgraded_from: None })
     }
 
     /// One request, one JSON answer.

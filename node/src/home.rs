@@ -101,13 +101,24 @@ impl Home {
     /// Whether a Musette may begin here without touching anything of anybody's: nothing has the
     /// name of one of our files, or all of it was left by a beginning that did not end.
     pub(crate) fn is_free(&self) -> bool {
-        let ours = [self.journal_dir(), self.index_dir(), self.key_path(), self.config_path()];
+        let ours =
+            [self.journal_dir(), self.index_dir(), self.key_path(), self.config_path(), self.kept_path()];
         self.begun_path().exists() || !ours.iter().any(|path| path.exists())
     }
 
     /// A mark that a Musette is being made here: what lies beside it may be removed.
     pub(crate) fn begun_path(&self) -> PathBuf {
         self.path.join("begun")
+    }
+
+    /// Another directory, as a home.
+    pub(crate) fn at(&self, path: &Path) -> Self {
+        Self { path: path.to_owned(), runtime_dir: self.runtime_dir.clone() }
+    }
+
+    /// The home as it was in an earlier format.
+    pub(crate) fn kept_path(&self) -> PathBuf {
+        self.path.join("before-upgrade")
     }
 
     /// Where a running node writes which socket it listens on: a program with another runtime

@@ -27,6 +27,7 @@ mod streams;
 pub(crate) use endpoint::{Endpoint, EndpointConfig};
 pub(crate) use framed::{FrameReader, FrameWriter, Framed};
 use libp2p::{Multiaddr, PeerId};
+use musette_protocol::session::Version;
 
 /// What a stream is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,20 +36,22 @@ pub(crate) enum Protocol {
     Pairing,
     /// Letting a device in by the recovery phrase: strangers may open it, and are told nothing.
     Recovering,
-    /// Agreeing on records with one's own devices.
-    Sync,
+    /// Agreeing on records with one's own devices, in one of the versions that this program speaks.
+    Sync(Version),
 }
 
 impl Protocol {
     /// All of them.
-    const ALL: [Self; 3] = [Self::Pairing, Self::Recovering, Self::Sync];
+    const ALL: [Self; 4] =
+        [Self::Pairing, Self::Recovering, Self::Sync(Version::Third), Self::Sync(Version::First)];
 
     /// The name that is negotiated on the wire.
     const fn name(self) -> &'static str {
         match self {
             Self::Pairing => "/musette/pair/1",
             Self::Recovering => "/musette/recover/1",
-            Self::Sync => "/musette/sync/1",
+            Self::Sync(Version::First) => "/musette/sync/1",
+            Self::Sync(Version::Third) => "/musette/sync/3",
         }
     }
 
@@ -56,7 +59,7 @@ impl Protocol {
     const fn max_frame_len(self) -> usize {
         match self {
             Self::Pairing | Self::Recovering => limits::MAX_PAIRING_FRAME_LEN,
-            Self::Sync => limits::MAX_SYNC_FRAME_LEN,
+            Self::Sync(_) => limits::MAX_SYNC_FRAME_LEN,
         }
     }
 }

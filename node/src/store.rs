@@ -13,6 +13,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io,
     num::NonZeroUsize,
+    path::PathBuf,
 };
 
 use lru::LruCache;
@@ -57,6 +58,7 @@ mod documents;
 pub(crate) mod fetching;
 pub(crate) mod files;
 mod forgetting;
+pub(crate) mod formats;
 mod healing;
 pub(crate) mod imports;
 mod index;
@@ -170,6 +172,8 @@ pub(crate) struct Store {
     recovered: recovered::Recovered,
     /// Bytes of the journal when the index was last written.
     checkpointed_bytes: u64,
+    /// Whether the home was brought to this program's format when it was opened.
+    is_upgraded: bool,
     // Dropped last: another process may open the home from then on.
     _lock: HomeLock,
 }
@@ -191,10 +195,17 @@ impl Store {
     pub(crate) fn open(home: &Home, passphrase: Option<&str>, repair: Repair) -> Result<Self> {
         let lock = home.lock()?;
         Config::load(home)?;
-        let (vault, keys) = Vault::open(home, passphrase)?;
+        let (mut vault, mut keys) = Vault::open(home, passphrase)?;
         splitting::finish(home, &keys)?;
         healing::finish_repair(home)?;
-        let store = Self::open_unlocked(home.clone(), lock, vault, keys, repair)?;
+        let upgraded = formats::upgrade(home, &mut vault, &mut keys)?;
+        let mut store = Self::open_unlocked(home.clone(), lock, vault, keys, repair)?;
+        if upgraded {
+            store.is_upgraded = true;
+            // An index of another form is no damage that anybody need hear of.
+            store.notices.retain(|notice| notice.code != "index-rebuilt");
+            Index::remove_aside(&home.index_dir()).map_err(|error| replace::io_error(&error))?;
+        }
         // A journal without this device's own enrolment lost its beginning, or is empty: going on
         // would sign a second history.
         if store.state().log().certificate(&store.device).is_some() {
@@ -270,6 +281,7 @@ impl Store {
             backups,
             recovered,
             checkpointed_bytes: 0,
+            is_upgraded: false,
             home,
             vault,
             keys,
@@ -384,7 +396,26 @@ impl Store {
     /// `passphrase-needed`, `wrong-passphrase`, `already-key-file`, or when the disk refuses.
     pub(crate) fn change_lock(&mut self, current: Option<&str>, new: &VaultChoice) -> Result<()> {
         self.check_passphrase(current)?;
+        // Else the passphrase that is not to open it any more would open the copy.
+        formats::let_go(&self.home)?;
         self.vault.relock(new, &self.keys)
+    }
+
+    /// Notes that the person holds the recovery words: no device keeps them from then on.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(crate) fn let_go_of_words(&mut self) -> Result<()> {
+        formats::let_go(&self.home)?;
+        self.change_keys(|keys| {
+            keys.recovery = None;
+            keys.recovery_checked = true;
+        })
+    }
+
+    /// Where the home is as it was, if it was brought to this program's format when it was opened.
+    pub(crate) fn upgraded_from(&self) -> Option<PathBuf> {
+        self.is_upgraded.then(|| self.home.kept_path())
     }
 
     /// Writes the vault as it is: what makes a new home one.

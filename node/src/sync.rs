@@ -17,7 +17,7 @@ use musette_protocol::{
     id::DeviceId,
     limits::MAX_NEIGHBOURS,
     schedule::{Contact, Effect, Flow},
-    session::Role,
+    session::{Role, Version},
 };
 use tokio::{sync::mpsc, task::JoinSet};
 
@@ -33,7 +33,7 @@ mod conversation;
 pub(crate) mod scheduler;
 mod sessions;
 
-use conversation::{Conversation, ending_of};
+use conversation::{Conversation, Side, ending_of};
 use scheduler::{Scheduler, draw};
 use sessions::Handle;
 pub(crate) use sessions::Sessions;
@@ -127,10 +127,10 @@ impl Network {
         let network = self.clone();
         match event {
             NetEvent::Discovered { peer, addresses } => self.hear_of(peer, addresses),
-            NetEvent::Stream { peer, protocol: Protocol::Sync, stream } => {
+            NetEvent::Stream { peer, protocol: Protocol::Sync(version), stream } => {
                 tasks.spawn(async move {
-                    let handle = Arc::default();
-                    drop(Conversation::new(network, peer, Role::Listener, None, handle).run(stream).await);
+                    let side = Side { peer, role: Role::Listener, version: network.speak(version).await };
+                    drop(Conversation::new(network, side, None, Arc::default()).run(stream).await);
                 });
             }
             NetEvent::Stream { peer, protocol: Protocol::Pairing, stream } => {
@@ -244,15 +244,23 @@ impl Network {
         let addresses = self.addresses(contact).await?;
         let connecting = async {
             let peer = self.endpoint.connect_any(addresses.clone()).await?;
-            Ok((peer, self.endpoint.open_stream(peer, Protocol::Sync).await?))
+            Ok((peer, self.endpoint.open_sync(peer).await?))
         };
-        let (peer, stream) = tokio::select! {
+        let (peer, (version, stream)) = tokio::select! {
             connected = connecting => connected?,
             () = handle.close.notified() => return Err(Error::new("session-closed")),
         };
         let dialled = Some((contact, addresses));
-        let conversation = Conversation::new(self.clone(), peer, Role::Dialer, dialled, handle.clone());
+        let side = Side { peer, role: Role::Dialer, version: self.speak(version).await };
+        let conversation = Conversation::new(self.clone(), side, dialled, handle.clone());
         Ok(async move { conversation.run(stream).await })
+    }
+
+    /// The version in which who knows this one is spoken to: the newest, where all can no longer be said in
+    /// theirs, so that they hear that they are to be updated.
+    async fn speak(&self, version: Version) -> Version {
+        let can_say = self.driver.run(move |store| Ok(version.can_say(store.state())));
+        if can_say.await.unwrap_or(false) { version } else { Version::NEWEST }
     }
 
     async fn addresses(&self, contact: Contact<PeerId>) -> Result<Vec<Multiaddr>> {

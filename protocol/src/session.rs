@@ -34,18 +34,21 @@ use crate::{
 
 mod exchange;
 mod fetch;
+mod first;
 pub mod frontier;
 mod handshake;
 pub mod message;
 mod reconcile;
 mod spaces;
+mod version;
 
 use exchange::Exchange;
 pub use frontier::Frontier;
 pub use handshake::Role;
 use handshake::{Handshake, Proved};
-use message::{Mark, Message, Reason, SpaceMessage, frame_of_message, parse_frame};
+use message::{Mark, Message, Reason, SpaceMessage, parse_frame};
 pub use spaces::Spaces;
+pub use version::Version;
 
 /// What the caller does after a frame.
 #[derive(Debug, PartialEq, Eq)]
@@ -112,6 +115,7 @@ pub enum SessionError {
 /// One side of a session.
 #[derive(Debug)]
 pub struct Session {
+    version: Version,
     role: Role,
     handshake: Handshake,
     /// Frames of the handshake that wait to be sent.
@@ -128,14 +132,21 @@ pub struct Session {
 }
 
 impl Session {
-    /// Opens a session over a connection. `binding` names the connection (both transport keys);
-    /// `nonce` was drawn for it.
+    /// Opens a session over a connection, in the newest version. `binding` names the connection (both
+    /// transport keys); `nonce` was drawn for it.
     #[must_use]
     pub fn new(role: Role, binding: [u8; 32], nonce: [u8; 32]) -> Self {
+        Self::in_version(Version::NEWEST, role, binding, nonce)
+    }
+
+    /// Opens a session in the version that both sides know (see [`Version`]).
+    #[must_use]
+    pub fn in_version(version: Version, role: Role, binding: [u8; 32], nonce: [u8; 32]) -> Self {
         Self {
+            version,
             role,
-            handshake: Handshake::new(role, binding, nonce),
-            outbox: VecDeque::from([frame_of_message(&Message::Hello { nonce })]),
+            handshake: Handshake::new(version, role, binding, nonce),
+            outbox: VecDeque::from([version.frame(Message::Hello { nonce })]),
             peer: None,
             marks: BTreeMap::new(),
             secret: None,
@@ -184,6 +195,9 @@ impl Session {
         if frame.len() > max_len {
             return Err(SessionError::Malformed);
         }
+        if self.version == Version::First {
+            return self.handle_first(frame, spaces, device);
+        }
         if let Some((mark, records)) = parse_frame(frame)? {
             let space = self.named(&mark)?;
             return Ok(space.map(|space| Event::Records { space, records }));
@@ -192,6 +206,26 @@ impl Session {
             Message::Refuse { reason } => Err(SessionError::RefusedByPeer(reason)),
             Message::Space { mark, message } => self.handle_space(&mark, message, spaces),
             handshake => self.handle_handshake(handshake, spaces, device),
+        }
+    }
+
+    /// A frame of the first version, which has one space.
+    fn handle_first(
+        &mut self,
+        frame: &[u8],
+        spaces: &impl Spaces,
+        device: &SigningKey,
+    ) -> Result<Option<Event>, SessionError> {
+        let exchange = self.exchanges.iter_mut().next().ok_or(SessionError::Malformed);
+        match first::read(frame)? {
+            first::Frame::Records(records) => Ok(Some(Event::Records { space: *exchange?.0, records })),
+            first::Frame::Frontier(frontier) => {
+                let (space, exchange) = exchange?;
+                let state = spaces.state(space).filter(|state| self.version.can_say(state));
+                exchange.handle_first(frontier, state.ok_or(SessionError::Older)?)
+            }
+            first::Frame::Message(Message::Refuse { reason }) => Err(SessionError::RefusedByPeer(reason)),
+            first::Frame::Message(handshake) => self.handle_handshake(handshake, spaces, device),
         }
     }
 
@@ -224,13 +258,17 @@ impl Session {
         device: &SigningKey,
     ) -> Result<Option<Event>, SessionError> {
         let step = self.handshake.handle(message, spaces, device)?;
-        self.outbox.extend(step.reply.iter().map(frame_of_message));
+        self.outbox.extend(step.reply.into_iter().map(|message| self.version.frame(message)));
         let Some(Proved { device, space, secret }) = step.proved else { return Ok(None) };
         self.peer = Some(device);
         self.marks = spaces.states().map(|state| (mark_of(state.space(), &secret), *state.space())).collect();
         self.secret = Some(secret);
-        for state in spaces.states().filter(|state| *state.space() == space || state.roster().knows(&device))
-        {
+        let version = self.version;
+        let is_served = |state: &State| match version {
+            Version::First => *state.space() == space,
+            Version::Third => *state.space() == space || state.roster().knows(&device),
+        };
+        for state in spaces.states().filter(|state| is_served(state)) {
             self.serve(state);
         }
         Ok(Some(Event::Established { device }))
@@ -241,7 +279,7 @@ impl Session {
         if let (Some(peer), Some(secret)) = (self.peer, &self.secret)
             && let Some(mark) = self.mark(state.space())
         {
-            let begin = || Exchange::new(self.role, peer, mark, state.space(), secret);
+            let begin = || Exchange::new(self.version, self.role, peer, mark, state.space(), secret);
             self.exchanges.entry(*state.space()).or_insert_with(begin);
         }
     }
@@ -262,7 +300,8 @@ impl Session {
     /// Asks the other side for an attachment of so many chunks, those that are missing here; `asked`
     /// if a person asked for it. False when the other side lacks it by what it told last.
     pub fn fetch(&mut self, space: &SpaceId, blob: BlobId, chunks: u32, asked: bool) -> bool {
-        let exchange = self.exchanges.get_mut(space);
+        // In the first version there is no asking: all that counts there comes.
+        let exchange = self.exchanges.get_mut(space).filter(|_| self.version != Version::First);
         exchange.is_some_and(|exchange| exchange.fetches().add(blob, chunks, asked))
     }
 
@@ -301,6 +340,12 @@ impl Session {
         if self.over {
             return Ok(None);
         }
+        if let Some(space) = self.exchanges.keys().next().copied()
+            && spaces.state(&space).is_some_and(|state| !self.version.can_say(state))
+        {
+            self.refuse(SessionError::Older);
+            return Ok(self.outbox.pop_front());
+        }
         for (space, exchange) in &mut self.exchanges {
             if let Some(replica) = spaces.replica(space)
                 && let Some(frame) = exchange.poll(replica)?
@@ -336,7 +381,7 @@ impl Session {
     /// that proved itself, why. Nothing else is sent; what the other side still says is not to be handled.
     pub fn leave(&mut self, not_now: NotNow) {
         self.over = true;
-        if self.peer.is_some() {
+        if self.peer.is_some() && self.version != Version::First {
             self.outbox.push_back(not_now.to_frame());
         }
     }
@@ -354,7 +399,9 @@ impl Session {
             SessionError::RefusedByPeer(_) => return self.over = true,
         };
         self.over = true;
-        self.outbox.push_back(frame_of_message(&Message::Refuse { reason }));
+        // Who does not know a version hears it, and says which device is to be updated.
+        let version = if error == SessionError::Older { Version::NEWEST } else { self.version };
+        self.outbox.push_back(version.frame(Message::Refuse { reason }));
     }
 }
 

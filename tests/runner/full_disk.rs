@@ -1,45 +1,13 @@
 //! A disk that fills up.
 
-use std::{fs, path::Path, process::Command};
+use std::fs;
 
 use musette_tests::{
+    disk::Disk,
     linkedin, need, turns,
     world::{Device, LOOPBACK, World},
 };
 use serde_json::Value;
-
-/// A small disk of its own. It goes when this is dropped.
-struct Disk<'a>(&'a Path);
-
-impl<'a> Disk<'a> {
-    fn new(path: &'a Path, size: &str) -> Self {
-        fs::create_dir(path).unwrap();
-        mount(&[
-            "-t",
-            "tmpfs",
-            "-o",
-            &format!("size={size},mode=700"),
-            "musette-test",
-            path.to_str().unwrap(),
-        ]);
-        Self(path)
-    }
-
-    fn grow(&self, size: &str) {
-        mount(&["-o", &format!("remount,size={size}"), self.0.to_str().unwrap()]);
-    }
-}
-
-impl Drop for Disk<'_> {
-    fn drop(&mut self) {
-        drop(Command::new("umount").arg("--lazy").arg(self.0).status());
-    }
-}
-
-fn mount(args: &[&str]) {
-    let output = Command::new("mount").args(args).output().unwrap();
-    assert!(output.status.success(), "mount {args:?}: {}", String::from_utf8_lossy(&output.stderr));
-}
 
 fn many_connections() -> String {
     let row = |number: u32| {

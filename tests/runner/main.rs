@@ -25,3 +25,4 @@ mod strange_files;
 mod sync;
 mod trace;
 mod two_devices;
+mod upgrading;

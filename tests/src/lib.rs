@@ -16,6 +16,7 @@
 
 pub mod api;
 pub mod binaries;
+pub mod disk;
 pub mod fetching;
 pub mod linkedin;
 pub mod need;

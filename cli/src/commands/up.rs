@@ -71,6 +71,9 @@ async fn tell(context: &Context, connection: &Connection) -> Result<(), Failure>
     if context.output.is_json() {
         context.output.json_line(&status)?;
     }
+    for notice in list_of(&status, "notices").iter().filter(|one| text_of(one, "code") == "upgraded") {
+        context.output.say(&super::status::notice(notice));
+    }
     for address in list_of(&status, "listen") {
         let address = address.as_str().unwrap_or_default().to_owned();
         context.output.say(&t!("up-listening", address = address));

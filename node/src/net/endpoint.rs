@@ -5,6 +5,7 @@ use std::{collections::HashMap, fmt};
 use futures::future::select_ok;
 use libp2p::{Multiaddr, PeerId, StreamProtocol, identity::Keypair};
 use libp2p_stream::Control;
+use musette_protocol::session::Version;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::AbortHandle,
@@ -151,6 +152,22 @@ impl Endpoint {
         }
     }
 
+    /// Opens a stream for syncing, in the newest version that the peer knows.
+    ///
+    /// # Errors
+    /// As [`Endpoint::open_stream`].
+    pub(crate) async fn open_sync(&self, peer: PeerId) -> Result<(Version, Framed)> {
+        let mut refused = Error::new("stream-refused");
+        for version in Version::ALL {
+            match self.open_stream(peer, Protocol::Sync(version)).await {
+                Ok(stream) => return Ok((version, stream)),
+                Err(error) if error.code() == "stream-refused" => refused = error,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(refused)
+    }
+
     /// Says goodbye to peers and frees the ports, within [`STOP_DEADLINE`]. QUIC keeps its port
     /// for as long as somebody holds a stream, or an event with one: drop them before.
     pub(crate) async fn stop(&self) {
@@ -209,6 +226,7 @@ mod tests {
     use super::*;
     use crate::net::limits::{MAX_STREAMS_PER_PROTOCOL, MAX_SYNC_FRAME_LEN};
 
+    const SYNC: Protocol = Protocol::Sync(Version::NEWEST);
     const QUIC: &str = "/ip4/127.0.0.1/udp/0/quic-v1";
     const TCP: &str = "/ip4/127.0.0.1/tcp/0";
 
@@ -256,7 +274,7 @@ mod tests {
     async fn exchange_over(listen: &str) {
         let ((_server, mut server_events), (client, _client_events)) = connected(listen).await;
         let peer = _server.peer_id();
-        let mut ours = client.open_stream(peer, Protocol::Sync).await.unwrap();
+        let mut ours = client.open_stream(peer, SYNC).await.unwrap();
         let large = vec![0x5a; MAX_SYNC_FRAME_LEN];
         let sending = tokio::spawn(async move {
             ours.send(b"hello").await.unwrap();
@@ -266,7 +284,7 @@ mod tests {
             (ours, answer)
         });
         let (from, protocol, mut theirs) = next_stream(&mut server_events).await;
-        assert_eq!((from, protocol), (client.peer_id(), Protocol::Sync));
+        assert_eq!((from, protocol), (client.peer_id(), SYNC));
         assert_eq!(theirs.recv().await.unwrap().as_deref(), Some(&b"hello"[..]));
         assert_eq!(theirs.recv().await.unwrap().unwrap().len(), MAX_SYNC_FRAME_LEN);
         theirs.send(b"answer").await.unwrap();
@@ -330,6 +348,41 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn two_that_know_the_newest_version_speak_it() {
+        let ((server, mut events), (client, _client_events)) = connected(QUIC).await;
+        let (version, mut ours) = client.open_sync(server.peer_id()).await.unwrap();
+        ours.send(b"hello").await.unwrap();
+        assert_eq!((version, next_stream(&mut events).await.1), (Version::NEWEST, SYNC));
+    }
+
+    #[tokio::test]
+    async fn who_knows_an_earlier_version_only_is_spoken_to_in_that() {
+        let mut swarm = behaviour::swarm(Keypair::generate_ed25519(), false, 8).unwrap();
+        let mut control = swarm.behaviour().streams.new_control();
+        let mut incoming = control.accept(StreamProtocol::new("/musette/sync/1")).unwrap();
+        swarm.listen_on(QUIC.parse().unwrap()).unwrap();
+        let address = loop {
+            if let SwarmEvent::NewListenAddr { address, .. } = swarm.select_next_some().await {
+                break address;
+            }
+        };
+        let running = tokio::spawn(async move {
+            loop {
+                swarm.select_next_some().await;
+            }
+        });
+        let (client, _events) = start(&[]).await;
+        let peer = client.connect_any(vec![address]).await.unwrap();
+        let (version, mut ours) = client.open_sync(peer).await.unwrap();
+        assert_eq!(version, Version::First);
+        ours.send(b"hello").await.unwrap();
+        assert_eq!(incoming.next().await.unwrap().0, client.peer_id());
+        let pairing = client.open_stream(peer, Protocol::Pairing).await;
+        assert_eq!(pairing.unwrap_err().code(), "stream-refused");
+        running.abort();
+    }
+
+    #[tokio::test]
     async fn somebody_else_at_the_address_is_unreachable() {
         let (server, _events) = start(&[QUIC]).await;
         let (client, _) = start(&[]).await;
@@ -348,7 +401,7 @@ mod tests {
             assert_eq!(outcome.unwrap_err().code(), "unreachable");
         }
         assert_eq!(client.connect_any(Vec::new()).await.unwrap_err().code(), "unreachable");
-        let stranger = client.open_stream(PeerId::random(), Protocol::Sync).await;
+        let stranger = client.open_stream(PeerId::random(), SYNC).await;
         assert_eq!(stranger.unwrap_err().code(), "unreachable");
     }
 
@@ -359,7 +412,7 @@ mod tests {
         let (first, _first_events) = start(&[]).await;
         let (second, _second_events) = start(&[]).await;
         first.connect_any(vec![address.clone()]).await.unwrap();
-        let _held = first.open_stream(server.peer_id(), Protocol::Sync).await.unwrap();
+        let _held = first.open_stream(server.peer_id(), SYNC).await.unwrap();
         let _taken = next_stream(&mut events).await;
 
         // The refusal follows the handshake, so the dialler may see a short connection.
@@ -406,7 +459,7 @@ mod tests {
     async fn stopping_tells_peers_and_frees_the_port() {
         for listen in [TCP, QUIC] {
             let ((server, events), (client, _client_events)) = connected(listen).await;
-            let _stream = client.open_stream(server.peer_id(), Protocol::Sync).await.unwrap();
+            let _stream = client.open_stream(server.peer_id(), SYNC).await.unwrap();
             let address = server.listen_addresses().remove(0).to_string();
             assert!(client.is_connected(server.peer_id()));
             drop(events);

@@ -71,19 +71,23 @@ pub(super) async fn accept(
 
 #[cfg(test)]
 mod tests {
+    use musette_protocol::session::Version;
+
     use super::*;
+
+    const SYNC: Protocol = Protocol::Sync(Version::NEWEST);
 
     #[test]
     fn a_peer_gets_its_places_and_no_more() {
         let slots = Slots::default();
         let (greedy, other) = (PeerId::random(), PeerId::random());
         let mut held: Vec<_> =
-            (0..MAX_STREAMS_PER_PROTOCOL).map(|_| slots.take(greedy, Protocol::Sync).unwrap()).collect();
-        assert!(slots.take(greedy, Protocol::Sync).is_none());
+            (0..MAX_STREAMS_PER_PROTOCOL).map(|_| slots.take(greedy, SYNC).unwrap()).collect();
+        assert!(slots.take(greedy, SYNC).is_none());
         assert!(slots.take(greedy, Protocol::Pairing).is_some());
-        assert!(slots.take(other, Protocol::Sync).is_some());
+        assert!(slots.take(other, SYNC).is_some());
         held.pop();
-        held.extend(slots.take(greedy, Protocol::Sync));
+        held.extend(slots.take(greedy, SYNC));
         assert_eq!(held.len(), MAX_STREAMS_PER_PROTOCOL);
         held.clear();
         assert!(slots.0.lock().unwrap().is_empty(), "nothing is kept about peers that left");

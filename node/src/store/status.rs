@@ -12,7 +12,7 @@ use musette_protocol::{
 };
 use serde_json::{Value as Json, json};
 
-use super::{Notice, Store, StoreEvent, documents::views_of, replace};
+use super::{Notice, Store, StoreEvent, documents::views_of, formats, replace};
 use crate::{
     clock,
     error::{Error, Result},
@@ -47,6 +47,9 @@ impl Peer {
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
     by_device: BTreeMap<DeviceId, Peer>,
+    /// Why somebody could not be talked to who could not even say who it is: another version. Until the
+    /// next device that can.
+    other_version: Option<String>,
 }
 
 /// What of a [`Peer`] outlives a restart.
@@ -100,6 +103,7 @@ impl Store {
         peer.sessions += 1;
         peer.last_seen = now;
         peer.reason = None;
+        self.peers.other_version = None;
         self.changed |= self.fetching.forget(device);
         self.events.push(StoreEvent::Devices);
     }
@@ -140,6 +144,14 @@ impl Store {
         let peer = self.peers.by_device.entry(device).or_default();
         if peer.reason.as_ref() != Some(&reason) {
             peer.reason = Some(reason);
+            self.note_sync_changed();
+        }
+    }
+
+    /// A device nearby speaks another version, by this code. Who it is was not said.
+    pub(crate) fn note_other_version(&mut self, code: String) {
+        if self.peers.other_version.as_ref() != Some(&code) {
+            self.peers.other_version = Some(code);
             self.note_sync_changed();
         }
     }
@@ -397,6 +409,10 @@ impl Store {
     fn notices_json(&self) -> Vec<Json> {
         let mut notices: Vec<Json> = self.notices.iter().map(Notice::to_json).collect();
         let plain = |code: &str| json!({ "code": code, "args": {} });
+        if formats::is_kept(self.home()) {
+            let kept = self.home().kept_path();
+            notices.push(json!({ "code": "upgraded", "args": { "kept": kept.display().to_string() } }));
+        }
         if !self.vault().has_passphrase() {
             notices.push(plain("key-file-vault"));
         }
@@ -414,6 +430,9 @@ impl Store {
         let quarantined = self.quarantine_count();
         if quarantined > 0 {
             notices.push(json!({ "code": "quarantine", "args": { "count": quarantined } }));
+        }
+        if let Some(code) = &self.peers.other_version {
+            notices.push(plain(code));
         }
         if self.backups.is_due(clock::now()) {
             notices.push(plain("backup-due"));

@@ -25,7 +25,7 @@ use musette_protocol::{
 };
 use serde_json::{Value as Json, json};
 
-use super::{Store, index::Index, journal_error, replace, write_error};
+use super::{Store, formats, index::Index, journal_error, replace, write_error};
 use crate::{clock, entropy, error::Result};
 
 /// Changes of one document from which folding is worth a commit.
@@ -59,12 +59,17 @@ impl Store {
             return Ok(false);
         }
         let now = clock::now();
-        self.rotate_epoch(now)?;
+        formats::let_go_when_old(&self.home, now)?;
+        // Devices of the earlier version could read nothing under a new epoch, nor take a fold.
+        let is_settled = !formats::is_kept(&self.home);
+        if is_settled {
+            self.rotate_epoch(now)?;
+        }
         if !self.may_write() {
             return Ok(false);
         }
         self.drop_forgotten()?;
-        if self.fold_some(FOLD_FROM)? > 0 || self.erase_due(now)? {
+        if (is_settled && self.fold_some(FOLD_FROM)? > 0) || self.erase_due(now)? {
             return Ok(true);
         }
         self.confirm_drops()?;
@@ -206,7 +211,8 @@ impl Store {
             return Ok(true);
         }
         if self.replica.has_unconfirmed_drops(&self.device) {
-            // An index that was set aside may hold what was dropped.
+            // An index that was set aside may hold what was dropped, as may a home that is kept.
+            formats::let_go(&self.home)?;
             Index::remove_aside(&self.home.index_dir()).map_err(|error| replace::io_error(&error))?;
         }
         Ok(false)

@@ -25,12 +25,13 @@ use crate::{
     entropy,
     error::{Error, Result},
     home::{Home, VaultChoice},
-    store::replace::{read_bounded, remove_if_there, replace, told},
+    store::{
+        formats::FORMAT,
+        replace::{read_bounded, remove_if_there, replace, told},
+    },
 };
 
 const MAGIC: &[u8; 8] = b"MUSETTEV";
-/// The newest version of the file that this program knows.
-const VERSION: u16 = 1;
 const HEADER_LEN: usize = 87;
 const SALT_LEN: usize = 16;
 const CHECK_LEN: usize = 16;
@@ -52,6 +53,8 @@ const COST: Cost = Cost { memory_kib: 64 * 1024, passes: 3, lanes: 1 };
 #[derive(Debug)]
 pub(crate) struct Vault {
     home: Home,
+    /// Of the home, as the file tells it.
+    format: u16,
     lock: Lock,
     key: Secret32,
 }
@@ -103,7 +106,7 @@ impl Vault {
             }
         };
         let lock = Lock { cost, salt, check: check_of(&salt, &root) };
-        Ok(Self { home: home.clone(), lock, key: key_of(&salt, &root) })
+        Ok(Self { home: home.clone(), format: FORMAT, lock, key: key_of(&salt, &root) })
     }
 
     /// Opens the home's vault. The passphrase is ignored where there is none.
@@ -122,7 +125,8 @@ impl Vault {
         if check_of(&salt, &root) != check {
             return Err(if cost.is_some() { Error::new("wrong-passphrase") } else { key_file_damaged() });
         }
-        let vault = Self { home: home.clone(), lock: parts.lock, key: key_of(&salt, &root) };
+        let (format, lock) = (parts.format, parts.lock);
+        let vault = Self { home: home.clone(), format, lock, key: key_of(&salt, &root) };
         let body = aead::open(&vault.key, parts.nonce, parts.header, parts.sealed).map_err(|_| damaged())?;
         let contents = codec::decode(&Zeroizing::new(body)).map_err(|error| match error {
             DecodeError::Newer { found, known } => newer(found.into(), known.into()),
@@ -137,11 +141,37 @@ impl Vault {
     /// # Errors
     /// `disk-full`, `disk-failed`; the old contents are then still there.
     pub(crate) fn save<T: Encoded>(&self, contents: &T) -> Result<()> {
+        self.save_to(&self.home, contents)
+    }
+
+    /// Writes contents as another home's vault, which opens as this one does.
+    ///
+    /// # Errors
+    /// `disk-full`, `disk-failed`.
+    pub(super) fn save_to<T: Encoded>(&self, home: &Home, contents: &T) -> Result<()> {
         let nonce = entropy::bytes();
-        let header = self.lock.header(&nonce);
+        let header = self.lock.header(self.format, &nonce);
         let body = codec::encode_secret(contents);
         let sealed = aead::seal(&self.key, &nonce, &header, &body);
-        told(replace(&self.home.vault_path(), &[&header[..], &sealed].concat()))
+        told(replace(&home.vault_path(), &[&header[..], &sealed].concat()))
+    }
+
+    /// The format of the home, as the file tells it.
+    pub(super) const fn format(&self) -> u16 {
+        self.format
+    }
+
+    /// Writes the contents in this program's format. After a crash the old or the new file is there.
+    ///
+    /// # Errors
+    /// `disk-full`, `disk-failed`; the old one is then still there.
+    pub(super) fn upgrade<T: Encoded>(&mut self, contents: &T) -> Result<()> {
+        let before = std::mem::replace(&mut self.format, FORMAT);
+        let saved = self.save(contents);
+        if saved.is_err() {
+            self.format = before;
+        }
+        saved
     }
 
     /// Locks the contents in another way. After a crash the old or the new one opens them.
@@ -163,6 +193,12 @@ impl Vault {
         Ok(())
     }
 
+    /// The same vault as a program of another format would write it.
+    #[cfg(test)]
+    pub(super) fn in_format(self, format: u16) -> Self {
+        Self { format, ..self }
+    }
+
     /// Whether a passphrase protects it.
     #[must_use]
     pub(crate) const fn has_passphrase(&self) -> bool {
@@ -171,11 +207,11 @@ impl Vault {
 }
 
 impl Lock {
-    fn header(&self, nonce: &[u8; NONCE_LEN]) -> [u8; HEADER_LEN] {
+    fn header(&self, format: u16, nonce: &[u8; NONCE_LEN]) -> [u8; HEADER_LEN] {
         let cost = self.cost.unwrap_or(Cost { memory_kib: 0, passes: 0, lanes: 0 });
         let mut header = [0; HEADER_LEN];
         header[..8].copy_from_slice(MAGIC);
-        header[8..10].copy_from_slice(&VERSION.to_le_bytes());
+        header[8..10].copy_from_slice(&format.to_le_bytes());
         header[10] = if self.cost.is_some() { PASSPHRASE } else { KEY_FILE };
         header[11..15].copy_from_slice(&cost.memory_kib.to_le_bytes());
         header[15..19].copy_from_slice(&cost.passes.to_le_bytes());
@@ -191,6 +227,7 @@ impl Lock {
 
 /// A vault's file, taken apart but not opened.
 struct Parts<'a> {
+    format: u16,
     lock: Lock,
     nonce: &'a [u8; NONCE_LEN],
     header: &'a [u8; HEADER_LEN],
@@ -202,21 +239,21 @@ fn split(file: &[u8]) -> Result<Parts<'_>> {
     if &header[..8] != MAGIC || header[CHECKED_LEN..] != checksum(header) {
         return Err(damaged());
     }
-    let version = u16::from_le_bytes(array(&header[8..10]));
-    if version > VERSION {
-        return Err(newer(version, VERSION));
+    let format = u16::from_le_bytes(array(&header[8..10]));
+    if format > FORMAT {
+        return Err(newer(format, FORMAT));
     }
     let number = |at: usize| u32::from_le_bytes(array(&header[at..at + 4]));
     let cost = Cost { memory_kib: number(11), passes: number(15), lanes: number(19) };
     let cost = match header[10] {
-        _ if version != VERSION => return Err(damaged()),
+        _ if format == 0 => return Err(damaged()),
         KEY_FILE => None,
         PASSPHRASE if cost.is_bounded() => Some(cost),
         _ => return Err(damaged()),
     };
     let lock = Lock { cost, salt: array(&header[23..39]), check: array(&header[39..55]) };
     let nonce = header[55..79].try_into().expect("24 bytes");
-    Ok(Parts { lock, nonce, header, sealed })
+    Ok(Parts { format, lock, nonce, header, sealed })
 }
 
 impl Cost {

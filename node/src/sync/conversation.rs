@@ -16,7 +16,7 @@ use libp2p::{Multiaddr, PeerId};
 use musette_protocol::{
     id::DeviceId,
     schedule::{Contact, Ending, NotNow, Standing, StopReason},
-    session::{Event, Role, Session, SessionError, message::Reason},
+    session::{Event, Role, Session, SessionError, Version, message::Reason},
     time::Timestamp,
 };
 use tokio::{sync::Notify, time::sleep};
@@ -34,6 +34,13 @@ const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(20);
 const FAREWELL_DEADLINE: Duration = Duration::from_secs(1);
 /// What a frame's length takes on the stream.
 const FRAME_HEAD_LEN: u64 = 4;
+
+/// One side of a session that begins.
+pub(super) struct Side {
+    pub(super) peer: PeerId,
+    pub(super) role: Role,
+    pub(super) version: Version,
+}
 
 /// One session and its connection.
 pub(super) struct Conversation {
@@ -54,13 +61,14 @@ pub(super) struct Conversation {
 impl Conversation {
     pub(super) fn new(
         network: Network,
-        peer: PeerId,
-        role: Role,
+        side: Side,
         dialled: Option<(Contact<PeerId>, Vec<Multiaddr>)>,
         handle: Arc<Handle>,
     ) -> Self {
+        let Side { peer, role, version } = side;
         let binding = binding(role, network.endpoint.peer_id(), peer);
-        let session = Arc::new(Mutex::new(Session::new(role, binding, entropy::bytes())));
+        let session = Session::in_version(version, role, binding, entropy::bytes());
+        let session = Arc::new(Mutex::new(session));
         Self {
             network,
             peer,
@@ -196,6 +204,14 @@ impl Conversation {
 
     async fn note_reason(&self, code: String) {
         let device = self.established().map(|(device, _)| device);
+        if device.is_none() && matches!(code.as_str(), "protocol-older" | "protocol-newer") {
+            // It did not come to saying who it is, and yet the person is to know what to update.
+            let noted = self.network.driver.run(move |store| {
+                store.note_other_version(code);
+                Ok(())
+            });
+            return drop(noted.await);
+        }
         if let Some(device) = device {
             let noted = self.network.driver.run(move |store| {
                 store.note_unreachable(device, code);

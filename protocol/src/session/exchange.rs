@@ -12,8 +12,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{
-    Event, SessionError,
+    Event, SessionError, Version,
     fetch::{Fetches, Requests},
+    first::{self, FirstFrontier},
     frontier::{Frontier, Head, digest_of_statements},
     handshake::Role,
     message::{Mark, Message, SpaceMessage, frame_of_message, frame_of_records},
@@ -41,6 +42,7 @@ use crate::{
 /// One side of it.
 #[derive(Debug)]
 pub(super) struct Exchange {
+    version: Version,
     role: Role,
     peer: DeviceId,
     space: SpaceId,
@@ -95,9 +97,17 @@ struct Given {
 }
 
 impl Exchange {
-    pub(super) fn new(role: Role, peer: DeviceId, mark: Mark, space: &SpaceId, session: &Secret32) -> Self {
+    pub(super) fn new(
+        version: Version,
+        role: Role,
+        peer: DeviceId,
+        mark: Mark,
+        space: &SpaceId,
+        session: &Secret32,
+    ) -> Self {
         let reconcile_key = derive(context::SESSION_RECONCILE, &[session.expose(), space.as_bytes()]);
         Self {
+            version,
             role,
             peer,
             space: *space,
@@ -189,6 +199,20 @@ impl Exchange {
         Ok(None)
     }
 
+    /// A frontier of the first version, which lists its statements. The first one is a check: no other
+    /// version's words come before it.
+    pub(super) fn handle_first(
+        &mut self,
+        frontier: FirstFrontier,
+        state: &State,
+    ) -> Result<Option<Event>, SessionError> {
+        let (frontier, names) = frontier.into_parts(state)?;
+        let is_first = self.acknowledged.is_none();
+        let event = self.handle_frontier(frontier, is_first, state)?;
+        self.handle_statements(names, state)?;
+        Ok(event)
+    }
+
     fn handle_frontier(
         &mut self,
         frontier: Frontier,
@@ -235,7 +259,8 @@ impl Exchange {
 
     /// Once for each check, own or theirs: who is told a list answers with its own, and needs no second one.
     fn list_statements(&mut self, state: &State) {
-        if !std::mem::replace(&mut self.listed, true) {
+        // In the first version each frontier lists them.
+        if self.version != Version::First && !std::mem::replace(&mut self.listed, true) {
             self.outbox.push_back(SpaceMessage::Statements(state.statements().copied().collect()));
         }
     }
@@ -320,7 +345,7 @@ impl Exchange {
         replica: &mut Replica<D>,
     ) -> Result<Option<Vec<u8>>, JournalError<D::Error>> {
         if let Some(message) = self.poll_message(replica.state()) {
-            return Ok(Some(self.frame(message)));
+            return Ok(Some(self.frame(message, replica.state())));
         }
         // Before its frontier, everything would be sent to a peer that may have it all.
         if self.acknowledged.is_none() { Ok(None) } else { self.poll_records(replica) }
@@ -331,7 +356,7 @@ impl Exchange {
         &mut self,
         replica: &mut Replica<D>,
     ) -> Result<Option<Vec<u8>>, JournalError<D::Error>> {
-        if self.acknowledged.is_none() {
+        if self.acknowledged.is_none() || self.version == Version::First {
             return Ok(None);
         }
         if let Some(frame) = self.poll_pieces(replica)? {
@@ -342,11 +367,23 @@ impl Exchange {
         let message = lacks
             .or_else(|| self.begin_reconciliation(replica.state()))
             .or_else(|| self.poll_fetches(replica.state()));
-        Ok(message.map(|message| self.frame(message)))
+        Ok(message.map(|message| self.frame(message, replica.state())))
     }
 
-    fn frame(&self, message: SpaceMessage) -> Vec<u8> {
-        frame_of_message(&Message::Space { mark: self.mark, message })
+    fn frame(&self, message: SpaceMessage, state: &State) -> Vec<u8> {
+        match self.version {
+            // It has one thing to say about a space.
+            Version::First => first::frame_of_frontier(state),
+            Version::Third => frame_of_message(&Message::Space { mark: self.mark, message }),
+        }
+    }
+
+    fn frame_of_records(&self, records: &[Vec<u8>]) -> Option<Vec<u8>> {
+        let frame = || match self.version {
+            Version::First => first::frame_of_records(records),
+            Version::Third => frame_of_records(&self.mark, records),
+        };
+        (!records.is_empty()).then(frame)
     }
 
     /// Nothing is asked of who may not write here: it could only waste our time.
@@ -398,7 +435,7 @@ impl Exchange {
             let Some(slot) = self.queue.pop_front() else { break };
             len += push_record(replica, slot, renews, &mut records)?;
         }
-        Ok((!records.is_empty()).then(|| frame_of_records(&self.mark, &records)))
+        Ok(self.frame_of_records(&records))
     }
 
     fn poll_pieces<D: Disk>(
@@ -411,7 +448,7 @@ impl Exchange {
             let Some(slot) = self.requests.next_piece(replica.state()) else { break };
             len += push_record(replica, slot, false, &mut records)?;
         }
-        Ok((!records.is_empty()).then(|| frame_of_records(&self.mark, &records)))
+        Ok(self.frame_of_records(&records))
     }
 
     /// Queues the next thing the other side lacks, causes before effects.
@@ -424,15 +461,22 @@ impl Exchange {
             return;
         }
         let given = |device: &DeviceId| self.given.chains.get(device).copied().unwrap_or(0);
+        // There a commit waits for its attachments, and all that comes after it with it.
+        let needs_pieces = self.version == Version::First;
+        let is_held = |slot: &Slot| matches!(state.records.row(*slot), Row::Held(..));
         let next = state.chains.iter().find_map(|(device, chain)| {
             let entry = chain.get(usize::try_from(given(device)).ok()?)?;
             let is_due = |seen: &_| {
                 let (device, number) = state.chains.owner(*seen);
                 given(&device) >= number
             };
-            entry.seen.iter().all(is_due).then_some((*device, entry))
+            let is_whole = !needs_pieces || entry.chunks.iter().all(is_held);
+            (is_whole && entry.seen.iter().all(is_due)).then_some((*device, entry))
         });
         if let Some((device, entry)) = next {
+            if needs_pieces {
+                self.queue.extend(entry.chunks);
+            }
             self.queue.extend(entry.records);
             self.queue.push_back(entry.record);
             *self.given.chains.entry(device).or_default() += 1;

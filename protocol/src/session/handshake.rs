@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{SessionError, Spaces, message::Message};
+use super::{SessionError, Spaces, Version, message::Message};
 use crate::{
     codec::{Encoded, Tag, decode, encode},
     crypto::{
@@ -12,7 +12,6 @@ use crate::{
         sign::{Signature, SigningKey, VerifyingKey},
     },
     id::{DeviceId, EpochId, SpaceId},
-    limits::MAX_RECOGNITION_MARKS,
 };
 
 /// Which side of the connection this is: the marks and proofs of one never pass as the other's.
@@ -88,6 +87,8 @@ pub(super) struct Handshake {
     role: Role,
     binding: [u8; 32],
     nonce: [u8; 32],
+    /// Marks that either side shows at most.
+    most_marks: usize,
     /// The epochs that were shown. One that is learnt while the other side's marks are on their way
     /// is not shared in this session: the other side cannot know that it is known here.
     shown: Vec<Shared>,
@@ -110,8 +111,9 @@ pub(super) struct Proved {
 }
 
 impl Handshake {
-    pub(super) const fn new(role: Role, binding: [u8; 32], nonce: [u8; 32]) -> Self {
-        Self { role, binding, nonce, shown: Vec::new(), stage: Stage::AwaitHello }
+    pub(super) const fn new(version: Version, role: Role, binding: [u8; 32], nonce: [u8; 32]) -> Self {
+        let most_marks = version.most_marks();
+        Self { role, binding, nonce, most_marks, shown: Vec::new(), stage: Stage::AwaitHello }
     }
 
     pub(super) fn handle(
@@ -124,12 +126,12 @@ impl Handshake {
             // A peer that echoes our nonce could echo our marks and proof as well.
             (Stage::AwaitHello, Message::Hello { nonce }) if nonce != self.nonce => {
                 self.stage = Stage::AwaitMarks { peer_nonce: nonce };
-                self.shown = recognised_by(spaces);
+                self.shown = recognised_by(spaces, self.most_marks);
                 let marks = self.marks(spaces, self.role, &nonce).into_iter().map(|(_, mark)| mark).collect();
                 Ok(Step { reply: vec![Message::Marks { marks }], proved: None })
             }
             (Stage::AwaitMarks { peer_nonce }, Message::Marks { marks }) => {
-                if marks.len() > MAX_RECOGNITION_MARKS {
+                if marks.len() > self.most_marks {
                     return Err(SessionError::Malformed);
                 }
                 let expected = self.marks(spaces, self.role.other(), &peer_nonce);
@@ -234,14 +236,14 @@ fn secret_of<'a>(spaces: &'a impl Spaces, shared: &Shared) -> Result<&'a Secret3
 
 /// The epochs of all spaces to be recognised by: the newest of each space first, which are the likeliest
 /// to be shared, so that as many spaces as fit have one.
-fn recognised_by(spaces: &impl Spaces) -> Vec<Shared> {
+fn recognised_by(spaces: &impl Spaces, most: usize) -> Vec<Shared> {
     let mut ranked: Vec<(usize, Shared)> = Vec::new();
     for state in spaces.states() {
-        let newest = state.keyring().newest_first().into_iter().take(MAX_RECOGNITION_MARKS);
+        let newest = state.keyring().newest_first().into_iter().take(most);
         let space = *state.space();
         ranked.extend(newest.map(|epoch| Shared { epoch, space }).enumerate());
     }
     ranked.sort_by_key(|(rank, shared)| (*rank, shared.space));
-    ranked.truncate(MAX_RECOGNITION_MARKS);
+    ranked.truncate(most);
     ranked.into_iter().map(|(_, shared)| shared).collect()
 }

@@ -19,7 +19,7 @@ pub type Mark = [u8; 16];
 pub type Records = (Mark, Vec<Vec<u8>>);
 
 /// First byte of a frame of records: no [`Tag`] has it.
-const RECORDS: u8 = 0xff;
+pub(super) const RECORDS: u8 = 0xff;
 
 /// What the two sides say to each other. The position of a variant is its number on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,12 +130,16 @@ pub fn frame_of_records(mark: &Mark, records: &[Vec<u8>]) -> Vec<u8> {
     let mut frame = Vec::with_capacity(len);
     frame.push(RECORDS);
     frame.extend_from_slice(mark);
+    push_records(&mut frame, records);
+    frame
+}
+
+pub(super) fn push_records(frame: &mut Vec<u8>, records: &[Vec<u8>]) {
     for record in records {
         let length = u32::try_from(record.len()).expect("records are at most 1 MiB");
         frame.extend_from_slice(&length.to_le_bytes());
         frame.extend_from_slice(record);
     }
-    frame
 }
 
 /// The space and the records of a frame of records; `None` when it is a message.
@@ -144,7 +148,11 @@ pub fn frame_of_records(mark: &Mark, records: &[Vec<u8>]) -> Vec<u8> {
 /// When lengths do not add up, or pass the bound of a record, or there is no record.
 pub fn parse_frame(frame: &[u8]) -> Result<Option<Records>, SessionError> {
     let Some((&RECORDS, rest)) = frame.split_first() else { return Ok(None) };
-    let (mark, mut rest) = rest.split_first_chunk().ok_or(SessionError::Malformed)?;
+    let (mark, records) = rest.split_first_chunk().ok_or(SessionError::Malformed)?;
+    Ok(Some((*mark, parse_records(records)?)))
+}
+
+pub(super) fn parse_records(mut rest: &[u8]) -> Result<Vec<Vec<u8>>, SessionError> {
     if rest.is_empty() {
         return Err(SessionError::Malformed);
     }
@@ -160,5 +168,5 @@ pub fn parse_frame(frame: &[u8]) -> Result<Option<Records>, SessionError> {
         records.push(record.to_vec());
         rest = tail;
     }
-    Ok(Some((*mark, records)))
+    Ok(records)
 }

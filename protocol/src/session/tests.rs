@@ -1,6 +1,6 @@
 use super::{
     frontier::{Chain, Head},
-    message::{SpaceMessage, frame_of_records},
+    message::{SpaceMessage, frame_of_message, frame_of_records},
     *,
 };
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
     testkit::{self, device as id, key},
 };
 
+mod first;
 mod keeping;
 mod revoked;
 mod shared;

@@ -23,12 +23,13 @@ struct Side {
 }
 
 impl Side {
-    fn new(role: Role, given: &Value, secrets: Vec<Secret32>) -> Self {
+    fn new(version: Version, role: Role, given: &Value, secrets: Vec<Secret32>) -> Self {
         let name = if role == Role::Dialer { "dialer" } else { "listener" };
         let inception = Recovery::from_entropy(&Secret32::from_bytes([9; 32])).incept();
         let state = state(&inception, SpaceId::from_bytes(hex_array(given, "space")), secrets);
         Self {
-            session: Session::new(
+            session: Session::in_version(
+                version,
                 role,
                 hex_array(given, "binding"),
                 hex_array(given, &format!("{name}_nonce")),
@@ -56,12 +57,30 @@ fn secrets(case: &Value, field: &str) -> Vec<Secret32> {
     hex_list(case, field).into_iter().map(|bytes| Secret32::from_bytes(bytes.try_into().unwrap())).collect()
 }
 
+/// Those of the first version are as they were when it was the only one.
+const HANDSHAKES: [(Version, &str); 2] = [
+    (Version::Third, include_str!("../../vectors/sessions/handshakes.json")),
+    (Version::First, include_str!("../../vectors/sessions/first/handshakes.json")),
+];
+const REFUSALS: [(Version, &str); 2] = [
+    (Version::Third, include_str!("../../vectors/sessions/refusals.json")),
+    (Version::First, include_str!("../../vectors/sessions/first/refusals.json")),
+];
+const FRAMES: [(Version, &str); 2] = [
+    (Version::Third, include_str!("../../vectors/sessions/frames.json")),
+    (Version::First, include_str!("../../vectors/sessions/first/frames.json")),
+];
+
 #[test]
 fn handshakes() {
-    let (given, cases) = file(include_str!("../../vectors/sessions/handshakes.json"));
+    HANDSHAKES.into_iter().for_each(|(version, text)| handshakes_of(version, text));
+}
+
+fn handshakes_of(version: Version, text: &str) {
+    let (given, cases) = file(text);
     for case in cases {
-        let mut dialer = Side::new(Role::Dialer, &given, secrets(&case, "dialer_secrets"));
-        let mut listener = Side::new(Role::Listener, &given, secrets(&case, "listener_secrets"));
+        let mut dialer = Side::new(version, Role::Dialer, &given, secrets(&case, "dialer_secrets"));
+        let mut listener = Side::new(version, Role::Listener, &given, secrets(&case, "listener_secrets"));
         let (dialer_id, listener_id) = (dialer.id(), listener.id());
         for (side, own, others, other) in [
             (&mut dialer, "dialer", "listener", listener_id),
@@ -106,11 +125,15 @@ fn last(side: &mut Side, case: &Value) -> Result<Option<Event>, SessionError> {
 
 #[test]
 fn refusals() {
-    let (given, cases) = file(include_str!("../../vectors/sessions/refusals.json"));
+    REFUSALS.into_iter().for_each(|(version, text)| refusals_of(version, text));
+}
+
+fn refusals_of(version: Version, json: &str) {
+    let (given, cases) = file(json);
     assert_mostly_refusals(&cases);
     for case in cases {
         let role = if text(&case, "to") == "dialer" { Role::Dialer } else { Role::Listener };
-        let mut side = Side::new(role, &given, vec![secret(&given, "secret")]);
+        let mut side = Side::new(version, role, &given, vec![secret(&given, "secret")]);
         let error = last(&mut side, &case).expect_err(text(&case, "comment"));
         assert_eq!(code(error), text(&case, "expect"), "{}", case["comment"]);
     }
@@ -118,9 +141,13 @@ fn refusals() {
 
 #[test]
 fn frames() {
-    let (given, cases) = file(include_str!("../../vectors/sessions/frames.json"));
+    FRAMES.into_iter().for_each(|(version, text)| frames_of(version, text));
+}
+
+fn frames_of(version: Version, json: &str) {
+    let (given, cases) = file(json);
     for case in cases {
-        let mut side = Side::new(Role::Dialer, &given, vec![secret(&given, "secret")]);
+        let mut side = Side::new(version, Role::Dialer, &given, vec![secret(&given, "secret")]);
         let expected = match text(&case, "expect") {
             "records" => Some(Event::Records {
                 space: *side.replica.state().space(),

@@ -1,0 +1,57 @@
+//! The versions of what two devices say, and which of them a session is in.
+//!
+//! Each version has a name of its own below the session, the libp2p protocol: the dialer asks for them
+//! newest first, and takes the first that the other side knows. So neither says a word that the other
+//! cannot read, and a session is in one version from its first byte on. Nobody in between can make them
+//! choose an older one: they would have to end both connections themselves, and then the proofs fail,
+//! which are bound to the transport keys at both ends.
+//!
+//! The version before the present one is spoken as long as a space holds nothing that it cannot say. It
+//! is left out when the version after the next comes.
+
+use super::{
+    first,
+    message::{Message, frame_of_message},
+};
+use crate::{limits::MAX_RECOGNITION_MARKS, replica::State};
+
+/// A version of session messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Version {
+    /// The first.
+    First,
+    /// The present one. (The second was in no version of the program.)
+    Third,
+}
+
+impl Version {
+    /// All that are spoken, the newest first.
+    pub const ALL: [Self; 2] = [Self::Third, Self::First];
+    /// The newest.
+    pub const NEWEST: Self = Self::ALL[0];
+
+    /// Whether all that a space holds can be said in it.
+    #[must_use]
+    pub fn can_say(self, state: &State) -> bool {
+        match self {
+            Self::First => first::can_say(state),
+            Self::Third => true,
+        }
+    }
+
+    /// Marks of epochs that either side shows at most.
+    pub(super) const fn most_marks(self) -> usize {
+        match self {
+            Self::First => first::MAX_RECOGNITION_MARKS,
+            Self::Third => MAX_RECOGNITION_MARKS,
+        }
+    }
+
+    /// A message that all versions have.
+    pub(super) fn frame(self, message: Message) -> Vec<u8> {
+        match self {
+            Self::First => first::frame_of_message(message),
+            Self::Third => frame_of_message(&message),
+        }
+    }
+}
