@@ -152,8 +152,9 @@ fn addresses_of(text: &str) -> Result<Vec<Multiaddr>> {
             ip().with(Part::Tcp(socket.port())),
         ]);
     }
-    let address = text.parse().map_err(|_| Error::new("bad-address").with("address", text))?;
-    Ok(vec![address])
+    let bad = || Error::new("bad-address").with("address", text);
+    let address: Multiaddr = text.parse().map_err(|_| bad())?;
+    if address.is_empty() { Err(bad()) } else { Ok(vec![address]) }
 }
 
 /// Who let this device in, and its name.
