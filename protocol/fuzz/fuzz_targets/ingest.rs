@@ -58,8 +58,10 @@ fn read_back(disk: MemoryDisk) -> Account {
         let payload = open(record, &space(), state.keyring()).expect("opened before it was stored");
         state.insert(id, location, payload);
     });
-    opened.expect("it was just written");
-    Account::of(&state)
+    let (journal, _) = opened.expect("it was just written");
+    let mut replica = Replica::new(state, journal);
+    replica.draw_quarantine();
+    Account::of(replica.state())
 }
 
 /// The same records in another order, a function of `seed`.
