@@ -5,7 +5,7 @@ use std::{fs, fs::File, path::Path};
 use musette_tests::{
     need,
     netns::Cable,
-    process::Process,
+    process::{Node, Process},
     search::files_below,
     turns,
     wait::{PATIENCE, until},
@@ -110,15 +110,25 @@ fn what_is_forgotten_is_in_no_file_of_any_device() {
 
     let phone_node = phone.up();
     until(PATIENCE, "gone there too", || (titles(&phone.list()) == ["Kept"]).then_some(()));
-    // Tidying would do it within a minute.
-    phone_node.stop();
-    laptop_node.stop();
-    phone.run(&["doctor", "--compact"]).ok();
-    laptop.run(&["doctor", "--compact"]).ok();
+    // Tidying would do it within a minute; twice, as one of them drops what the phone wrote meanwhile.
+    let tidy = |laptop_node: Node, phone_node: Node| {
+        let gone = |node: &Node| node.api.get("/v1/status")["forgetting"]["gone"].clone();
+        until(PATIENCE, "both know of the same drops", || {
+            let agrees = laptop_node.device("phone")["state"] == "agrees";
+            let connected = laptop_node.device("phone")["connected"] == true;
+            (agrees && connected && gone(&laptop_node) == gone(&phone_node)).then_some(())
+        });
+        phone_node.stop();
+        laptop_node.stop();
+        phone.run(&["doctor", "--compact"]).ok();
+        laptop.run(&["doctor", "--compact"]).ok();
+        (laptop.up(), phone.up())
+    };
+    let (laptop_node, phone_node) = tidy(laptop_node, phone_node);
     for needle in [&added, &edited, &piece] {
         assert!(!holds(phone.home(), needle) && !holds(laptop.home(), needle));
     }
-    let (laptop_node, phone_node) = (laptop.up(), phone.up());
+    let (laptop_node, phone_node) = tidy(laptop_node, phone_node);
     until(PATIENCE, "confirmed by both", || {
         (laptop_node.api.get("/v1/status")["forgetting"]["gone"] == 2).then_some(())
     });
