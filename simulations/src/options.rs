@@ -142,7 +142,7 @@ impl Breakage {
             Self::KeepEpochOnRevocation => &[Check::Secrecy],
             Self::KeepEpochOnRemoval | Self::GiveOlderSecrets => &[Check::Secrecy],
             Self::SkipRenewal => &[Check::Sharing],
-            Self::IgnoreDrops => &[Check::Convergence, Check::Quiet],
+            Self::IgnoreDrops => &[Check::Convergence, Check::Quiet, Check::Forgetting],
             Self::KeepForgotten => &[Check::Forgetting],
             Self::FoldLossily => &[Check::Folding],
             Self::ConfirmEarly => &[Check::Forgetting],

@@ -41,6 +41,8 @@ pub struct Account {
     addresses: BTreeSet<DeviceId>,
     /// Until when each device without a session or a dial is to be dialled.
     waits: BTreeMap<DeviceId, u64>,
+    /// Devices with which a session stands.
+    connected: BTreeSet<DeviceId>,
     /// Connections that were to be closed.
     closed: BTreeSet<u64>,
     /// Neighbours that are somebody else's.
@@ -66,6 +68,7 @@ impl Account {
         };
         ensure(is_kept, Check::Usage, || format!("{} bytes of a day became {usage:?}", self.bytes))?;
         (self.day, self.bytes) = (usage.day, usage.bytes);
+        self.connected.clear();
         self.closed.clear();
         self.strangers.clear();
         self.set(moment, settings);
@@ -130,7 +133,9 @@ impl Account {
     fn expect_all(&mut self, moment: Moment, within_ms: u64) {
         if !self.is_stopped() {
             let due_ms = moment.elapsed_ms + within_ms;
-            self.waits = self.addresses.iter().map(|id| (*id, due_ms)).collect();
+            // A day may begin just when the bytes of the one before are used up: the session stays.
+            let apart = self.addresses.difference(&self.connected);
+            self.waits = apart.map(|id| (*id, due_ms)).collect();
         }
     }
 
@@ -161,6 +166,7 @@ impl Account {
                 left.min(NOT_NOW_TO_MS) + 2 * BETWEEN_NEWS_MS
             }
         };
+        self.connected.remove(&id);
         if !self.is_stopped() && self.addresses.contains(&id) {
             self.waits.insert(id, moment.elapsed_ms + longest_ms);
         }
@@ -175,6 +181,7 @@ impl Account {
     /// A session with a device stands.
     pub fn note_connected(&mut self, id: DeviceId) {
         self.waits.remove(&id);
+        self.connected.insert(id);
     }
 
     /// Checks a dial.
