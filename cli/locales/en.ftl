@@ -121,7 +121,7 @@ notice-quarantine = { $count ->
 notice-backup-due = the last backup is more than a week ago, if there is one: musette backup DIR
 notice-healed = what could be read after the damage is in order again.
 notice-device-unverified = "{ $name }" joined without comparing words.
-notice-device-recovered = "{ $name }" was let in with your 24 recovery words. If that was not you, somebody has them: musette device revoke "{ $name }", and stop musette up on your devices, as the words can let another one in.
+notice-device-recovered = "{ $name }" was let in with your 24 recovery words. If that was not you, somebody has them: musette device revoke { $id }, and stop musette up on your devices, as the words can let another one in.
 notice-key-file-vault = a key file opens this Musette: whoever can read your files can read it.
 notice-recovery-unchecked = your recovery words have not been checked yet: musette recovery show, then musette recovery check
 
@@ -174,7 +174,7 @@ split-done = This copy is now a device of its own, "{ $name }". { $changes ->
     [one] One change that it wrote as "{ $from }" goes on under the new name.
    *[other] { $changes } changes that it wrote as "{ $from }" go on under the new name.
 }
-split-next = Start it again: musette up. Your other devices learn of it when they meet it.
+split-next = Start it again: musette up. Let it meet your other devices before you take the one out that it was copied from: what it has not given them by then does not count.
 revoke-next = Your other devices learn of it when they meet this one. Until then they may still talk to it. If it was stolen: change the passwords that it knows.
 
 remove-done = { $count ->

@@ -122,7 +122,7 @@ notice-quarantine = { $count ->
 notice-backup-due = la dernière sauvegarde, s’il y en a une, date de plus d’une semaine : musette backup DOSSIER
 notice-healed = ce qui se lisait après les dégâts est de nouveau en ordre.
 notice-device-unverified = « { $name } » est entré sans comparaison des mots.
-notice-device-recovered = « { $name } » est entré avec vos 24 mots de secours. Si ce n’était pas vous, quelqu’un les a : musette device revoke "{ $name }", et arrêtez musette up sur vos appareils, car les mots peuvent en faire entrer un autre.
+notice-device-recovered = « { $name } » est entré avec vos 24 mots de secours. Si ce n’était pas vous, quelqu’un les a : musette device revoke { $id }, et arrêtez musette up sur vos appareils, car les mots peuvent en faire entrer un autre.
 notice-key-file-vault = un fichier-clé ouvre cette Musette : qui peut lire vos fichiers peut la lire.
 notice-recovery-unchecked = vos mots de secours n’ont pas encore été vérifiés : musette recovery show, puis musette recovery check
 
@@ -175,7 +175,7 @@ split-done = Cette copie est maintenant un appareil à part, « { $name } ». 
     [one] Une modification écrite en tant que « { $from } » continue sous le nouveau nom.
    *[other] { $changes } modifications écrites en tant que « { $from } » continuent sous le nouveau nom.
 }
-split-next = Redémarrez-la : musette up. Vos autres appareils apprendront son existence en la rencontrant.
+split-next = Redémarrez-la : musette up. Laissez-la rencontrer vos autres appareils avant de retirer celui dont elle est la copie : ce qu’elle ne leur aura pas donné d’ici là ne comptera pas.
 revoke-next = Vos autres appareils l’apprennent en rencontrant celui-ci. D’ici là, ils peuvent encore lui parler. S’il a été volé : changez les mots de passe qu’il connaît.
 
 remove-done = { $count ->

@@ -1,9 +1,7 @@
 //! One way to the local API, be it a running node's socket or handlers in this process.
 
 use std::{
-    ffi::OsString,
     ops::ControlFlow,
-    os::unix::ffi::OsStringExt as _,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -79,8 +77,7 @@ impl Client {
     /// # Errors
     /// When the socket is there but this user may not use it.
     pub async fn connect(home: &Home) -> Result<Option<Self>> {
-        let noted = std::fs::read(home.socket_note_path()).ok().map(|bytes| OsString::from_vec(bytes).into());
-        let paths: [Option<PathBuf>; 2] = [home.socket_path().ok(), noted];
+        let paths: [Option<PathBuf>; 2] = [home.socket_path().ok(), home.noted_socket()];
         for path in paths.into_iter().flatten() {
             match UnixStream::connect(&path).await {
                 Ok(_) => return Ok(Some(Self(Way::Socket(path)))),

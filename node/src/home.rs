@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fmt,
     fs::{File, OpenOptions, TryLockError},
     io,
@@ -127,6 +127,24 @@ impl Home {
         self.path.join("socket")
     }
 
+    /// What the note holds: the socket's path, and the home that it is of, as a copy of a home is another
+    /// one.
+    pub(crate) fn socket_note(&self, socket: &Path) -> Vec<u8> {
+        [socket.as_os_str().as_bytes(), &[0], self.canonical().as_os_str().as_bytes()].concat()
+    }
+
+    /// The socket that the node of this home noted, if it is of this home.
+    pub(crate) fn noted_socket(&self) -> Option<PathBuf> {
+        let note = std::fs::read(self.socket_note_path()).ok()?;
+        let end = note.iter().position(|byte| *byte == 0)?;
+        let socket = PathBuf::from(OsStr::from_bytes(&note[..end]));
+        (self.socket_note(&socket) == note).then_some(socket)
+    }
+
+    fn canonical(&self) -> PathBuf {
+        std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone())
+    }
+
     /// Makes the directory, readable to its owner only.
     ///
     /// # Errors
@@ -188,8 +206,7 @@ impl Home {
 
     /// The same for every spelling of the home's path.
     fn socket_name(&self) -> String {
-        let canonical = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
-        let hash = blake3::hash(canonical.as_os_str().as_bytes());
+        let hash = blake3::hash(self.canonical().as_os_str().as_bytes());
         format!("{}.sock", base32().encode(&hash.as_bytes()[..10]))
     }
 
@@ -317,6 +334,20 @@ mod tests {
         std::os::unix::fs::symlink(&real, &link).unwrap();
         let socket = |path: &Path| locate(path.to_str(), &[runtime]).unwrap().socket_path().unwrap();
         assert_eq!(socket(&real), socket(&link));
+    }
+
+    #[test]
+    fn a_copy_of_a_home_does_not_take_its_node_for_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let [home, copy] = ["home", "copy"].map(|name| dir.path().join(name));
+        let [home, copy] = [home, copy].map(|path| locate(path.to_str(), &[]).unwrap());
+        let socket = Path::new("/run/user/1000/musette/aaaaaaaaaaaaaaaa.sock");
+        for one in [&home, &copy] {
+            one.create().unwrap();
+            assert_eq!(one.noted_socket(), None);
+            std::fs::write(one.socket_note_path(), home.socket_note(socket)).unwrap();
+        }
+        assert_eq!((home.noted_socket().as_deref(), copy.noted_socket()), (Some(socket), None));
     }
 
     #[test]

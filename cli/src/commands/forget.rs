@@ -67,12 +67,19 @@ impl Forget {
 
     /// What is to be forgotten.
     async fn items(&self, connection: &Connection) -> Result<Vec<Value>, Failure> {
+        let trash = connection.get("/v1/items?trash=true&brief=true").await?;
+        let trash = list_of(&trash, "items");
         if self.trash {
-            return Ok(list_of(&connection.get("/v1/items?trash=true&brief=true").await?, "items").to_vec());
+            return Ok(trash.to_vec());
         }
         let mut items = Vec::new();
         for id in &self.ids {
-            items.push(connection.get(&item_path(id)).await?);
+            let id = id.to_lowercase();
+            let mut removed = trash.iter().filter(|item| text_of(item, "id").starts_with(&id));
+            match (removed.next(), removed.next()) {
+                (Some(item), None) => items.push(item.clone()),
+                _ => items.push(connection.get(&item_path(&id)).await?),
+            }
         }
         Ok(items)
     }

@@ -8,7 +8,7 @@ use crate::client::Connection;
 use crate::context::Context;
 use crate::error::{Exit, Failure};
 use crate::interrupt::{self, Interrupts};
-use crate::text::{list_of, text_of};
+use crate::text::{list_of, short_id, text_of};
 use crate::{locale, t, vault};
 use musette_node::lifecycle::{self, NodeOptions};
 use serde_json::{Value, json};
@@ -153,7 +153,9 @@ impl Teller<'_> {
     async fn tell_recovered(&self, id: &str) -> Result<(), Failure> {
         let answer = self.connection.get("/v1/devices").await?;
         if let Some(device) = list_of(&answer, "devices").iter().find(|device| device["id"] == id) {
-            let notice = json!({ "code": "device-recovered", "args": { "name": device["name"] } });
+            // Not by its name, which whoever has the words chose.
+            let args = json!({ "name": device["name"], "id": short_id(id) });
+            let notice = json!({ "code": "device-recovered", "args": args });
             self.context.output.warn(&super::status::notice(&notice));
         }
         Ok(())

@@ -35,7 +35,7 @@ impl Socket {
         let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o600);
         told(std::fs::set_permissions(&path, permissions))?;
         let note = home.socket_note_path();
-        if let Err(error) = replace(&note, path.as_os_str().as_encoded_bytes()) {
+        if let Err(error) = replace(&note, &home.socket_note(&path)) {
             tracing::warn!(reason = %error.kind(), "programs with another runtime directory will not find the node");
         }
         Ok(Self { listener, path, note, user: rustix::process::geteuid().as_raw() })

@@ -441,7 +441,10 @@ impl Store {
             notices.push(json!({ "code": "device-unverified", "args": { "name": device.certificate.name } }));
         }
         for (device, since) in self.recovered.recent(clock::now()) {
-            let args = json!({ "name": self.name_of(&device), "since": rfc3339(since) });
+            // Not by its name alone, which whoever has the words chose.
+            let args = json!({
+                "name": self.name_of(&device), "id": device.short(), "since": rfc3339(since),
+            });
             notices.push(json!({ "code": "device-recovered", "args": args }));
         }
         if self.index.is_none() {

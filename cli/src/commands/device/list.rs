@@ -3,11 +3,8 @@
 use crate::context::Context;
 use crate::error::{Exit, Failure};
 use crate::t;
-use crate::text::{list_of, text_of};
+use crate::text::{list_of, short_id, text_of};
 use serde_json::Value;
-
-/// As many characters of an id as tell it from others.
-const ID_CHARS: usize = 8;
 
 /// Lists devices.
 #[derive(clap::Args, Debug)]
@@ -35,6 +32,5 @@ impl List {
 
 /// Two devices may have one name.
 fn with_id(line: String, device: &Value) -> String {
-    let id: String = text_of(device, "id").chars().take(ID_CHARS).collect();
-    t!("device-with-id", device = line, id = id)
+    t!("device-with-id", device = line, id = short_id(text_of(device, "id")).to_owned())
 }
