@@ -107,8 +107,17 @@ fn told(context: &Context, key: &str, name: String) -> String {
     name
 }
 
+/// What a new device is called: as given, or as the person says if somebody may be asked, or as its host.
+pub(super) fn device_name(given: Option<String>, may_ask: bool) -> Result<String, Failure> {
+    match given {
+        Some(name) => Ok(name),
+        None if may_ask && prompt::is_interactive() => prompt::ask(&t!("ask-device"), Some(&host_name())),
+        None => Ok(host_name()),
+    }
+}
+
 /// The host's name, without its domain.
-pub(super) fn host_name() -> String {
+fn host_name() -> String {
     let uname = rustix::system::uname();
     let host = uname.nodename().to_string_lossy();
     let first = host.split('.').next().unwrap_or_default();

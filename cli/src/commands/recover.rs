@@ -2,11 +2,11 @@
 //!
 //! For when nobody can make a ticket on the other device. From a backup: `musette restore`.
 
-use crate::commands::init::host_name;
+use crate::commands::init::device_name;
 use crate::context::Context;
 use crate::error::{Exit, Failure};
 use crate::output::progress::Bar;
-use crate::{prompt, t, vault, words};
+use crate::{t, vault, words};
 use musette_node::lifecycle::{self, RecoverEvent, RecoverOptions};
 use serde_json::json;
 
@@ -35,11 +35,7 @@ impl Recover {
             return Err(Failure::usage(t!("usage-recover-nowhere")));
         }
         let words = words::ask(context)?;
-        let device_name = match self.device {
-            Some(device) => device,
-            None if prompt::is_interactive() => prompt::ask(&t!("ask-device"), Some(&host_name()))?,
-            None => host_name(),
-        };
+        let device_name = device_name(self.device, true)?;
         let options = RecoverOptions {
             words,
             at: self.at,

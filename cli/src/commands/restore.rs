@@ -1,12 +1,12 @@
 //! `musette restore DIR`: a new device from a backup and the 24 words. From another device that runs:
 //! `musette recover`.
 
-use crate::commands::init::host_name;
+use crate::commands::init::device_name;
 use crate::context::Context;
 use crate::error::{Exit, Failure};
 use crate::quantities::size_in_words;
 use crate::text::count_of;
-use crate::{prompt, t, vault, words};
+use crate::{t, vault, words};
 use musette_node::lifecycle::{self, RestoreOptions, Restored};
 use serde_json::json;
 use std::path::PathBuf;
@@ -38,11 +38,7 @@ impl Restore {
             return Err(Failure::new("home-exists").with("home", context.home.path().display()));
         }
         let words = words::ask(context)?;
-        let device_name = match self.device {
-            Some(device) => device,
-            None if prompt::is_interactive() => prompt::ask(&t!("ask-device"), Some(&host_name()))?,
-            None => host_name(),
-        };
+        let device_name = device_name(self.device, true)?;
         let vault = vault::choose(context, self.no_passphrase)?;
         let options = RestoreOptions { backup, words, device_name, vault, alone: self.alone };
         let home = context.home.clone();

@@ -132,8 +132,11 @@ impl Store {
 
     /// The key that states epochs and drops, if this device is the one that tidies for all.
     fn keeper_if_elected(&self) -> Option<SigningKey> {
-        let is_elected = elected(self.state().log().devices()) == Some(self.device);
-        self.keeper().filter(|_| is_elected)
+        self.keeper().filter(|_| self.is_elected())
+    }
+
+    fn is_elected(&self) -> bool {
+        elected(self.state().log().devices()) == Some(self.device)
     }
 
     /// Folds some documents with at least so many changes; gives how many.
@@ -174,7 +177,7 @@ impl Store {
     fn drop_forgotten(&mut self) -> Result<()> {
         self.forget_late()?;
         let Some(keeper) = self.keeper() else { return Ok(()) };
-        let is_elected = elected(self.state().log().devices()) == Some(self.device);
+        let is_elected = self.is_elected();
         while let Some(dropped) = self.replica.drop_forgotten(&keeper, is_elected).map_err(write_error)? {
             self.tidying.erased = None;
             self.take_written(Some(dropped))?;

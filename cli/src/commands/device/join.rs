@@ -3,7 +3,7 @@
 //! It shows the words to compare, waits for the other device to confirm, and runs until the
 //! first sync is done.
 
-use crate::commands::init::host_name;
+use crate::commands::init::device_name;
 use crate::context::Context;
 use crate::error::{Exit, Failure};
 use crate::output::progress::Bar;
@@ -35,7 +35,7 @@ impl Join {
         let vault = self.vault(context)?;
         let options = JoinOptions {
             ticket: self.ticket()?,
-            device_name: self.device_name()?,
+            device_name: device_name(self.device.clone(), !self.yes)?,
             vault,
             listen: self.listen,
             discovery: !self.no_discovery,
@@ -70,16 +70,6 @@ impl Join {
         let ticket =
             if self.ticket == "-" { prompt::read_line()?.unwrap_or_default() } else { self.ticket.clone() };
         Ok(ticket.trim().to_owned())
-    }
-
-    fn device_name(&self) -> Result<String, Failure> {
-        match &self.device {
-            Some(device) => Ok(device.clone()),
-            None if prompt::is_interactive() && !self.yes => {
-                prompt::ask(&t!("ask-device"), Some(&host_name()))
-            }
-            None => Ok(host_name()),
-        }
     }
 }
 
