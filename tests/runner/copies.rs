@@ -25,6 +25,8 @@ fn both_copies_of_a_home_go_on_as_two_devices_and_nothing_is_lost() {
     let laptop_node = up(&laptop, 0, 4101);
     let (ticket, listen) = (laptop.ticket(&["--yes"]), cable.listen(1, 4102));
     phone.run(&["device", "join", &ticket, "--device", "phone", "--yes", "--listen", &listen]).ok();
+    // What the phone is not known to have, a copy would commit anew.
+    laptop_node.await_agreement("phone");
     laptop_node.stop();
     copy_below(laptop.home(), copy.home());
 
