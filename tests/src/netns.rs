@@ -71,7 +71,8 @@ impl Cable {
     pub fn tap(&self, file: &Path, log: PathBuf) -> Tap {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.ends[0], "tcpdump", "-U", "-s", "0", "-Z", "root"]);
-        command.args(["-i", INTERFACE, "-w"]).arg(file);
+        // Otherwise the last packets lie in the kernel, and are lost when it is stopped.
+        command.args(["--immediate-mode", "-B", "16384", "-i", INTERFACE, "-w"]).arg(file);
         let tcpdump = Process::start(command, log);
         until(PATIENCE, "tcpdump listens", || tcpdump.stderr().contains("listening on").then_some(()));
         Tap { tcpdump, file: file.to_owned() }
