@@ -318,10 +318,10 @@ impl Session {
         self.exchanges.get(space).is_some_and(|exchange| exchange.is_fetching(blob))
     }
 
-    /// Asks for no more of an attachment; what was asked for may still come.
-    pub fn stop_fetching(&mut self, space: &SpaceId, blob: &BlobId) {
+    /// Asks for no more of other attachments than these; what was asked for may still come.
+    pub fn retain_fetches(&mut self, space: &SpaceId, stays: impl Fn(&BlobId) -> bool) {
         if let Some(exchange) = self.exchanges.get_mut(space) {
-            exchange.fetches().give_up(blob);
+            exchange.fetches().retain(stays);
         }
     }
 

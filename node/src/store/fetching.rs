@@ -133,14 +133,14 @@ impl Fetching {
     /// What a session is to ask its device for. True if something waits for another device now.
     fn plan(&mut self, space: &SpaceId, device: DeviceId, session: &mut Session) -> bool {
         let (mut busy, mut is_freed) = (0, false);
-        let own = |(_, from): &(&BlobId, &DeviceId)| **from == device;
-        let coming: Vec<BlobId> = self.from.iter().filter(own).map(|(blob, _)| *blob).collect();
-        for blob in coming {
+        // What is whole, forgotten or in quarantine by now is not to come.
+        let stopped: BTreeSet<BlobId> =
+            self.from_device(device).filter(|blob| !self.may_come(blob)).collect();
+        self.from.retain(|blob, _| !stopped.contains(blob));
+        session.retain_fetches(space, |blob| self.from.get(blob) == Some(&device));
+        for blob in self.from_device(device).collect::<Vec<_>>() {
             let chunks = self.known.get(&blob).map_or(0, |known| known.chunks);
-            if !self.is_allowed(&blob) {
-                session.stop_fetching(space, &blob);
-                self.from.remove(&blob);
-            } else if session.fetch(space, blob, chunks, self.asked.contains(&blob)) {
+            if session.fetch(space, blob, chunks, self.asked.contains(&blob)) {
                 busy += 1;
             } else {
                 self.note_lacking(device, blob, false);
@@ -157,6 +157,16 @@ impl Fetching {
             }
         }
         is_freed
+    }
+
+    /// What is being fetched from a device.
+    fn from_device(&self, device: DeviceId) -> impl Iterator<Item = BlobId> {
+        self.from.iter().filter(move |(_, from)| **from == device).map(|(blob, _)| *blob)
+    }
+
+    /// Whether an attachment that is on its way is still to come.
+    fn may_come(&self, blob: &BlobId) -> bool {
+        self.missing.contains(blob) && self.is_allowed(blob)
     }
 
     /// The next attachments to ask a device for: those that somebody waits for come first.

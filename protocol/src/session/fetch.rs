@@ -56,18 +56,17 @@ impl Fetches {
         self.wanted.iter().any(|wanted| wanted.blob == *blob)
     }
 
-    /// Asks for no more of it; false when it is not to come anyway.
-    pub(super) fn give_up(&mut self, blob: &BlobId) -> bool {
-        let before = self.wanted.len();
-        self.wanted.retain(|wanted| wanted.blob != *blob);
-        self.wanted.len() < before
+    /// Asks for no more of other attachments than these.
+    pub(super) fn retain(&mut self, stays: impl Fn(&BlobId) -> bool) {
+        self.wanted.retain(|wanted| stays(&wanted.blob));
     }
 
     /// The other side gives no more of what a request asked for; false when nobody waits for it.
     pub(super) fn note_lacking(&mut self, blob: &BlobId) -> bool {
         let Some(answered) = self.open.iter().position(|(asked, _)| asked == blob) else { return false };
         self.open.drain(..=answered);
-        let was_wanted = self.give_up(blob);
+        let was_wanted = self.contains(blob);
+        self.retain(|wanted| wanted != blob);
         if was_wanted {
             self.lacking.insert(*blob);
         }

@@ -1,6 +1,6 @@
 //! What a device hears from its peers, and tells them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use musette_protocol::{
     id::{BlobId, DeviceId, RecordId},
@@ -107,10 +107,12 @@ impl Device {
             if self.is_broken(Breakage::IgnoreFlow) { Flow::Everything } else { self.scheduler.flow() };
         session.set_flow(flow);
         let space = self.state().space();
-        for (blob, len) in ledger.blobs(self.state()) {
-            if !flow.allows_attachment(is_asked_for(&blob)) {
-                session.stop_fetching(space, &blob);
-            } else if !self.state().missing_chunks(&blob, 0..len, 1).is_empty() {
+        let coming = ledger.blobs(self.state());
+        let coming: BTreeMap<BlobId, u32> =
+            coming.filter(|(blob, _)| flow.allows_attachment(is_asked_for(blob))).collect();
+        session.retain_fetches(space, |blob| coming.contains_key(blob));
+        for (blob, len) in coming {
+            if !self.state().missing_chunks(&blob, 0..len, 1).is_empty() {
                 session.fetch(space, blob, len, is_asked_for(&blob));
             }
         }

@@ -301,6 +301,31 @@ fn attachments_are_given_as_far_as_the_day_allows() {
 }
 
 #[test]
+fn what_is_forgotten_is_asked_for_no_more_and_keeps_nothing_else_waiting() {
+    let mut devices = Devices::new(2);
+    let (mut items, mut films) = (Vec::new(), Vec::new());
+    for _ in 0..FETCHES_AT_ONCE {
+        let (item, film) = devices.attach(0, PIECES);
+        items.push(item.to_string());
+        films.push(film);
+    }
+    devices.connect([0, 1]);
+    devices.talk();
+    for (item, film) in items.iter().zip(&films) {
+        devices.stores[1].ask_for(item.parse().unwrap(), &film.name).unwrap();
+    }
+    devices.talk_until(|devices| films.iter().any(|film| devices.held(1, film) > 0));
+    assert_eq!(devices.stores[1].fetching.from.len(), FETCHES_AT_ONCE);
+    let moved = devices.moved;
+    devices.stores[1].forget(&items, None).unwrap();
+    let (_, photo) = devices.attach(0, 2);
+    devices.talk();
+    assert_eq!(devices.held(1, &photo), 2);
+    assert!(devices.moved - moved < films[0].size / 2, "what was asked for before may still come");
+    assert!(devices.stores[1].fetching.from.is_empty());
+}
+
+#[test]
 fn why_an_attachment_does_not_come_is_said() {
     let mut devices = Devices::new(2);
     let (item, film) = devices.attach(0, PIECES);

@@ -474,7 +474,7 @@ fn another_attachment_may_be_asked_for_at_once() {
         let want = sessions[1].poll_frame(&mut phone.replica).unwrap().unwrap();
         sessions[0].handle_frame(&want, &laptop.replica, &laptop.key).unwrap();
     }
-    sessions[1].stop_fetching(&phone.space(), &BLOB);
+    sessions[1].retain_fetches(&phone.space(), |_| false);
     let other = BlobId::from_bytes([6; 16]);
     sessions[1].fetch(&phone.space(), other, 40, false);
     sessions[1].fetch(&phone.space(), BLOB, 40, false);
