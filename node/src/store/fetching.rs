@@ -135,10 +135,10 @@ impl Fetching {
         let (mut busy, mut is_freed) = (0, false);
         // What is whole, forgotten or in quarantine by now is not to come.
         let stopped: BTreeSet<BlobId> =
-            self.from_device(device).filter(|blob| !self.may_come(blob)).collect();
+            self.coming_from(device).filter(|blob| !self.may_come(blob)).collect();
         self.from.retain(|blob, _| !stopped.contains(blob));
         session.retain_fetches(space, |blob| self.from.get(blob) == Some(&device));
-        for blob in self.from_device(device).collect::<Vec<_>>() {
+        for blob in self.coming_from(device).collect::<Vec<_>>() {
             let chunks = self.known.get(&blob).map_or(0, |known| known.chunks);
             if session.fetch(space, blob, chunks, self.asked.contains(&blob)) {
                 busy += 1;
@@ -160,7 +160,7 @@ impl Fetching {
     }
 
     /// What is being fetched from a device.
-    fn from_device(&self, device: DeviceId) -> impl Iterator<Item = BlobId> {
+    fn coming_from(&self, device: DeviceId) -> impl Iterator<Item = BlobId> {
         self.from.iter().filter(move |(_, from)| **from == device).map(|(blob, _)| *blob)
     }
 
