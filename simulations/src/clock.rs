@@ -15,8 +15,14 @@ pub enum Event {
         /// On this device.
         device: usize,
     },
+    /// A device that was honest until then falls into wrong hands.
+    Steal,
     /// The bad device is taken out, by some other one.
     Revoke,
+    /// A person backs a device up.
+    BackUp,
+    /// The disk of the device that was backed up is lost, and another one begins from the backup.
+    Restore,
     /// A device makes durable what it appended.
     Sync {
         /// Its number.

@@ -33,12 +33,14 @@ use crate::{
 };
 
 mod forgetting;
+mod restoring;
 mod revoking;
 mod rotating;
 mod talking;
 mod tidying;
 mod writing;
 
+pub use restoring::Backup;
 pub use talking::{Handled, Said, is_asked_for};
 
 /// A device of the person.
@@ -63,6 +65,10 @@ pub struct Device {
     pub slow_until_ms: u64,
     /// Whom it dials, and what may flow.
     pub scheduler: Scheduler,
+    /// Whether it was restored, and is to meet another device before it writes.
+    pub is_waiting: bool,
+    /// Devices that were not heard of for long.
+    pub away: BTreeSet<DeviceId>,
     /// When it is its turn to start an epoch.
     watch: Watch,
     key: SigningKey,
@@ -105,6 +111,8 @@ impl Device {
             clock_jumped: false,
             slow_until_ms: 0,
             scheduler: Scheduler::new(number, breakage),
+            is_waiting: false,
+            away: BTreeSet::new(),
             watch: Watch::default(),
             key,
             breakage,

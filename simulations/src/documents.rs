@@ -142,6 +142,12 @@ impl Documents {
         Self { memo, stored: BTreeMap::new(), open: BTreeMap::new() }
     }
 
+    /// What is remembered of them all.
+    #[must_use]
+    pub fn memo(&self) -> Memo {
+        self.memo.clone()
+    }
+
     /// Forgets all, as a device does that stops.
     pub fn clear(&mut self) {
         self.stored.clear();
@@ -277,8 +283,9 @@ impl Documents {
     ///
     /// # Errors
     /// When one holds what cannot be merged.
-    pub fn has_unreadable(&mut self) -> Result<bool, Violation> {
-        Ok(self.views()?.len() < self.stored.len())
+    pub fn has_unreadable(&mut self, is_excused: impl Fn(&DocumentId) -> bool) -> Result<bool, Violation> {
+        let views = self.views()?;
+        Ok(self.stored.keys().any(|id| !views.contains_key(id) && !is_excused(id)))
     }
 
     /// What all documents show that can be read.

@@ -88,6 +88,8 @@ pub enum Breakage {
     KeepOneMore,
     /// Let a device that is taken out have the epoch that follows.
     KeepEpochOnRevocation,
+    /// Go on under the key of the device that was backed up.
+    KeepDeviceKey,
     /// Leave drops out of what comes in.
     IgnoreDrops,
     /// Keep what comes of forgotten documents from devices that did not know.
@@ -142,6 +144,8 @@ impl Breakage {
             Self::KeepEpochOnRevocation => &[Check::Secrecy],
             Self::KeepEpochOnRemoval | Self::GiveOlderSecrets => &[Check::Secrecy],
             Self::SkipRenewal => &[Check::Sharing],
+            // Two histories under one key: who knows the other one refuses.
+            Self::KeepDeviceKey => &[Check::Courtesy, Check::SentIsKept, Check::Convergence],
             Self::IgnoreDrops => &[Check::Convergence, Check::Quiet, Check::Forgetting],
             Self::KeepForgotten => &[Check::Forgetting],
             Self::FoldLossily => &[Check::Folding],

@@ -30,6 +30,10 @@ pub struct Plan {
     pub enrolled_at_ms: u64,
     /// The last one is enrolled only then, in the middle of life.
     pub late_at_ms: Option<u64>,
+    /// Until then the bad one is honest; it may be from the beginning that it is not.
+    pub stolen_at_ms: u64,
+    /// When a device is backed up, and when its disk is lost and another one begins from the backup.
+    pub restored_at_ms: Option<[u64; 2]>,
     /// Then some device takes the bad one out; a second one may do so too, not knowing.
     pub revoked_at_ms: Vec<u64>,
     /// How much faster than the first phase the calendar goes by which epochs grow old.
@@ -73,6 +77,11 @@ impl Plan {
             links,
             delay_one_in: dice.between(5, 60),
             enrolled_at_ms: dice.between(1_000, 6_000),
+            stolen_at_ms: if dice.one_in(2) { dice.between(2_000, 9_000) } else { 0 },
+            restored_at_ms: dice.one_in(3).then(|| {
+                let backed_up = dice.between(3_000, 10_000);
+                [backed_up, backed_up + dice.between(1, 9_000)]
+            }),
             revoked_at_ms: vice.map_or_else(Vec::new, |_| draw_revocations(dice)),
             late_at_ms: dice.one_in(2).then(|| dice.between(8_000, 25_000)),
             // From half a day to four days in a second.

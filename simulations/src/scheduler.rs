@@ -70,6 +70,11 @@ impl Scheduler {
         }
     }
 
+    /// The schedule of a device on a new disk: its transport is still another one at each start.
+    pub fn renew(&mut self) {
+        *self = Self { starts: self.starts, ..Self::new(self.device, self.breakage) };
+    }
+
     fn is_broken(&self, breakage: Breakage) -> bool {
         self.breakage == Some(breakage)
     }

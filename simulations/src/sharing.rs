@@ -320,7 +320,7 @@ impl<'a> World<'a> {
         let Shared { id, keeper } = &self.spaces[space];
         let own = self.members[number].id;
         let Some(state) = self.members[number].state(id) else { return Ok(()) };
-        let is_elected = elected(state.log().devices()) == Some(own);
+        let is_elected = elected(state.log().devices(), |_| false) == Some(own);
         if self.members[number].party != 0 || !is_elected && (elected_only || !self.dice.one_in(4)) {
             return Ok(());
         }

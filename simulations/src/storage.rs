@@ -114,6 +114,31 @@ impl Storage {
         Self { disk, journal, segment_len, durable: None, index: None, vault }
     }
 
+    /// The records that a power cut cannot take, in their order.
+    ///
+    /// # Errors
+    /// When the journal refuses.
+    pub fn records(&self) -> Result<Vec<Vec<u8>>, Trouble> {
+        let copy = SharedDisk(Rc::new(RefCell::new(self.disk.0.borrow().clone())));
+        let mut records = Vec::new();
+        Journal::open(copy, &Opening::new(self.journal), &mut |_, _, bytes| records.push(bytes.to_vec()))?;
+        Ok(records)
+    }
+
+    /// A new disk with these records and secrets.
+    ///
+    /// # Errors
+    /// When the journal refuses.
+    pub fn filled(&self, journal: JournalId, records: &[Vec<u8>], epochs: &Keyring) -> Result<Self, Trouble> {
+        let mut filled = Self::new(journal, self.segment_len);
+        let opening = Opening { segment_len: self.segment_len, ..Opening::new(journal) };
+        let (mut journal, _) = Journal::open(filled.disk.clone(), &opening, &mut |_, _, _| {})?;
+        journal.append(records)?;
+        journal.sync()?;
+        filled.keep_epochs(epochs);
+        Ok(filled)
+    }
+
     /// The secrets that the vault holds.
     #[must_use]
     pub fn epochs(&self) -> Keyring {

@@ -101,6 +101,12 @@ names! {
         LateDevice => "device enrolled late",
         /// Epochs were started apart, and one took the place of all.
         SeveralEpochs => "several epochs at a time",
+        /// A device that had been honest fell into wrong hands.
+        Stolen => "device stolen",
+        /// A disk was lost, and a new device began from a backup.
+        Restored => "restored from a backup",
+        /// A restored device met one that had been there all the time.
+        RestoredMet => "restored device met another",
         /// A device was taken out.
         Revoked => "device taken out",
         /// A device was taken out by two, neither knowing of the other.

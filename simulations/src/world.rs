@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use musette_protocol::{crypto::sign::SigningKey, journal::JournalId};
+use musette_protocol::{crypto::sign::SigningKey, id::DeviceId, journal::JournalId};
 
 use crate::{
     adversary::{Vice, Villain},
     check::{Check, Violation, authenticity::Ledger, calmly},
     clock::{Clock, Event},
-    device::Device,
+    device::{Backup, Device},
     dice::Dice,
     documents::Memo,
     network::Network,
@@ -24,6 +24,7 @@ mod dialling;
 mod faults;
 mod healing;
 mod life;
+mod restoring;
 mod revoking;
 mod rotating;
 mod sessions;
@@ -56,8 +57,12 @@ struct World {
     clock: Clock,
     person: Person,
     devices: Vec<Device>,
-    /// What is wrong with the device after the honest ones.
+    /// What is wrong with the device after the honest ones, from the time that it is.
     villain: Option<Box<dyn Villain>>,
+    /// The device that was backed up, and its backup.
+    backup: Option<(usize, Backup)>,
+    /// What the devices were called whose disks are lost.
+    lost: Vec<DeviceId>,
     network: Network,
     ledger: Ledger,
     tally: Tally,
@@ -110,7 +115,9 @@ impl World {
         };
         Self {
             devices: (0..plan.devices + usize::from(plan.vice.is_some())).map(device).collect(),
-            villain: plan.vice.map(Vice::villain),
+            villain: plan.vice.filter(|_| plan.stolen_at_ms == 0).map(Vice::villain),
+            backup: None,
+            lost: Vec::new(),
             network: Network::new(&plan),
             plan,
             dice,
@@ -138,6 +145,7 @@ impl World {
         self.heal()?;
         self.run_until_quiet()?;
         if !self.parted {
+            self.miss_the_lost();
             self.tidy_until_nothing_is_left()?;
         }
         if !self.parted {
@@ -171,6 +179,13 @@ impl World {
         for device in 0..self.devices.len() {
             self.schedule_within(self.plan.work_pause_ms, Event::Work { device });
             self.schedule_within(self.plan.tidy_pause_ms, Event::Tidy { device });
+        }
+        if self.plan.stolen_at_ms > 0 && self.plan.vice.is_some() {
+            self.schedule(self.plan.stolen_at_ms, Event::Steal);
+        }
+        if let Some([backed_up, restored]) = self.plan.restored_at_ms {
+            self.schedule(backed_up, Event::BackUp);
+            self.schedule(restored, Event::Restore);
         }
         for at in self.plan.revoked_at_ms.clone() {
             self.schedule(at, Event::Revoke);
@@ -213,7 +228,10 @@ impl World {
             _ if self.healing => {}
             Event::Enrol { device } => return self.enrol(device),
             Event::Work { device } => return self.work(device),
+            Event::Steal => self.steal(),
             Event::Revoke => return self.revoke(),
+            Event::BackUp => return self.back_up(),
+            Event::Restore => return self.restore(),
             Event::Tidy { device } => return self.tidy_now_and_then(device),
             Event::Strike => return self.strike(),
             Event::Return { device } => return self.start(device),

@@ -173,8 +173,11 @@ impl Store {
                 keys.met.insert(device);
             })?;
         }
-        // Asked each time: what the frontier covers may have come after it.
-        let heals = self.keys().healing.contains(&device) && frontier.is_covered_by(self.replica.state());
+        // Asked each time: what the frontier covers may have come after it, and so may an epoch to write
+        // under, where a device was taken out.
+        let has_epoch = !self.state().keyring().written_under().is_empty();
+        let waits = has_epoch && self.keys().healing.contains(&device);
+        let heals = waits && frontier.is_covered_by(self.replica.state());
         let peer = self.peers.by_device.entry(device).or_default();
         peer.last_seen = Some(clock::now());
         if peer.frontier.as_ref() != Some(&frontier) {

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use musette_protocol::{
     crypto::{aead::NONCE_LEN, sign::SigningKey},
     epoch::rotation::elected,
-    id::DocumentId,
+    id::{DeviceId, DocumentId},
     journal::{SegmentNumber, worth_rewriting},
     limits::{MAX_DROPS, MAX_RECORD_LEN},
     replica::{
@@ -28,6 +28,8 @@ use serde_json::{Value as Json, json};
 use super::{Store, formats, index::Index, journal_error, replace, write_error};
 use crate::{clock, entropy, error::Result};
 
+/// A device that was not heard of for so long, a week, is passed over when one is to tidy for all.
+const AWAY_AFTER_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 /// Changes of one document from which folding is worth a commit.
 const FOLD_FROM: usize = 24;
 /// Documents folded in one step: some tens of milliseconds, and one fsync.
@@ -136,7 +138,12 @@ impl Store {
     }
 
     fn is_elected(&self) -> bool {
-        elected(self.state().log().devices()) == Some(self.device)
+        let now = clock::now();
+        let is_away = |id: &DeviceId| {
+            let seen = self.last_seen(*id);
+            *id != self.device && seen.is_none_or(|seen| now.millis_since(seen) >= AWAY_AFTER_MS)
+        };
+        elected(self.state().log().devices(), is_away) == Some(self.device)
     }
 
     /// Folds some documents with at least so many changes; gives how many.

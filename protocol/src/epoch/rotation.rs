@@ -51,11 +51,15 @@ pub fn admins_before(devices: &BTreeMap<DeviceId, Device>, own: &DeviceId) -> Op
     devices.iter().filter(|(_, device)| device.certificate.admin).position(|(id, _)| id == own)
 }
 
-/// The device that starts epochs by age: of the admin devices the first by name, so that all agree
-/// without a word.
+/// The device that does for all what one is enough for: of the admin devices the first by name, so that
+/// all agree without a word. Those that are `away` are passed over: who is lost, and taken out by nobody,
+/// must not keep the others from it.
 #[must_use]
-pub fn elected(devices: &BTreeMap<DeviceId, Device>) -> Option<DeviceId> {
-    devices.iter().find(|(_, device)| device.certificate.admin).map(|(id, _)| *id)
+pub fn elected(
+    devices: &BTreeMap<DeviceId, Device>,
+    is_away: impl Fn(&DeviceId) -> bool,
+) -> Option<DeviceId> {
+    devices.iter().find(|(id, device)| device.certificate.admin && !is_away(id)).map(|(id, _)| *id)
 }
 
 #[cfg(test)]
@@ -138,7 +142,11 @@ mod tests {
         let mut devices: BTreeMap<_, _> =
             (1..=5).map(|byte| describe(byte, byte != 1 && byte != 2)).collect();
         let first = (3..=5).map(device).min();
-        assert_eq!(elected(&devices), first);
+        assert_eq!(elected(&devices, |_| false), first);
+        assert_eq!(
+            elected(&devices, |id| Some(*id) == first),
+            (3..=5).map(device).filter(|id| Some(*id) != first).min()
+        );
         let mut admins: Vec<DeviceId> = (3..=5).map(device).collect();
         admins.sort_unstable();
         for (place, admin) in admins.iter().enumerate() {
@@ -146,6 +154,6 @@ mod tests {
         }
         assert_eq!(admins_before(&devices, &device(1)), None);
         devices.retain(|_, device| !device.certificate.admin);
-        assert_eq!(elected(&devices), None);
+        assert_eq!(elected(&devices, |_| false), None);
     }
 }

@@ -102,7 +102,7 @@ impl Watch {
     fn is_old(&mut self, now: Timestamp, own: &DeviceId, state: &State, heads: &[EpochId]) -> bool {
         self.first_seen.retain(|epoch, _| heads.contains(epoch));
         let seen = heads.iter().map(|epoch| *self.first_seen.entry(*epoch).or_insert(now)).min();
-        let is_elected = elected(state.log().devices()) == Some(*own);
+        let is_elected = elected(state.log().devices(), |_| false) == Some(*own);
         seen.is_some_and(|seen| rotation_due(now, seen, is_elected, state.keyring().count()))
     }
 

@@ -30,6 +30,9 @@ pub struct Ledger {
     excused: BTreeSet<BlobId>,
     /// Documents that somebody forgot.
     forgotten: BTreeSet<DocumentId>,
+    /// Documents of which a restored device committed changes that no commit named: a bad device may keep
+    /// to itself what they build on.
+    adopted: BTreeSet<DocumentId>,
     /// Who wrote what, and what of it counts.
     pub account: Account,
     /// What was to be dropped.
@@ -93,6 +96,22 @@ impl Ledger {
         self.forgotten.insert(document);
     }
 
+    /// Notes changes that a restored device commits anew.
+    pub fn note_adopted(&mut self, counted: &Counted) {
+        for item in &counted.items {
+            self.account.note_adopted(item.record);
+            if let Subject::Document(document) = item.subject {
+                self.adopted.insert(document);
+            }
+        }
+    }
+
+    /// Whether that was done of a document.
+    #[must_use]
+    pub fn is_adopted(&self, document: &DocumentId) -> bool {
+        self.adopted.contains(document)
+    }
+
     /// Whether somebody forgot a document, be it that it did not come to count.
     #[must_use]
     pub fn is_forgotten(&self, document: &DocumentId) -> bool {
@@ -104,7 +123,7 @@ impl Ledger {
     ///
     /// # Errors
     /// When something is, or nobody forgot it.
-    pub fn check_forgotten(&self, state: &State, gone: Option<&DeviceId>) -> Result<(), Violation> {
+    pub fn check_forgotten(&self, state: &State, gone: &[DeviceId]) -> Result<(), Violation> {
         let unasked = state.forgotten().find(|document| !self.forgotten.contains(*document));
         ensure(unasked.is_none(), Check::Forgetting, || format!("{unasked:?} was forgotten by nobody"))?;
         let left = state.forgotten().find(|document| state.document(document).next().is_some());
@@ -113,7 +132,7 @@ impl Ledger {
         })?;
         let is_left = |(blob, document): &(&BlobId, &DocumentId)| {
             let by = self.attached.get(blob).map(|(device, _)| device);
-            by != gone
+            by.is_none_or(|by| !gone.contains(by))
                 && !self.excused.contains(*blob)
                 && state.is_forgotten(document)
                 && state.chunks_held(blob) > 0

@@ -31,6 +31,8 @@ pub struct Account {
     commits: BTreeMap<CommitId, Written>,
     /// Of two with one number the first was lost with its disk.
     places: BTreeMap<(DeviceId, u64), CommitId>,
+    /// Changes that a restored device committed anew: they were written before.
+    adopted: BTreeSet<RecordId>,
     /// Who is taken out, and how many commits are kept.
     revocations: BTreeMap<OperationId, (DeviceId, u64)>,
 }
@@ -54,6 +56,11 @@ impl Account {
         let (changes, records) = (changes.collect(), named.collect());
         self.places.insert(place, counted.commit);
         self.commits.insert(counted.commit, Written { place, past, aware, changes, records });
+    }
+
+    /// Notes a change that a restored device committed anew.
+    pub fn note_adopted(&mut self, change: RecordId) {
+        self.adopted.insert(change);
     }
 
     /// Notes that a device is taken out by one on which so many of its commits count.
@@ -112,7 +119,8 @@ impl Account {
         let is_of_it = |id: &OperationId| self.revocations.get(id).is_some_and(|one| one.0 == *device);
         let since = self.commits_of(state).filter(|commit| commit.place.0 != *device);
         let since = since.filter(|commit| commit.aware.iter().any(is_of_it));
-        since.flat_map(|commit| commit.changes.iter().copied()).collect()
+        let changes = since.flat_map(|commit| commit.changes.iter().copied());
+        changes.filter(|change| !self.adopted.contains(change)).collect()
     }
 }
 

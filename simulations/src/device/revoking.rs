@@ -25,10 +25,17 @@ use crate::{
 };
 
 impl Device {
-    /// Whether what it writes would count: it stands, and there is an epoch to write under.
+    /// Whether what it writes would count: it stands, waits for nobody, and there is an epoch to write
+    /// under.
     #[must_use]
     pub fn may_write(&self) -> bool {
-        !self.state().log().has_ended(&self.id) && !self.state().keyring().written_under().is_empty()
+        !self.is_waiting && !self.state().log().has_ended(&self.id) && self.has_epoch()
+    }
+
+    /// Whether there is an epoch to write under.
+    #[must_use]
+    pub fn has_epoch(&self) -> bool {
+        !self.state().keyring().written_under().is_empty()
     }
 
     /// The last revocation that it signed, if it holds.

@@ -37,7 +37,7 @@ impl Device {
     /// Whether it is the one device that folds and merges.
     #[must_use]
     pub fn is_elected(&self) -> bool {
-        elected(self.state().log().devices()) == Some(self.id)
+        elected(self.state().log().devices(), |id| self.away.contains(id)) == Some(self.id)
     }
 
     /// Folds documents with at least so many changes; gives how many.

@@ -14,6 +14,13 @@ use crate::{
 const AGAIN_MS: u64 = 1_000;
 
 impl World {
+    /// The device after the honest ones, which was like them, falls into wrong hands.
+    pub(super) fn steal(&mut self) {
+        self.villain = self.plan.vice.map(Vice::villain);
+        self.tally.fault(Fault::Stolen);
+        self.tell(|world| format!("device {} is stolen", world.plan.devices));
+    }
+
     /// Some device that does not know yet that the bad one is out takes it out.
     pub(super) fn revoke(&mut self) -> Result<(), Violation> {
         let Some(villain) = self.plan.villain() else { return Ok(()) };

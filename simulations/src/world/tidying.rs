@@ -1,5 +1,7 @@
 //! When devices tidy, what may go wrong with it, and what must hold afterwards.
 
+use musette_protocol::id::DeviceId;
+
 use super::World;
 use crate::{
     check::{Check, Violation, ensure},
@@ -49,6 +51,9 @@ impl World {
 
     fn try_tidying(&mut self, number: usize) -> Result<Option<Chore>, Trouble> {
         // Who is no admin device does not hold the keeper's seed.
+        if self.devices[number].is_waiting {
+            return Ok(None);
+        }
         if Some(number) != self.plan.villain()
             && let Some(chore) = self.rotate(number)?
         {
@@ -125,7 +130,7 @@ impl World {
             }
             self.run_until_quiet()?;
             done |= self.is_epoch_due().map_err(super::life::unexpected)?;
-            if !done {
+            if !done && !self.end_waiting()? {
                 return self.check_forgotten();
             }
         }
@@ -134,12 +139,13 @@ impl World {
 
     /// Every device has erased and confirmed what was dropped there.
     fn check_forgotten(&mut self) -> Result<(), Violation> {
-        let gone = self.plan.villain().map(|villain| self.devices[villain].id);
+        let villain = self.plan.villain().map(|villain| self.devices[villain].id);
+        let gone: Vec<DeviceId> = self.lost.iter().copied().chain(villain).collect();
         for device in &self.devices[..self.plan.devices] {
             let unconfirmed = device.has_unconfirmed_drops();
             ensure(!unconfirmed, Check::Forgetting, || format!("device {} confirms no drop", device.number))?;
             self.ledger.graves.check_erased(&device.id, device.state(), &device.storage)?;
-            self.ledger.check_forgotten(device.state(), gone.as_ref())?;
+            self.ledger.check_forgotten(device.state(), &gone)?;
             self.tally.check(Check::Forgetting);
         }
         Ok(())

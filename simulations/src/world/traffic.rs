@@ -96,6 +96,10 @@ impl World {
             Ok(None) => return Ok(false),
             Err(trouble) => return self.suffer(sender, trouble).map(|()| false),
         };
+        if self.villain.is_none() {
+            self.put_on_the_way(number, side, bytes);
+            return Ok(true);
+        }
         let frames = self.with_villain(number, side, |villain, scene| villain.tamper(bytes.clone(), scene));
         if frames.len() != 1 || frames[0] != bytes {
             self.note_vice();
@@ -196,6 +200,13 @@ impl World {
             // Durable with what it follows from, or not at all.
             match device.forget_late(&mut self.dice, &mut self.ledger) {
                 Ok(_) | Err(Trouble::Full) => {}
+                Err(trouble) => return self.suffer(receiver, trouble),
+            }
+        }
+        if device.may_go_on(&connection.sessions[side]) {
+            self.tally.fault(Fault::RestoredMet);
+            match device.go_on(&mut self.dice, &mut self.ledger) {
+                Ok(()) | Err(Trouble::Full) => {}
                 Err(trouble) => return self.suffer(receiver, trouble),
             }
         }

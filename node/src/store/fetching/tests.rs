@@ -326,6 +326,31 @@ fn what_is_forgotten_is_asked_for_no_more_and_keeps_nothing_else_waiting() {
 }
 
 #[test]
+fn who_heals_waits_for_an_epoch_to_write_under() {
+    let mut devices = Devices::new(3);
+    devices.connect([0, 1]);
+    devices.talk();
+    devices.disconnect([0, 1]);
+    let ends = [0, 1, 2].map(|end| devices.stores[end].device());
+    // A change comes without its commit, and a revocation without the epoch that follows it.
+    let (item, _) = devices.attach(0, 1);
+    let (_, location) = devices.stores[0].state().document(&item).next().unwrap();
+    let change = devices.stores[0].replica.read(location).unwrap();
+    devices.stores[0].revoke(&ends[2].to_string(), &[], None).unwrap();
+    let revocation = devices.stores[0].state().log().in_order().last().copied().cloned().unwrap();
+    let healing = &mut devices.stores[1];
+    healing.begin_healing().unwrap();
+    healing.replica.ingest(&ends[0], &[change]).unwrap();
+    healing.write_statement(Payload::Operation(revocation)).unwrap();
+    let frontier = Frontier::of(healing.state());
+    healing.note_frontier(ends[0], frontier).unwrap();
+    assert!(healing.check_whole().is_err(), "it cannot sign yet what waits");
+    devices.connect([0, 1]);
+    devices.talk();
+    devices.stores[1].check_whole().unwrap();
+}
+
+#[test]
 fn why_an_attachment_does_not_come_is_said() {
     let mut devices = Devices::new(2);
     let (item, film) = devices.attach(0, PIECES);

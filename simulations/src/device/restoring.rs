@@ -1,0 +1,90 @@
+//! From a backup to a device on a new disk, as the node's shell does it.
+
+use musette_protocol::{
+    crypto::sign::SigningKey,
+    epoch::Keyring,
+    id::StatementId,
+    journal::JournalId,
+    session::{Frontier, Session},
+};
+
+use super::{Device, write_trouble};
+use crate::{
+    check::{authenticity::Ledger, durability::Acknowledged},
+    dice::Dice,
+    storage::Trouble,
+};
+
+/// What a person keeps of a device elsewhere.
+pub struct Backup {
+    records: Vec<Vec<u8>>,
+    epochs: Keyring,
+    /// What was acknowledged by then, and so is in it.
+    acknowledged: Vec<Acknowledged>,
+}
+
+impl Device {
+    /// Backs it up. Nothing of it is unsynced then.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn back_up(&self) -> Result<Backup, Trouble> {
+        let epochs = self.state().keyring().to_grant().into_parts().0;
+        Ok(Backup { records: self.storage.records()?, epochs, acknowledged: self.acknowledged.clone() })
+    }
+
+    /// Whether it can go on when another device is lost. Who was let in and has met nobody since holds the
+    /// secrets of epochs that perhaps only its sponsor can state: without that one it is let in again.
+    #[must_use]
+    pub fn may_lose_another(&self) -> bool {
+        self.storage.epochs().iter().all(|(epoch, _)| self.durable.states(&StatementId::from(*epoch)))
+    }
+
+    /// A new device in the place of this one, which is off: its disk holds what the backup does, and its
+    /// person was told no more than that is safe. Without another key it goes on under the old one.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn restore(
+        self,
+        backup: Backup,
+        key: Option<SigningKey>,
+        journal: JournalId,
+    ) -> Result<Self, Trouble> {
+        let storage = self.storage.filled(journal, &backup.records, &backup.epochs)?;
+        let key = key.unwrap_or(self.key);
+        let mut restored = Self::new(self.number, key, storage, self.documents.memo(), self.breakage);
+        restored.enrolled = true;
+        restored.wall_offset_ms = self.wall_offset_ms;
+        restored.scheduler = self.scheduler;
+        restored.scheduler.renew();
+        restored.acknowledged = backup.acknowledged;
+        Ok(restored)
+    }
+
+    /// Whether this one waits for another device, and all that the other side of a session told is here,
+    /// with an epoch to write under.
+    #[must_use]
+    pub fn may_go_on(&self, session: &Session) -> bool {
+        let told: Option<&Frontier> = session.acknowledged(self.state().space());
+        self.is_waiting
+            && self.has_epoch()
+            && told.is_some_and(|frontier| frontier.is_covered_by(self.state()))
+    }
+
+    /// Commits what still waits for the commit that names it; from then on it writes.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn go_on(&mut self, dice: &mut Dice, ledger: &mut Ledger) -> Result<(), Trouble> {
+        let replica = self.replica.as_mut().expect("only devices that are on are asked");
+        let effects = replica.adopt_orphans(&self.key, &mut || dice.bytes()).map_err(write_trouble)?;
+        for newly in &effects.counted {
+            ledger.note_commit(&newly.counted, self.state());
+            ledger.note_adopted(&newly.counted);
+        }
+        self.take_written(effects, ledger)?;
+        self.is_waiting = false;
+        Ok(())
+    }
+}

@@ -1,0 +1,109 @@
+//! How a disk is lost, and a new device begins from an old backup.
+
+use musette_protocol::{crypto::sign::SigningKey, id::DeviceId, journal::JournalId, record::Payload};
+
+use super::{End, World, life::unexpected};
+use crate::{
+    check::{Check, Violation, ensure},
+    clock::Event,
+    device::Device,
+    options::Breakage,
+    tally::Fault,
+};
+
+/// After so long somebody tries again.
+const AGAIN_MS: u64 = 500;
+
+impl World {
+    /// Some honest device is backed up.
+    pub(super) fn back_up(&mut self) -> Result<(), Violation> {
+        let number = self.dice.index(self.plan.devices);
+        let device = &self.devices[number];
+        if !device.is_on() || device.dirty {
+            self.schedule(AGAIN_MS, Event::BackUp);
+            return Ok(());
+        }
+        self.backup = Some((number, device.back_up().map_err(unexpected)?));
+        self.tell(|_| format!("device {number} is backed up"));
+        Ok(())
+    }
+
+    /// The device that was backed up is lost with its disk, and a new one takes its place: enrolled by the
+    /// root, with what the backup holds. Its person says that there is no other one, or it waits for them.
+    pub(super) fn restore(&mut self) -> Result<(), Violation> {
+        let World { backup, devices, plan, .. } = self;
+        let Some((number, backup)) = backup.take_if(|backup| {
+            let others = devices[..plan.devices].iter().filter(|other| other.number != backup.0);
+            others.filter(|other| other.enrolled).all(Device::may_lose_another)
+        }) else {
+            self.schedule(AGAIN_MS, Event::Restore);
+            return Ok(());
+        };
+        if self.devices[number].is_on() {
+            self.end(number, End::Kill);
+        }
+        for connection in self.network.select(|connection| connection.ends.contains(&number)) {
+            self.disconnect(connection);
+        }
+        let lost = self.devices[number].id;
+        self.tally.fault(Fault::Restored);
+        self.tell(|_| format!("device {number} is lost, and another one begins from its backup"));
+        let keeps_key = self.devices[number].is_broken(Breakage::KeepDeviceKey);
+        let (key, journal) = (SigningKey::from_secret(&self.dice.secret()), self.dice.bytes());
+        let before = self.devices.remove(number);
+        let key = (!keeps_key).then_some(key);
+        let restored = before.restore(backup, key, JournalId::from_bytes(journal)).map_err(unexpected)?;
+        self.devices.insert(number, restored);
+        self.start(number)?;
+        if !keeps_key {
+            self.lost.push(lost);
+            self.let_go_of(lost);
+            let device = &mut self.devices[number];
+            let enrolment = self.person.enrol(device.state().log(), None, device.key(), true);
+            let statements = vec![Payload::Operation(enrolment)];
+            let written = device.write_statements(statements, &mut self.dice, &self.ledger);
+            written.and_then(|()| device.sync().map(|_| ())).map_err(unexpected)?;
+            if self.dice.one_in(2) || !device.has_epoch() {
+                device.is_waiting = true;
+            } else {
+                device.go_on(&mut self.dice, &mut self.ledger).map_err(unexpected)?;
+                self.expect_sync(number);
+            }
+        }
+        self.introduce(number);
+        Ok(())
+    }
+
+    /// Nobody dials any more who is lost. Some notice early that nothing is heard of it.
+    fn let_go_of(&mut self, lost: DeviceId) {
+        for number in 0..self.devices.len() {
+            let moment = self.moment(number);
+            let device = &mut self.devices[number];
+            device.scheduler.change_addresses(moment, |addresses| {
+                addresses.remove(&lost);
+            });
+            if self.dice.one_in(2) {
+                device.away.insert(lost);
+            }
+        }
+    }
+
+    /// After a while all notice that nothing is heard of who is lost.
+    pub(super) fn miss_the_lost(&mut self) {
+        for device in &mut self.devices {
+            device.away.extend(&self.lost);
+        }
+    }
+
+    /// Once nobody has anything more to tell, a restored device has heard all there is: at the latest when
+    /// everything is compared once more. True if one waited for that.
+    pub(super) fn end_waiting(&mut self) -> Result<bool, Violation> {
+        let waits = |world: &Self| world.honest().iter().any(|device| device.is_waiting);
+        if !waits(self) {
+            return Ok(false);
+        }
+        self.check_periodically()?;
+        ensure(!waits(self), Check::Quiet, || "a restored device waits for ever".to_owned())?;
+        Ok(true)
+    }
+}
