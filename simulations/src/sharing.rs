@@ -39,6 +39,7 @@ use crate::{
 
 mod cast;
 mod connection;
+pub mod crowd;
 mod healing;
 mod ledger;
 mod member;

@@ -4,7 +4,12 @@
 
 #![expect(clippy::print_stdout, reason = "figures for whoever asks")]
 
-use musette_simulations::pair::{Pair, Traffic};
+use std::time::Instant;
+
+use musette_simulations::{
+    pair::{Pair, Traffic},
+    sharing::crowd::Crowd,
+};
 
 const RECORDS: u32 = 100_000;
 
@@ -46,4 +51,15 @@ fn one_difference(pair: &mut Pair, what: &str) {
     assert_eq!(found.records, 1, "what was missing and nothing else");
     assert!(found.reconcile_bytes <= 4_000 && found.queries <= 2);
     assert_eq!(pair.dialer.frontier(), pair.listener.frontier());
+}
+
+#[test]
+fn taking_a_device_out_of_many_spaces_that_many_read_takes_seconds() {
+    let mut crowd = Crowd::new(50, 100).unwrap();
+    let began = Instant::now();
+    let bytes = crowd.revoke().unwrap();
+    println!("a device taken out of 50 spaces that 100 contacts read: {bytes} bytes, {:?}", began.elapsed());
+    assert!(crowd.is_out());
+    // Sealed to a hundred persons, an epoch has a hundred keys of some eighty bytes.
+    assert!(bytes <= 50 * 16_000, "{bytes} bytes");
 }
