@@ -42,6 +42,7 @@ up-items = { $count ->
    *[other] { $count } items are new or changed.
 }
 up-device-here = "{ $device }" is connected.
+up-device-out = "{ $device }" was taken out.
 up-device-gone = "{ $device }" is no longer connected.
 up-pairing-waiting = Waiting for a new device.
 up-pairing-confirm = "{ $device }" wants to join. If it is yours: musette device confirm "the three words it shows"
@@ -166,7 +167,7 @@ device-recovered = { $device } (let in with your recovery words, { $since })
 device-reason = { $device }. { $reason }
 device-revoked = taken out by "{ $by }"
 device-revoked-by-words = taken out with the recovery words
-revoke-what = "{ $name }" is taken out for good: nothing that it writes from now on counts, and it can read nothing that is written from now on. What it holds, it keeps.
+revoke-what = "{ $name }" ({ $id }) is taken out for good: nothing that it writes from now on counts, and it can read nothing that is written from now on. What it holds, it keeps.
 revoke-type-name = To confirm, its name once more
 revoke-done = "{ $name }" is taken out.
 split-done = This copy is now a device of its own, "{ $name }". { $changes ->
@@ -577,7 +578,7 @@ hint-not-admin = Do it on another one of your devices, or with your recovery wor
 error-not-revoked-by = "{ $by }" did not take out "{ $name }".
 hint-not-revoked-by = musette device list shows who took out whom.
 error-device-not-found = There is no device "{ $name }".
-hint-device-not-found = musette device list shows the names.
+hint-device-not-found = musette device list shows the names and ids. Of an id, at least the first { $letters } letters.
 error-device-ambiguous = Several devices are called "{ $name }".
 hint-device-ambiguous = Give the beginning of its id instead: musette device list --json
 error-device-log-full = The list of devices is full.

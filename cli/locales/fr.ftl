@@ -43,6 +43,7 @@ up-items = { $count ->
    *[other] { $count } éléments nouveaux ou modifiés.
 }
 up-device-here = « { $device } » est connecté.
+up-device-out = « { $device } » a été retiré.
 up-device-gone = « { $device } » n’est plus connecté.
 up-pairing-waiting = En attente d’un nouvel appareil.
 up-pairing-confirm = « { $device } » demande à entrer. S’il est à vous : musette device confirm "les trois mots qu’il affiche"
@@ -167,7 +168,7 @@ device-recovered = { $device } (entré avec vos mots de secours, { $since })
 device-reason = { $device }. { $reason }
 device-revoked = retiré par « { $by } »
 device-revoked-by-words = retiré avec les mots de secours
-revoke-what = « { $name } » est retiré pour de bon : ce qu’il écrit désormais ne compte plus, et il ne peut plus rien lire de ce qui s’écrit désormais. Ce qu’il contient déjà, il le garde.
+revoke-what = « { $name } » ({ $id }) est retiré pour de bon : ce qu’il écrit désormais ne compte plus, et il ne peut plus rien lire de ce qui s’écrit désormais. Ce qu’il contient déjà, il le garde.
 revoke-type-name = Pour confirmer, son nom encore une fois
 revoke-done = « { $name } » est retiré.
 split-done = Cette copie est maintenant un appareil à part, « { $name } ». { $changes ->
@@ -609,7 +610,7 @@ hint-not-admin = Faites-le sur un autre de vos appareils, ou avec vos mots de se
 error-not-revoked-by = « { $by } » n’a pas retiré « { $name } ».
 hint-not-revoked-by = musette device list montre qui a retiré qui.
 error-device-not-found = Aucun appareil ne s’appelle « { $name } ».
-hint-device-not-found = musette device list montre les noms.
+hint-device-not-found = musette device list montre les noms et les identifiants. D’un identifiant, donnez au moins les { $letters } premières lettres.
 error-device-ambiguous = Plusieurs appareils s’appellent « { $name } ».
 hint-device-ambiguous = Donnez plutôt le début de son identifiant : musette device list --json
 error-device-log-full = La liste des appareils est pleine.

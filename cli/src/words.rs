@@ -14,7 +14,7 @@ pub(crate) fn ask(context: &Context) -> Result<Zeroizing<String>, Failure> {
         context.output.say(&t!("ask-words"));
     }
     let mut words = Zeroizing::new(String::new());
-    while words.split_whitespace().count() < WORDS {
+    while count(&words) < WORDS {
         let Some(line) = prompt::read_line()? else { break };
         let line = Zeroizing::new(line);
         if line.trim().is_empty() && !words.is_empty() {
@@ -24,4 +24,9 @@ pub(crate) fn ask(context: &Context) -> Result<Zeroizing<String>, Failure> {
         words.push(' ');
     }
     Ok(words)
+}
+
+/// How many words were typed; the numbers that `recovery show` puts before them are none.
+fn count(typed: &str) -> usize {
+    typed.split_whitespace().filter(|word| word.contains(char::is_alphabetic)).count()
 }

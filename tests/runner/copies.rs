@@ -41,6 +41,10 @@ fn both_copies_of_a_home_go_on_as_two_devices_and_nothing_is_lost() {
     until(PATIENCE, "the fork is noticed", || {
         codes(&copy_node.api.get("/v1/status")["notices"]).contains(&"copied".to_owned()).then_some(())
     });
+    until(PATIENCE, "it says so", || {
+        let told = std::fs::read_to_string(copy_node.log()).unwrap();
+        told.contains("musette device split").then_some(())
+    });
     assert_eq!(phone_node.api.items().len(), 2);
     copy.refuses(&["device", "split", "attic"], 6, "home-in-use");
     copy_node.stop();

@@ -76,7 +76,11 @@ fn words_and_a_device_that_runs_make_a_new_one_and_the_lost_one_is_taken_out() {
     // The phone is lost, nobody can type on the laptop, and a new computer is bare.
     phone_node.kill();
     let bare = world.device("bare");
-    let recovered = recover(&bare, &paper, &address(&node)).ok().json();
+    // As somebody copies them from the screen, a number before each.
+    let words = fs::read_to_string(&paper).unwrap();
+    let numbered = (1..).zip(words.split_whitespace()).map(|(number, word)| format!("{number:2}. {word}\n"));
+    let numbered = world.file("numbered", numbered.collect::<String>());
+    let recovered = recover(&bare, &numbered, &address(&node)).ok().json();
     assert_eq!((&recovered["person"], &recovered["by"]), (&Value::from("Emilie"), &Value::from("laptop")));
     assert_eq!((&recovered["items"], all(&bare)), (&Value::from(2), all(&laptop)));
     let status = bare.json(&["status"]);

@@ -5,7 +5,7 @@ use std::{fs, fs::File, path::Path};
 use musette_tests::{
     need,
     netns::Cable,
-    process::Process,
+    process::{Node, Process},
     turns,
     wait::{PATIENCE, until},
     world::{Device, World, await_same_list},
@@ -18,6 +18,11 @@ fn revoke(device: &Device, other: &str) -> Value {
 
 fn names(devices: &Value) -> Vec<&str> {
     devices.as_array().unwrap().iter().map(|device| device["name"].as_str().unwrap()).collect()
+}
+
+/// Whether a node said something at its terminal.
+fn says(node: &Node, words: &str) -> Option<()> {
+    fs::read_to_string(node.log()).unwrap().contains(words).then_some(())
 }
 
 fn titles(list: &Value) -> Vec<&str> {
@@ -46,6 +51,8 @@ fn a_revoked_device_gets_nothing_and_is_told_why() {
         phone_node.api.get("/v1/status")["device"]["revoked"].as_bool().filter(|revoked| *revoked)
     });
     assert!(phone.notices().contains(&"device-revoked".to_owned()));
+    until(PATIENCE, "the phone says so", || says(&phone_node, "this device was taken out"));
+    until(PATIENCE, "the laptop says so", || says(&laptop_node, "\"phone\" was taken out."));
     phone.refuses(&["add", "note", "title=No"], 1, "device-revoked");
     phone.refuses(&["device", "revoke", "laptop", "--yes"], 1, "not-admin");
     // What is there stays readable there, also what nobody heard of.

@@ -23,6 +23,9 @@ const GATHER: Duration = Duration::from_millis(500);
 /// terminal that was stopped with Ctrl-S.
 const QUEUE: usize = 1024;
 
+/// What is told as soon as it is so: that nobody takes anything from this device any more.
+const LOUD: [&str; 2] = ["device-revoked", "copied"];
+
 /// Runs the node.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Up {
@@ -86,7 +89,9 @@ async fn tell(context: &Context, connection: &Connection) -> Result<(), Failure>
     let mut forward = move |event: Value| {
         let _ = sender.try_send(event);
     };
-    let mut teller = Teller { context, connection, connected: BTreeMap::new() };
+    let out = out(&connection.get("/v1/devices").await?).keys().cloned().collect();
+    let mut teller = Teller { context, connection, connected: BTreeMap::new(), out, told: BTreeSet::new() };
+    teller.tell_notices(&status);
     tokio::select! {
         followed = connection.follow_events(&mut forward) => followed?,
         narrated = teller.narrate(receiver) => narrated?,
@@ -101,6 +106,16 @@ struct Teller<'a> {
     connection: &'a Connection,
     /// Which devices were connected when last looked at.
     connected: BTreeMap<String, bool>,
+    /// Devices that were taken out, by id, when last looked at.
+    out: BTreeSet<String>,
+    /// What was told of [`LOUD`].
+    told: BTreeSet<String>,
+}
+
+/// The names of the devices that were taken out, by id, but for this one.
+fn out(devices: &Value) -> BTreeMap<String, String> {
+    let others = list_of(devices, "revoked").iter().filter(|device| device["this"] != true);
+    others.map(|device| (text_of(device, "id").to_owned(), text_of(device, "name").to_owned())).collect()
 }
 
 impl Teller<'_> {
@@ -120,7 +135,10 @@ impl Teller<'_> {
                 "item" => drop(changed.insert(text_of(&event, "id").to_owned())),
                 "pairing" => self.tell_pairing(&event),
                 "recovered" => self.tell_recovered(text_of(&event, "device")).await?,
-                "devices" | "missed" => self.tell_devices().await?,
+                "devices" | "missed" => {
+                    self.tell_devices().await?;
+                    self.tell_notices(&self.connection.get("/v1/status").await?);
+                }
                 _ => {}
             }
         }
@@ -146,7 +164,21 @@ impl Teller<'_> {
                 _ => {}
             }
         }
+        for (id, name) in out(&answer) {
+            if self.out.insert(id) {
+                self.context.output.say(&t!("up-device-out", device = name));
+            }
+        }
         Ok(())
+    }
+
+    fn tell_notices(&mut self, status: &Value) {
+        for notice in list_of(status, "notices") {
+            let code = text_of(notice, "code");
+            if LOUD.contains(&code) && self.told.insert(code.to_owned()) {
+                self.context.output.warn(&super::status::notice(notice));
+            }
+        }
     }
 
     /// The alarm if it was not their person who did that, so it is said in quiet mode too.

@@ -127,7 +127,7 @@ impl Store {
         let found: Vec<DeviceId> = log.certificates().filter(is_meant).map(|one| one.device).collect();
         match found.as_slice() {
             [one] => Ok(*one),
-            [] => Err(Error::new("device-not-found").with("name", text)),
+            [] => Err(Error::new("device-not-found").with("name", text).with("letters", MIN_PREFIX_CHARS)),
             _ => Err(Error::new("device-ambiguous").with("name", text)),
         }
     }

@@ -28,7 +28,7 @@ use musette_protocol::{
 };
 
 use super::{
-    Store,
+    Store, StoreEvent,
     copying::Copier,
     empty_state,
     files::FileDisk,
@@ -63,6 +63,7 @@ impl Store {
     /// Notes that a device has two histories, or that this home is in use twice.
     pub(crate) fn note_fork(&mut self, device: DeviceId) {
         if self.forked.insert(device) {
+            self.events.push(StoreEvent::Devices);
             self.note_sync_changed();
         }
     }
@@ -75,7 +76,7 @@ impl Store {
     /// Goes on as a device of its own, which is called `name`.
     ///
     /// # Errors
-    /// `not-admin-device` when this device may enrol none, `healing` while something is missing here;
+    /// `device-revoked` when this device was taken out, `not-admin-device` when this device may enrol none, `healing` while something is missing here;
     /// when the disk refuses, and then nothing is changed.
     pub(crate) fn split_copy(mut self, name: &str) -> Result<Split> {
         let split = self.take_new_keys(name)?;
@@ -87,6 +88,7 @@ impl Store {
     /// All of it but the last step, which the next start does if this one does not come to it.
     pub(super) fn take_new_keys(&mut self, name: &str) -> Result<Split> {
         self.check_whole()?;
+        self.check_entitled()?;
         let own = self.device;
         let device = self.state().log().devices().get(&own).filter(|device| device.certificate.admin);
         let copied_from = device.ok_or_else(|| Error::new("not-admin-device"))?.certificate.name.clone();

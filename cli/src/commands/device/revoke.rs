@@ -3,7 +3,7 @@
 use crate::client::{Connection, encode};
 use crate::context::Context;
 use crate::error::{Exit, Failure};
-use crate::text::{list_of, text_of};
+use crate::text::{list_of, short_id, text_of};
 use crate::{prompt, t, words};
 use serde_json::{Value, json};
 
@@ -48,23 +48,27 @@ impl Revoke {
             if !prompt::is_interactive() {
                 return Err(Failure::usage(t!("usage-revoke-yes")));
             }
-            let name = self.name(&connection.get("/v1/devices").await?);
-            context.output.say(&t!("revoke-what", name = name.clone()));
+            let devices = connection.get("/v1/devices").await?;
+            let meant = self.meant(&devices);
+            let name = meant.map_or(self.device.as_str(), |device| text_of(device, "name")).to_owned();
+            if let Some(device) = meant {
+                let id = short_id(text_of(device, "id")).to_owned();
+                context.output.say(&t!("revoke-what", name = name.clone(), id = id));
+            }
             prompt::insist(&t!("revoke-type-name"), &name, "revoke-not-confirmed")?;
         }
         let words = if self.words { Some(words::ask(context)?) } else { None };
         Ok(json!({ "restore": self.restore, "words": words.as_deref() }))
     }
 
-    /// The name of the device that is meant, if that is one; else what was typed, and the node says what
-    /// is wrong with it.
-    fn name(&self, devices: &Value) -> String {
+    /// The device that is meant, if that is one; else the node says what is wrong with what was typed.
+    fn meant<'a>(&self, devices: &'a Value) -> Option<&'a Value> {
         let all = list_of(devices, "devices").iter().chain(list_of(devices, "revoked"));
         let is_meant = |device: &&Value| {
             text_of(device, "name") == self.device
                 || text_of(device, "id").starts_with(&self.device.to_lowercase())
         };
-        let meant: Vec<&str> = all.filter(is_meant).map(|device| text_of(device, "name")).collect();
-        if let [name] = meant.as_slice() { (*name).to_owned() } else { self.device.clone() }
+        let meant: Vec<&Value> = all.filter(is_meant).collect();
+        if let [one] = meant.as_slice() { Some(one) } else { None }
     }
 }
