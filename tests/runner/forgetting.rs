@@ -165,6 +165,19 @@ fn a_row_that_was_forgotten_stays_away() {
 }
 
 #[test]
+fn an_import_is_undone_over_what_lies_in_the_trash() {
+    let _turn = turns::shared();
+    let world = World::new();
+    let laptop = world.first_device("laptop");
+    let card = world.file("card.vcf", "BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Ada\r\nN:;Ada;;;\r\nEND:VCARD\r\n");
+    let batch = laptop.import(&[&card])["batch"].as_str().unwrap().to_owned();
+    let id = laptop.list()["items"][0]["id"].as_str().unwrap().to_owned();
+    laptop.run(&["remove", &id]).ok();
+    let undone = laptop.json(&["import", "undo", &batch]);
+    assert_eq!((&undone["kept"], &undone["kept_items"]), (&0.into(), &Vec::<Value>::new().into()));
+}
+
+#[test]
 fn a_backup_from_before_does_not_bring_it_back() {
     if !need::privileges(&["ip"]) {
         return;

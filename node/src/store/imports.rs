@@ -376,6 +376,8 @@ impl Store {
                         reverted += u64::from(!fields.is_empty());
                         kept.extend((!edited.is_empty()).then_some(*item));
                     }
+                    // To put it into the trash is an edit, and not one that keeps it.
+                    UndoOutcome::Kept if self.view(*item).is_some_and(|view| view.removed) => {}
                     UndoOutcome::Kept => kept.push(*item),
                     UndoOutcome::Nothing => {}
                 }

@@ -221,7 +221,7 @@ impl Side {
             0 => write(&mut self.replica, nonce),
             1 | 2 => self.session.check(),
             3 => drop(self.session.fetch(&space, blob, u32::from(input.byte()), input.one_in(2))),
-            _ => self.session.stop_fetching(&space, &blob),
+            _ => self.session.retain_fetches(&space, |wanted| *wanted != blob),
         }
         self.drain();
     }
