@@ -279,6 +279,12 @@ impl State {
         self.drops.drops.len()
     }
 
+    /// Whether a drop has not taken effect here, because its commit has not come or is in quarantine.
+    #[must_use]
+    pub fn has_open_drops(&self) -> bool {
+        self.drops.drops.values().any(|held| !held.applied)
+    }
+
     /// The drops that have taken effect here, sorted.
     #[must_use]
     pub fn applied_drops(&self) -> Vec<DropId> {

@@ -3,7 +3,7 @@
 use musette_protocol::{
     crypto::sign::SigningKey,
     epoch::Keyring,
-    id::StatementId,
+    id::{EpochId, StatementId},
     journal::JournalId,
     session::{Frontier, Session},
 };
@@ -33,11 +33,20 @@ impl Device {
         Ok(Backup { records: self.storage.records()?, epochs, acknowledged: self.acknowledged.clone() })
     }
 
-    /// Whether it can go on when another device is lost. Who was let in and has met nobody since holds the
-    /// secrets of epochs that perhaps only its sponsor can state: without that one it is let in again.
+    /// Whether all come to agree when another device is lost. Who was let in and has met nobody since holds
+    /// the secrets of epochs that perhaps only its sponsor can state: without that one it is let in again.
+    /// And who has a drop without its commit has refused what others still hold, should nobody else have that
+    /// commit (`records.md`).
     #[must_use]
     pub fn may_lose_another(&self) -> bool {
-        self.storage.epochs().iter().all(|(epoch, _)| self.durable.states(&StatementId::from(*epoch)))
+        let states = |epoch: &EpochId| self.durable.states(&StatementId::from(*epoch));
+        !self.has_open_drops
+            && !self.holds_open_drops()
+            && self.storage.epochs().iter().all(|(epoch, _)| states(epoch))
+    }
+
+    pub(super) fn holds_open_drops(&self) -> bool {
+        self.replica.as_ref().is_some_and(|replica| replica.state().has_open_drops())
     }
 
     /// A new device in the place of this one, which is off: its disk holds what the backup does, and its

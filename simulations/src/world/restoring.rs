@@ -31,9 +31,9 @@ impl World {
     /// The device that was backed up is lost with its disk, and a new one takes its place: enrolled by the
     /// root, with what the backup holds. Its person says that there is no other one, or it waits for them.
     pub(super) fn restore(&mut self) -> Result<(), Violation> {
-        let World { backup, devices, plan, .. } = self;
+        let World { backup, devices, .. } = self;
         let Some((number, backup)) = backup.take_if(|backup| {
-            let others = devices[..plan.devices].iter().filter(|other| other.number != backup.0);
+            let others = devices.iter().filter(|other| other.number != backup.0);
             others.filter(|other| other.enrolled).all(Device::may_lose_another)
         }) else {
             self.schedule(AGAIN_MS, Event::Restore);
