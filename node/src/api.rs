@@ -14,6 +14,7 @@
 //! | `GET /v1/quarantine`, `POST /v1/quarantine/accept` | what a device did after it was taken out |
 //! | `POST /v1/passphrase` | lock the vault in another way |
 //! | `POST /v1/recovery`, `POST /v1/recovery/check` | the recovery phrase |
+//! | `POST /v1/recovery/replace` | new words in the place of the present ones |
 //! | `GET, PATCH /v1/sync`, `POST /v1/sync/now` | pause, metered mode, budget; dial everybody |
 //! | `GET /v1/sync/wait?for=synced&timeout_ms=N` | answers when the goal is reached, or the time is up |
 //! | `POST /v1/backup` | bring a backup in a folder up to date |
@@ -122,6 +123,7 @@ pub(crate) fn router(context: Context) -> Router {
         .route("/v1/passphrase", post(passphrase))
         .route("/v1/recovery", post(recovery))
         .route("/v1/recovery/check", post(recovery_check))
+        .route("/v1/recovery/replace", post(recovery_replace))
         .route("/v1/doctor", get(doctor))
         .route("/v1/doctor/compact", post(compact))
         .route("/v1/events", get(lines::events))
@@ -137,8 +139,18 @@ impl IntoResponse for Error {
                 StatusCode::NOT_FOUND
             }
             "internal" | "disk-failed" | "disk-full" | "stopping" => StatusCode::INTERNAL_SERVER_ERROR,
-            "needs-running-node" | "sync-paused" | "sync-budget-used" | "healing" | "restored-waits"
-            | "not-restored" | "device-revoked" | "no-safe-epoch" | "backup-in-use" | "recovery-not-held"
+            "needs-running-node"
+            | "sync-paused"
+            | "sync-budget-used"
+            | "healing"
+            | "restored-waits"
+            | "not-restored"
+            | "device-revoked"
+            | "device-words-replaced"
+            | "words-frozen"
+            | "no-safe-epoch"
+            | "backup-in-use"
+            | "recovery-not-held"
             | "no-pairing" => StatusCode::CONFLICT,
             _ => StatusCode::BAD_REQUEST,
         };
@@ -373,7 +385,7 @@ async fn recovery(State(context): State<Context>, body: axum::body::Bytes) -> An
     let RecoveryRequest { language, passphrase } = parse(&body)?;
     let passphrase = passphrase.map(Zeroizing::new);
     let work = move |store: &mut Store| {
-        let entropy = store.keys().recovery.as_ref().ok_or_else(|| Error::new("recovery-not-held"))?;
+        let entropy = store.words_kept()?;
         store.check_passphrase(passphrase.as_deref().map(String::as_str))?;
         let words = recovery_words(entropy.expose(), language.as_deref().unwrap_or("en"));
         Ok(json!({ "words": *words }))
@@ -396,7 +408,7 @@ struct RecoveryAnswers {
 async fn recovery_check(State(context): State<Context>, body: axum::body::Bytes) -> Answer {
     let RecoveryAnswers { answers } = parse(&body)?;
     let work = move |store: &mut Store| {
-        let entropy = store.keys().recovery.as_ref().ok_or_else(|| Error::new("recovery-not-held"))?;
+        let entropy = store.words_kept()?;
         let positions: std::collections::BTreeSet<usize> =
             answers.iter().map(|answer| answer.position).collect();
         if positions.len() < RECOVERY_ANSWERS {
@@ -410,6 +422,25 @@ async fn recovery_check(State(context): State<Context>, body: axum::body::Bytes)
         }
         store.let_go_of_words()?;
         Ok(json!({ "checked": true }))
+    };
+    context.driver.run(work).await.map(AxumJson)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Replacing {
+    /// Without them those are meant that the vault keeps.
+    words: Option<String>,
+    passphrase: Option<String>,
+}
+
+/// As for showing the words that are kept, the passphrase is asked for again. Whoever types the words
+/// needs none: they are more.
+async fn recovery_replace(State(context): State<Context>, body: axum::body::Bytes) -> Answer {
+    let Replacing { words, passphrase } = parse(&body)?;
+    let (words, passphrase) = (words.map(Zeroizing::new), passphrase.map(Zeroizing::new));
+    let work = move |store: &mut Store| {
+        store.replace_words(words.as_deref().map(String::as_str), passphrase.as_deref().map(String::as_str))
     };
     context.driver.run(work).await.map(AxumJson)
 }

@@ -405,7 +405,7 @@ fn who_does_not_know_of_a_revocation_hands_its_epoch_on_to_nobody() {
     let epochs = of(&mut phone).invitation().unwrap();
     epochs.into_iter().for_each(|epoch| state(&mut tablet, Payload::Epoch(epoch), 60));
     assert!(of(&mut tablet).state().keyring().secret(&epoch_id(&secret(50))).is_some());
-    assert!(!of(&mut tablet).state().log().has_revocations());
+    assert!(!of(&mut tablet).state().log().has_endings());
     assert!(!of(&mut tablet).is_epoch_due(recovery.as_ref()).unwrap());
     begin_epoch(of(&mut tablet), 3, recovery, 70);
     assert!(!of(&mut tablet).is_epoch_due(recovery.as_ref()).unwrap());
