@@ -65,6 +65,9 @@ impl Up {
     }
 }
 
+/// Notices that are alarms: a device was let in with the recovery words, or the words were replaced.
+const ALARMS: [&str; 3] = ["device-recovered", "words-replaced", "words-frozen"];
+
 /// Tells how the node is reached, then what happens, until the events end.
 async fn tell(context: &Context, connection: &Connection) -> Result<(), Failure> {
     let status = connection.get("/v1/status").await?;
@@ -78,9 +81,7 @@ async fn tell(context: &Context, connection: &Connection) -> Result<(), Failure>
         let address = address.as_str().unwrap_or_default().to_owned();
         context.output.say(&t!("up-listening", address = address));
     }
-    for notice in list_of(&status, "notices").iter().filter(|notice| notice["code"] == "device-recovered") {
-        context.output.warn(&super::status::notice(notice));
-    }
+    tell_alarms(context, &status, &ALARMS);
     context.output.say(&t!("up-next"));
     let (sender, receiver) = mpsc::channel(QUEUE);
     let mut forward = move |event: Value| {
@@ -93,6 +94,14 @@ async fn tell(context: &Context, connection: &Connection) -> Result<(), Failure>
     }
     // The events end when the node does; why, only `failed` knows.
     std::future::pending().await
+}
+
+/// The alarms among the notices, if it was not their person who did that. Said in quiet mode too.
+fn tell_alarms(context: &Context, status: &Value, codes: &[&str]) {
+    let is_meant = |notice: &&Value| codes.contains(&text_of(notice, "code"));
+    for notice in list_of(status, "notices").iter().filter(is_meant) {
+        context.output.warn(&super::status::notice(notice));
+    }
 }
 
 /// Puts events into words.
@@ -120,6 +129,7 @@ impl Teller<'_> {
                 "item" => drop(changed.insert(text_of(&event, "id").to_owned())),
                 "pairing" => self.tell_pairing(&event),
                 "recovered" => self.tell_recovered(text_of(&event, "device")).await?,
+                "words-replaced" => self.tell_words().await?,
                 "devices" | "missed" => self.tell_devices().await?,
                 _ => {}
             }
@@ -158,6 +168,13 @@ impl Teller<'_> {
             let notice = json!({ "code": "device-recovered", "args": args });
             self.context.output.warn(&super::status::notice(&notice));
         }
+        Ok(())
+    }
+
+    /// That too may be the work of somebody who has the words.
+    async fn tell_words(&self) -> Result<(), Failure> {
+        let status = self.connection.get("/v1/status").await?;
+        tell_alarms(self.context, &status, &ALARMS[1..]);
         Ok(())
     }
 
