@@ -6,6 +6,8 @@ use std::{
 };
 
 use musette_tests::{
+    need,
+    netns::Cable,
     process::{Node, Process, Run},
     search::copy_below,
     turns,
@@ -138,4 +140,34 @@ fn new_words_are_good_for_all_that_the_old_ones_were_and_those_for_nothing() {
     }
     with_paper(&other, &new_paper, &[&RESTORE[..], &["--alone", backup.to_str().unwrap()]].concat()).ok();
     assert_eq!(titles(&other), titles(&laptop));
+}
+
+#[test]
+fn a_backup_from_before_opens_with_the_old_words_and_its_device_is_told_where_it_stands() {
+    if !need::privileges(&["ip"]) {
+        return;
+    }
+    let _turn = turns::shared();
+    let world = World::new();
+    let cable = Cable::new();
+    let (laptop, paper) = first_device(&world);
+    let laptop = laptop.in_namespace(&cable.ends[0]);
+    let backup = world.path().join("backup");
+    laptop.json(&["backup", backup.to_str().unwrap()]);
+    replace(&world, &laptop, &paper);
+    laptop.add(&["note", "title=Since"]);
+    let restored = world.device("restored").in_namespace(&cable.ends[1]);
+    let args = [&RESTORE[..], &[backup.to_str().unwrap()]].concat();
+    assert_eq!(with_paper(&restored, &paper, &args).ok().json()["waits"], true);
+    let up = |device: &Device, end: usize| device.up_with(&["--listen", &cable.listen(end, 4100)]);
+    let (node, met) = (up(&laptop, 0), up(&restored, 1));
+    until(PATIENCE, "it is told", || has_notice(&restored, "device-words-replaced").then_some(()));
+    restored.refuses(&["list"], 1, "device-words-replaced");
+    restored.refuses(&["add", "note", "title=No"], 1, "device-words-replaced");
+    let devices = laptop.json(&["device", "list"]);
+    assert_eq!(devices["devices"].as_array().map(Vec::len), Some(1));
+    assert!(!has_notice(&laptop, "device-recovered"));
+    node.stop();
+    met.stop();
+    restored.refuses(&["list"], 1, "device-words-replaced");
 }
