@@ -1329,6 +1329,13 @@ def replacements(me, log, first):
     holds("three replacements", [r, rival, by(None, [second], replace(me, me, c))], [1, 2], None)
     holds("the devices go on", [r, rival, e6 := enrols(1, [r, rival], 6), by(6, [e6], revoke(2))], [1, 6], None)
 
+    chain = [*before]
+    while len(chain) < 248:
+        chain.append(by(None, chain[-1:], vouch(2)))
+    late = by(None, chain[-1:], replace(me, me, b))
+    log("a log that the old root filled: the rest is for replacements", [*((o, "ok") for o in chain), (enrols(None, chain[-1:], 3), "malformed"),
+        (late, "ok"), (enrols(b, [late], 3), "malformed")], both, [late])
+
     def refused(comment, op, expect, more=()):
         held = [*before, *more]
         log(comment, [(o, "ok") for o in held] + [(op, expect)], both, set(held) - {p for o in held for p in o.past})

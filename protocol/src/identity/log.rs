@@ -12,7 +12,9 @@ use crate::{
         sign::{Signature, SigningKey, VerifyingKey},
     },
     id::{DeviceId, EpochId, OperationId, PersonId},
-    limits::{LOG_OPERATIONS_KEPT_FOR_ROOT, MAX_LOG_HEADS, MAX_LOG_OPERATIONS},
+    limits::{
+        LOG_OPERATIONS_KEPT_FOR_REPLACEMENTS, LOG_OPERATIONS_KEPT_FOR_ROOT, MAX_LOG_HEADS, MAX_LOG_OPERATIONS,
+    },
     past::Past,
     signed::Signed,
 };
@@ -251,7 +253,11 @@ impl DeviceLog {
         if operation.person != self.person {
             return Err(LogError::OtherPerson);
         }
-        let kept = if operation.author == Author::Root { 0 } else { LOG_OPERATIONS_KEPT_FOR_ROOT };
+        let kept = match (operation.author, &operation.action) {
+            (Author::Root, Action::Replace(_)) => 0,
+            (Author::Root, _) => LOG_OPERATIONS_KEPT_FOR_REPLACEMENTS,
+            (Author::Device(_), _) => LOG_OPERATIONS_KEPT_FOR_ROOT,
+        };
         let previous = &operation.previous;
         if self.entries.len() >= MAX_LOG_OPERATIONS - kept
             || previous.len() > MAX_LOG_HEADS

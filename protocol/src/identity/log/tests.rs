@@ -122,7 +122,7 @@ fn an_admin_cannot_leave_more_heads_than_an_operation_may_name() {
     let over = log.sign(Author::Device(device(1)), enrol(&log, 4, false), &key(1));
     assert_eq!(log.apply(over), Err(LogError::Malformed));
     // The root still takes it out.
-    for _ in 0..LOG_OPERATIONS_KEPT_FOR_ROOT / 2 {
+    for _ in 0..(LOG_OPERATIONS_KEPT_FOR_ROOT - LOG_OPERATIONS_KEPT_FOR_REPLACEMENTS) / 2 {
         log.apply(log.sign(Author::Root, revoke(1), recovery.root())).unwrap();
         log.apply(log.sign(Author::Root, enrol(&log, 5, true), recovery.root())).unwrap();
     }

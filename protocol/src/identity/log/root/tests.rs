@@ -10,6 +10,7 @@ use crate::{
         Revocation,
         tests::{Bag, announce, bag, by, enrol, revoke, standing, with},
     },
+    limits::LOG_OPERATIONS_KEPT_FOR_REPLACEMENTS,
     testkit::{device, key},
 };
 
@@ -171,6 +172,21 @@ fn a_replacement_by_a_device_without_consent_or_with_an_unusable_key_is_refused(
     refuse(after_another, LogError::BadSignature);
     let keys = Inception { recovery_kem: KemPublic::from_bytes([0; 32]), ..good.keys.clone() };
     refuse(Replacement { keys, ..good }, LogError::Malformed);
+}
+
+#[test]
+fn whoever_floods_the_log_with_old_words_keeps_no_new_ones_out() {
+    let Bag { recovery: old, mut log } = with(&[2]);
+    while log.apply(log.sign(Author::Root, announce(1), old.root())).is_ok() {}
+    let new = words(10);
+    replace(&mut log, &old, &new);
+    assert_eq!(log.root(), Some(&new.keys()));
+    let over = log.sign(Author::Root, enrols(3), new.root());
+    assert_eq!(log.apply(over), Err(LogError::Malformed));
+    let before = with(&[2]).log;
+    let rivals = (20..60_u8).map(|byte| before.sign_replacement(&old, &words(byte)));
+    let taken = rivals.filter(|rival| log.apply(rival.clone()).is_ok()).count();
+    assert_eq!(taken, LOG_OPERATIONS_KEPT_FOR_REPLACEMENTS - 1);
 }
 
 /// A log as it grew in three places that now and then heard of each other.
