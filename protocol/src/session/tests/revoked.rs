@@ -28,7 +28,16 @@ const PHONE: u8 = 2;
 
 /// The person's own space on a device, with the three devices that they have.
 fn own(byte: u8) -> Spaces {
-    let mut replica = empty(SHARED, kem(byte));
+    filled(empty(SHARED, kem(byte)), byte)
+}
+
+/// What somebody has of it to whom a backup was opened: nothing is sealed to a key of theirs.
+fn restored(byte: u8) -> Spaces {
+    let state = testkit::state(&inception(OWNER), space(SHARED), vec![secret(SHARED)]);
+    filled(testkit::replica(state), byte)
+}
+
+fn filled(mut replica: Replica<MemoryDisk>, byte: u8) -> Spaces {
     let recovery = inception(OWNER).body().recovery_kem;
     let to = [kem(1).public(), kem(2).public(), kem(3).public(), recovery];
     let (keeper, known) = (key(SHARED), Keyring::default());
@@ -455,22 +464,33 @@ fn replace_words(spaces: &mut Spaces, by: u8, new: u8, drawn: u8) {
 
 #[test]
 fn a_device_that_replaced_words_let_in_reads_nothing_since_and_is_told_why_at_once() {
-    // With the old words, from what the phone had: as from a backup.
-    let (mut laptop, mut restored) = (own(1), own(PHONE));
-    write(of(&mut laptop), 1, "before");
-    talk([&mut laptop, &mut restored], [1, PHONE]).unwrap();
+    // Whoever speaks first.
+    for laptop_dials in [false, true] {
+        let (mut laptop, mut restored) = (own(1), restored(4));
+        write(of(&mut laptop), 1, "before");
+        talk([&mut laptop, &mut restored], [1, PHONE]).unwrap();
+        replace_words(&mut laptop, 1, 70, 50);
+        write(of(&mut laptop), 1, "since");
+        let enrolment = enrol(of(&mut restored).state().log(), OWNER, 4);
+        state(&mut restored, Payload::Operation(enrolment), 80);
+        write(of(&mut restored), 4, "unheard");
+        if laptop_dials {
+            talk([&mut laptop, &mut restored], [1, 4]).unwrap();
+        } else {
+            talk([&mut restored, &mut laptop], [4, 1]).unwrap();
+        }
+        assert!(of(&mut restored).state().log().has_ended(&id(4)), "it is told why");
+        assert_eq!(read(of(&mut restored)), ["before"]);
+        assert_eq!(read(of(&mut laptop)), ["before", "since"]);
+        assert_eq!(of(&mut laptop).state().log().devices().len(), 3);
+    }
+}
+
+#[test]
+fn a_device_from_before_the_words_were_replaced_reads_on() {
+    let (mut laptop, mut phone) = (own(1), own(PHONE));
     replace_words(&mut laptop, 1, 70, 50);
     write(of(&mut laptop), 1, "since");
-    let enrolment = enrol(of(&mut restored).state().log(), OWNER, 4);
-    state(&mut restored, Payload::Operation(enrolment), 80);
-    write(of(&mut restored), 4, "unheard");
-    talk([&mut restored, &mut laptop], [4, 1]).unwrap();
-    assert!(of(&mut restored).state().log().has_ended(&id(4)), "it is told why");
-    assert_eq!(read(of(&mut restored)), ["before"]);
-    assert_eq!(read(of(&mut laptop)), ["before", "since"]);
-    assert_eq!(of(&mut laptop).state().log().devices().len(), 3);
-    // The phone, which was there before, reads on.
-    let mut phone = own(PHONE);
     talk([&mut phone, &mut laptop], [PHONE, 1]).unwrap();
     agree(&mut phone, &mut laptop);
 }
