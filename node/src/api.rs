@@ -53,7 +53,6 @@ use crate::{
         items::{List, RawEdit, RawFields},
     },
     sync::{Sessions, scheduler::Scheduler},
-    words::{is_recovery_word, recovery_words},
 };
 
 mod attachments;
@@ -63,11 +62,10 @@ mod lines;
 mod revoking;
 pub(crate) mod socket;
 mod sync;
+mod words;
 
 /// Bytes of a request: the longest is an edit with a long note.
 const MAX_REQUEST_BYTES: usize = 4 * 1024 * 1024;
-/// Answers of `recovery check` that count.
-const RECOVERY_ANSWERS: usize = 3;
 
 /// What handlers work with.
 #[derive(Clone)]
@@ -121,9 +119,9 @@ pub(crate) fn router(context: Context) -> Router {
         .route("/v1/sync/now", post(sync::now))
         .route("/v1/sync/wait", get(sync::wait))
         .route("/v1/passphrase", post(passphrase))
-        .route("/v1/recovery", post(recovery))
-        .route("/v1/recovery/check", post(recovery_check))
-        .route("/v1/recovery/replace", post(recovery_replace))
+        .route("/v1/recovery", post(words::show))
+        .route("/v1/recovery/check", post(words::check))
+        .route("/v1/recovery/replace", post(words::replace))
         .route("/v1/doctor", get(doctor))
         .route("/v1/doctor/compact", post(compact))
         .route("/v1/events", get(lines::events))
@@ -352,13 +350,6 @@ async fn confirm(State(context): State<Context>, body: axum::body::Bytes) -> Ans
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RecoveryRequest {
-    language: Option<String>,
-    passphrase: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct NewLock {
     passphrase: Option<String>,
     new: Option<String>,
@@ -375,72 +366,6 @@ async fn passphrase(State(context): State<Context>, body: axum::body::Bytes) -> 
     let work = move |store: &mut Store| {
         store.change_lock(current.as_deref().map(String::as_str), &new)?;
         Ok(json!({ "vault": if store.vault().has_passphrase() { "passphrase" } else { "key-file" } }))
-    };
-    context.driver.run(work).await.map(AxumJson)
-}
-
-/// Whoever holds the words is the person, for ever. So an unlocked node is not enough: the
-/// passphrase is asked for again, where there is one.
-async fn recovery(State(context): State<Context>, body: axum::body::Bytes) -> Answer {
-    let RecoveryRequest { language, passphrase } = parse(&body)?;
-    let passphrase = passphrase.map(Zeroizing::new);
-    let work = move |store: &mut Store| {
-        let entropy = store.words_kept()?;
-        store.check_passphrase(passphrase.as_deref().map(String::as_str))?;
-        let words = recovery_words(entropy.expose(), language.as_deref().unwrap_or("en"));
-        Ok(json!({ "words": *words }))
-    };
-    context.driver.run(work).await.map(AxumJson)
-}
-
-#[derive(Deserialize)]
-struct RecoveryAnswer {
-    position: usize,
-    word: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RecoveryAnswers {
-    answers: Vec<RecoveryAnswer>,
-}
-
-async fn recovery_check(State(context): State<Context>, body: axum::body::Bytes) -> Answer {
-    let RecoveryAnswers { answers } = parse(&body)?;
-    let work = move |store: &mut Store| {
-        let entropy = store.words_kept()?;
-        let positions: std::collections::BTreeSet<usize> =
-            answers.iter().map(|answer| answer.position).collect();
-        if positions.len() < RECOVERY_ANSWERS {
-            let detail = "at least three different positions";
-            return Err(Error::new("bad-request").with("detail", detail));
-        }
-        if let Some(wrong) =
-            answers.iter().find(|answer| !is_recovery_word(entropy, answer.position, &answer.word))
-        {
-            return Err(Error::new("recovery-mismatch").with("position", wrong.position));
-        }
-        store.let_go_of_words()?;
-        Ok(json!({ "checked": true }))
-    };
-    context.driver.run(work).await.map(AxumJson)
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Replacing {
-    /// Without them those are meant that the vault keeps.
-    words: Option<String>,
-    passphrase: Option<String>,
-}
-
-/// As for showing the words that are kept, the passphrase is asked for again. Whoever types the words
-/// needs none: they are more.
-async fn recovery_replace(State(context): State<Context>, body: axum::body::Bytes) -> Answer {
-    let Replacing { words, passphrase } = parse(&body)?;
-    let (words, passphrase) = (words.map(Zeroizing::new), passphrase.map(Zeroizing::new));
-    let work = move |store: &mut Store| {
-        store.replace_words(words.as_deref().map(String::as_str), passphrase.as_deref().map(String::as_str))
     };
     context.driver.run(work).await.map(AxumJson)
 }
