@@ -76,6 +76,10 @@ recover-let-in = "{ $device }" has let this device in.
 recover-next = Your other devices will say that this one was let in with your words. If one of them is lost: musette device revoke NAME. To keep in sync: musette up
 passphrase-changed = From now on the new passphrase opens this device, and the old one no longer does. A copy of the folder from before still opens with the old one.
 recovery-checked = That is right. This device no longer keeps the words; keep the paper safe.
+recovery-replaced = You have new recovery words. The old ones let nobody in any more, as soon as your other devices have met this one.
+recovery-replaced-next =
+    Write the new ones down: musette recovery show, then musette recovery check
+    The old ones still open backups from before. Make a new one, musette backup DIR, and delete those.
 
 ## Status
 
@@ -115,6 +119,7 @@ notice-healing = this device lacks something after damage, and fetches it from a
 notice-restored-waits = this device was restored from a backup, and shows nothing before it met another of your devices. If there is none any more: musette restore --alone
 notice-copied = a copy of this folder is in use elsewhere, and both have written as the same device. Nothing is lost. To go on here as a device of its own: end musette up, then musette device split NAME
 notice-device-revoked = this device was taken out: your other devices take nothing from it any more. You can read what is here. To use it again: move this folder away, then musette device join
+notice-device-words-replaced = this device was let in with recovery words that were replaced: your other devices take nothing from it. You can read what is here. To use it again: move this folder away, then musette recover, with the new words
 notice-quarantine = { $count ->
     [one] one item was changed
    *[other] { $count } items were changed
@@ -122,7 +127,9 @@ notice-quarantine = { $count ->
 notice-backup-due = the last backup is more than a week ago, if there is one: musette backup DIR
 notice-healed = what could be read after the damage is in order again.
 notice-device-unverified = "{ $name }" joined without comparing words.
-notice-device-recovered = "{ $name }" was let in with your 24 recovery words. If that was not you, somebody has them: musette device revoke { $id }, and stop musette up on your devices, as the words can let another one in.
+notice-device-recovered = "{ $name }" was let in with your 24 recovery words. If that was not you, somebody has them: musette recovery replace, so that they let nobody in any more, then musette device revoke { $id }
+notice-words-replaced = your recovery words were replaced on another device: the paper with the old ones is void. If that was not you, somebody had them: musette device list shows who is in, and what is not yours is to be taken out.
+notice-words-frozen = the same recovery words were replaced twice, on devices that did not know of each other, or by somebody who had seen them. Nobody can tell which replacement is yours, so no words let anybody in. Your devices go on, and musette device invite lets in others. Take out what is not yours: musette device list
 notice-key-file-vault = a key file opens this Musette: whoever can read your files can read it.
 notice-recovery-unchecked = your recovery words have not been checked yet: musette recovery show, then musette recovery check
 
@@ -167,6 +174,7 @@ device-recovered = { $device } (let in with your recovery words, { $since })
 device-reason = { $device }. { $reason }
 device-revoked = taken out by "{ $by }"
 device-revoked-by-words = taken out with the recovery words
+device-revoked-with-old-words = out: let in with recovery words that were replaced
 revoke-what = "{ $name }" ({ $id }) is taken out for good: nothing that it writes from now on counts, and it can read nothing that is written from now on. What it holds, it keeps.
 revoke-type-name = To confirm, its name once more
 revoke-done = "{ $name }" is taken out.
@@ -565,6 +573,8 @@ hint-endpoint-stopped = To start it again: musette up
 error-frame-too-large = The other device sent more than is accepted at once.
 error-device-revoked = This device was taken out: what it writes counts nowhere.
 hint-device-revoked = You can read what is here. To use this device again, move its folder away and join anew: musette device invite on another device, musette device join here.
+error-device-words-replaced = This device was let in with recovery words that were replaced: what it writes counts nowhere.
+hint-device-words-replaced = You can read what is here. To use this device again, move its folder away and let it in with the new words: musette recover, or musette restore DIR
 error-no-safe-epoch = A device was just taken out, and this one waits for the new key that goes with it.
 hint-no-safe-epoch = It comes with the next sync with one of your other devices: musette sync now
 error-revoke-self = A device cannot take itself out.
@@ -585,6 +595,12 @@ error-device-log-full = The list of devices is full.
 hint-device-log-full = With your recovery words there is still room: --words
 error-words-of-another-person = These are 24 right words, but not yours.
 hint-words-of-another-person = Look for the paper that belongs to this Musette.
+error-words-replaced = These were your recovery words; others have taken their place.
+hint-words-replaced = Look for the paper with the later ones. If it was not you who replaced them, somebody else had these: musette device list, on one of your devices, shows who is in.
+error-words-frozen = No recovery words let anybody in: the same ones were replaced twice, and nobody can tell which replacement is yours.
+hint-words-frozen = Your devices go on. To let in another one: musette device invite
+error-replace-not-admin = This device may not replace the recovery words.
+hint-replace-not-admin = Do it on another one of your devices.
 error-not-in-quarantine = Nothing in quarantine begins with { $id }.
 hint-not-in-quarantine = musette quarantine list shows what is there.
 error-trash-empty = The trash is empty.
@@ -622,7 +638,7 @@ hint-phrase-unknown-word = Compare it with the paper. All words are of one langu
 error-phrase-checksum = These words do not belong together: one is wrong, or two changed places.
 hint-phrase-checksum = Compare them with the paper, one by one.
 error-words-of-another = These are 24 right words, but not those of this backup.
-hint-words-of-another = Look for the paper that belongs to it.
+hint-words-of-another = Look for the paper that belongs to it. One that was made before you replaced your words opens with the earlier ones.
 error-healing = This device lacks something after damage, and fetches it from another of your devices; it cannot write until then.
 hint-healing = Let it meet another of your devices: musette up
 error-home-unknown = Where to keep your Musette could not be told.
@@ -651,7 +667,7 @@ hint-bad-address = musette up prints it on the other device, such as /ip4/192.16
 error-recover-nobody = None of your devices was found on the local network.
 hint-recover-nobody = Is musette up running there? If you know its address: musette recover --at ADDRESS. From a backup: musette restore DIR
 error-recover-other-person = The Musette there is not the one of these words.
-hint-recover-other-person = If it is yours, look for the paper that belongs to it. If not, name another address: musette recover --at ADDRESS
+hint-recover-other-person = If it is yours, look for the paper that belongs to it; if you replaced your words, it may not have heard of the new ones yet. If not, name another address: musette recover --at ADDRESS
 error-recover-busy = Too many ask that device at once.
 hint-recover-busy = Please try again in a moment.
 error-recover-device-revoked = The device that answers was taken out: it may not have what you wrote since.
@@ -839,6 +855,7 @@ help-musette-recover--no_discovery = Do not look for your devices on the local n
 help-musette-recovery = Your 24 recovery words
 help-musette-recovery-show = Show the words, to be written down
 help-musette-recovery-check = Check that you wrote them down
+help-musette-recovery-replace = Make new words in the place of these, if somebody may have seen them
 help-musette-status = How your Musette is
 help-musette-status--wait = Wait until every device has everything (synced), or until all that is known has arrived here (here)
 help-musette-status--timeout = How long to wait at most, in seconds (60 if not given)

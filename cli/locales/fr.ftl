@@ -77,6 +77,10 @@ recover-let-in = « { $device } » a fait entrer cet appareil.
 recover-next = Vos autres appareils diront que celui-ci est entré avec vos mots. Si l’un d’eux est perdu : musette device revoke NOM. Pour rester en phase : musette up
 passphrase-changed = Désormais la nouvelle phrase de passe ouvre cet appareil, et l’ancienne ne l’ouvre plus. Une copie du dossier faite avant s’ouvre encore avec l’ancienne.
 recovery-checked = C’est juste. Cet appareil ne garde plus les mots ; gardez le papier en lieu sûr.
+recovery-replaced = Vous avez de nouveaux mots de secours. Les anciens ne font plus entrer personne, dès que vos autres appareils ont rencontré celui-ci.
+recovery-replaced-next =
+    Notez les nouveaux : musette recovery show, puis musette recovery check
+    Les anciens ouvrent encore les sauvegardes d’avant. Faites-en une nouvelle, musette backup DOSSIER, et supprimez celles-là.
 
 ## Status
 
@@ -116,6 +120,7 @@ notice-healing = il manque quelque chose à cet appareil après des dégâts ; 
 notice-restored-waits = cet appareil vient d’une sauvegarde, et ne montre rien avant d’avoir rencontré un autre de vos appareils. S’il n’y en a plus : musette restore --alone
 notice-copied = une copie de ce dossier sert ailleurs, et les deux ont écrit en tant que même appareil. Rien n’est perdu. Pour continuer ici comme un appareil à part : arrêtez musette up, puis musette device split NOM
 notice-device-revoked = cet appareil a été retiré : vos autres appareils n’acceptent plus rien de lui. Ce qui est ici reste lisible. Pour vous en resservir : déplacez ce dossier, puis musette device join
+notice-device-words-replaced = cet appareil est entré avec des mots de secours qui ont été remplacés : vos autres appareils n’acceptent rien de lui. Ce qui est ici reste lisible. Pour vous en resservir : déplacez ce dossier, puis musette recover, avec les nouveaux mots
 notice-quarantine = { $count ->
     [one] un élément a été modifié
    *[other] { $count } éléments ont été modifiés
@@ -123,7 +128,9 @@ notice-quarantine = { $count ->
 notice-backup-due = la dernière sauvegarde, s’il y en a une, date de plus d’une semaine : musette backup DOSSIER
 notice-healed = ce qui se lisait après les dégâts est de nouveau en ordre.
 notice-device-unverified = « { $name } » est entré sans comparaison des mots.
-notice-device-recovered = « { $name } » est entré avec vos 24 mots de secours. Si ce n’était pas vous, quelqu’un les a : musette device revoke { $id }, et arrêtez musette up sur vos appareils, car les mots peuvent en faire entrer un autre.
+notice-device-recovered = « { $name } » est entré avec vos 24 mots de secours. Si ce n’était pas vous, quelqu’un les a : musette recovery replace, pour qu’ils ne fassent plus entrer personne, puis musette device revoke { $id }
+notice-words-replaced = vos mots de secours ont été remplacés sur un autre appareil : le papier avec les anciens ne vaut plus rien. Si ce n’était pas vous, quelqu’un les avait : musette device list montre qui est là, et ce qui n’est pas à vous est à retirer.
+notice-words-frozen = les mêmes mots de secours ont été remplacés deux fois, sur des appareils qui ne le savaient pas l’un de l’autre, ou par quelqu’un qui les avait vus. Rien ne dit lequel des deux remplacements est le vôtre : plus aucun mot ne fait entrer personne. Vos appareils continuent, et musette device invite en fait entrer d’autres. Retirez ce qui n’est pas à vous : musette device list
 notice-key-file-vault = un fichier-clé ouvre cette Musette : qui peut lire vos fichiers peut la lire.
 notice-recovery-unchecked = vos mots de secours n’ont pas encore été vérifiés : musette recovery show, puis musette recovery check
 
@@ -168,6 +175,7 @@ device-recovered = { $device } (entré avec vos mots de secours, { $since })
 device-reason = { $device }. { $reason }
 device-revoked = retiré par « { $by } »
 device-revoked-by-words = retiré avec les mots de secours
+device-revoked-with-old-words = écarté : entré avec des mots de secours qui ont été remplacés
 revoke-what = « { $name } » ({ $id }) est retiré pour de bon : ce qu’il écrit désormais ne compte plus, et il ne peut plus rien lire de ce qui s’écrit désormais. Ce qu’il contient déjà, il le garde.
 revoke-type-name = Pour confirmer, son nom encore une fois
 revoke-done = « { $name } » est retiré.
@@ -597,6 +605,8 @@ hint-endpoint-stopped = Pour le redémarrer : musette up
 error-frame-too-large = L’autre appareil a envoyé plus que ce qui est accepté d’un coup.
 error-device-revoked = Cet appareil a été retiré : ce qu’il écrit ne compte nulle part.
 hint-device-revoked = Ce qui est ici reste lisible. Pour vous en resservir, déplacez son dossier et faites-le entrer de nouveau : musette device invite sur un autre appareil, musette device join ici.
+error-device-words-replaced = Cet appareil est entré avec des mots de secours qui ont été remplacés : ce qu’il écrit ne compte nulle part.
+hint-device-words-replaced = Ce qui est ici reste lisible. Pour vous en resservir, déplacez son dossier et faites-le entrer avec les nouveaux mots : musette recover, ou musette restore DOSSIER
 error-no-safe-epoch = Un appareil vient d’être retiré, et celui-ci attend la nouvelle clé qui va avec.
 hint-no-safe-epoch = Elle arrive à la prochaine synchronisation avec un autre de vos appareils : musette sync now
 error-revoke-self = Un appareil ne peut pas se retirer lui-même.
@@ -617,6 +627,12 @@ error-device-log-full = La liste des appareils est pleine.
 hint-device-log-full = Avec vos mots de secours, il reste de la place : --words
 error-words-of-another-person = Ces 24 mots sont justes, mais ce ne sont pas les vôtres.
 hint-words-of-another-person = Cherchez le papier qui va avec cette Musette.
+error-words-replaced = C’étaient vos mots de secours ; d’autres ont pris leur place.
+hint-words-replaced = Cherchez le papier avec les derniers. Si ce n’est pas vous qui les avez remplacés, quelqu’un d’autre avait ceux-ci : musette device list, sur un de vos appareils, montre qui est là.
+error-words-frozen = Plus aucun mot de secours ne fait entrer personne : les mêmes ont été remplacés deux fois, et rien ne dit lequel des deux remplacements est le vôtre.
+hint-words-frozen = Vos appareils continuent. Pour en faire entrer un autre : musette device invite
+error-replace-not-admin = Cet appareil n’a pas le droit de remplacer les mots de secours.
+hint-replace-not-admin = Faites-le sur un autre de vos appareils.
 error-not-in-quarantine = Rien en quarantaine ne commence par { $id }.
 hint-not-in-quarantine = musette quarantine list montre ce qui s’y trouve.
 error-trash-empty = La corbeille est vide.
@@ -654,7 +670,7 @@ hint-phrase-unknown-word = Comparez-le avec le papier. Tous les mots sont d’un
 error-phrase-checksum = Ces mots ne vont pas ensemble : l’un est faux, ou deux ont changé de place.
 hint-phrase-checksum = Comparez-les avec le papier, un à un.
 error-words-of-another = Ces 24 mots sont justes, mais ce ne sont pas ceux de cette sauvegarde.
-hint-words-of-another = Cherchez le papier qui va avec.
+hint-words-of-another = Cherchez le papier qui va avec. Une sauvegarde faite avant le remplacement de vos mots s’ouvre avec les précédents.
 error-healing = Il manque quelque chose à cet appareil après des dégâts ; il va le chercher sur un autre de vos appareils, et ne peut rien écrire d’ici là.
 hint-healing = Laissez-le rencontrer un autre de vos appareils : musette up
 error-home-unknown = L’endroit où garder votre Musette n’a pas pu être trouvé.
@@ -683,7 +699,7 @@ hint-bad-address = musette up l’affiche sur l’autre appareil, par exemple /i
 error-recover-nobody = Aucun de vos appareils n’a été trouvé sur le réseau local.
 hint-recover-nobody = Est-ce que musette up y fonctionne ? Si vous connaissez son adresse : musette recover --at ADRESSE. D’une sauvegarde : musette restore DOSSIER
 error-recover-other-person = La Musette qui est là n’est pas celle de ces mots.
-hint-recover-other-person = Si c’est la vôtre, cherchez le papier qui va avec. Sinon, donnez une autre adresse : musette recover --at ADRESSE
+hint-recover-other-person = Si c’est la vôtre, cherchez le papier qui va avec ; si vous avez remplacé vos mots, elle ne connaît peut-être pas encore les nouveaux. Sinon, donnez une autre adresse : musette recover --at ADRESSE
 error-recover-busy = Trop de monde demande à cet appareil en même temps.
 hint-recover-busy = Réessayez dans un moment.
 error-recover-device-revoked = L’appareil qui répond a été retiré : il n’a peut-être pas ce que vous avez écrit depuis.
@@ -871,6 +887,7 @@ help-musette-recover--no_discovery = Ne pas chercher vos appareils sur le résea
 help-musette-recovery = Vos 24 mots de secours
 help-musette-recovery-show = Afficher les mots, pour les noter
 help-musette-recovery-check = Vérifier que vous les avez notés
+help-musette-recovery-replace = Faire de nouveaux mots à la place de ceux-ci, si quelqu’un a pu les voir
 help-musette-status = Comment va votre Musette
 help-musette-status--wait = Attendre que chaque appareil ait tout (synced), ou que tout ce qui est connu soit arrivé ici (here)
 help-musette-status--timeout = Combien de temps attendre au plus, en secondes (60 sans précision)

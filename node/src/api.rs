@@ -14,6 +14,7 @@
 //! | `GET /v1/quarantine`, `POST /v1/quarantine/accept` | what a device did after it was taken out |
 //! | `POST /v1/passphrase` | lock the vault in another way |
 //! | `POST /v1/recovery`, `POST /v1/recovery/check` | the recovery phrase |
+//! | `POST /v1/recovery/replace` | new words in the place of the present ones |
 //! | `GET, PATCH /v1/sync`, `POST /v1/sync/now` | pause, metered mode, budget; dial everybody |
 //! | `GET /v1/sync/wait?for=synced&timeout_ms=N` | answers when the goal is reached, or the time is up |
 //! | `POST /v1/backup` | bring a backup in a folder up to date |
@@ -52,7 +53,6 @@ use crate::{
         items::{List, RawEdit, RawFields},
     },
     sync::{Sessions, scheduler::Scheduler},
-    words::{is_recovery_word, recovery_words},
 };
 
 mod attachments;
@@ -62,11 +62,10 @@ mod lines;
 mod revoking;
 pub(crate) mod socket;
 mod sync;
+mod words;
 
 /// Bytes of a request: the longest is an edit with a long note.
 const MAX_REQUEST_BYTES: usize = 4 * 1024 * 1024;
-/// Answers of `recovery check` that count.
-const RECOVERY_ANSWERS: usize = 3;
 
 /// What handlers work with.
 #[derive(Clone)]
@@ -120,8 +119,9 @@ pub(crate) fn router(context: Context) -> Router {
         .route("/v1/sync/now", post(sync::now))
         .route("/v1/sync/wait", get(sync::wait))
         .route("/v1/passphrase", post(passphrase))
-        .route("/v1/recovery", post(recovery))
-        .route("/v1/recovery/check", post(recovery_check))
+        .route("/v1/recovery", post(words::show))
+        .route("/v1/recovery/check", post(words::check))
+        .route("/v1/recovery/replace", post(words::replace))
         .route("/v1/doctor", get(doctor))
         .route("/v1/doctor/compact", post(compact))
         .route("/v1/events", get(lines::events))
@@ -137,8 +137,18 @@ impl IntoResponse for Error {
                 StatusCode::NOT_FOUND
             }
             "internal" | "disk-failed" | "disk-full" | "stopping" => StatusCode::INTERNAL_SERVER_ERROR,
-            "needs-running-node" | "sync-paused" | "sync-budget-used" | "healing" | "restored-waits"
-            | "not-restored" | "device-revoked" | "no-safe-epoch" | "backup-in-use" | "recovery-not-held"
+            "needs-running-node"
+            | "sync-paused"
+            | "sync-budget-used"
+            | "healing"
+            | "restored-waits"
+            | "not-restored"
+            | "device-revoked"
+            | "device-words-replaced"
+            | "words-frozen"
+            | "no-safe-epoch"
+            | "backup-in-use"
+            | "recovery-not-held"
             | "no-pairing" => StatusCode::CONFLICT,
             _ => StatusCode::BAD_REQUEST,
         };
@@ -340,13 +350,6 @@ async fn confirm(State(context): State<Context>, body: axum::body::Bytes) -> Ans
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RecoveryRequest {
-    language: Option<String>,
-    passphrase: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct NewLock {
     passphrase: Option<String>,
     new: Option<String>,
@@ -363,53 +366,6 @@ async fn passphrase(State(context): State<Context>, body: axum::body::Bytes) -> 
     let work = move |store: &mut Store| {
         store.change_lock(current.as_deref().map(String::as_str), &new)?;
         Ok(json!({ "vault": if store.vault().has_passphrase() { "passphrase" } else { "key-file" } }))
-    };
-    context.driver.run(work).await.map(AxumJson)
-}
-
-/// Whoever holds the words is the person, for ever. So an unlocked node is not enough: the
-/// passphrase is asked for again, where there is one.
-async fn recovery(State(context): State<Context>, body: axum::body::Bytes) -> Answer {
-    let RecoveryRequest { language, passphrase } = parse(&body)?;
-    let passphrase = passphrase.map(Zeroizing::new);
-    let work = move |store: &mut Store| {
-        let entropy = store.keys().recovery.as_ref().ok_or_else(|| Error::new("recovery-not-held"))?;
-        store.check_passphrase(passphrase.as_deref().map(String::as_str))?;
-        let words = recovery_words(entropy.expose(), language.as_deref().unwrap_or("en"));
-        Ok(json!({ "words": *words }))
-    };
-    context.driver.run(work).await.map(AxumJson)
-}
-
-#[derive(Deserialize)]
-struct RecoveryAnswer {
-    position: usize,
-    word: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RecoveryAnswers {
-    answers: Vec<RecoveryAnswer>,
-}
-
-async fn recovery_check(State(context): State<Context>, body: axum::body::Bytes) -> Answer {
-    let RecoveryAnswers { answers } = parse(&body)?;
-    let work = move |store: &mut Store| {
-        let entropy = store.keys().recovery.as_ref().ok_or_else(|| Error::new("recovery-not-held"))?;
-        let positions: std::collections::BTreeSet<usize> =
-            answers.iter().map(|answer| answer.position).collect();
-        if positions.len() < RECOVERY_ANSWERS {
-            let detail = "at least three different positions";
-            return Err(Error::new("bad-request").with("detail", detail));
-        }
-        if let Some(wrong) =
-            answers.iter().find(|answer| !is_recovery_word(entropy, answer.position, &answer.word))
-        {
-            return Err(Error::new("recovery-mismatch").with("position", wrong.position));
-        }
-        store.let_go_of_words()?;
-        Ok(json!({ "checked": true }))
     };
     context.driver.run(work).await.map(AxumJson)
 }

@@ -249,6 +249,16 @@ impl Home {
         self.path.join("recovered")
     }
 
+    /// Which replacements of the recovery words this device heard of.
+    pub(crate) fn replaced_path(&self) -> PathBuf {
+        self.path.join("replaced")
+    }
+
+    /// New recovery words, until they take the place of the old ones.
+    pub(crate) fn next_words_path(&self) -> PathBuf {
+        self.path.join("words")
+    }
+
     /// Where the bytes of the day are counted.
     pub(crate) fn traffic_path(&self) -> PathBuf {
         self.path.join("traffic.json")

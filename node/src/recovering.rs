@@ -9,13 +9,16 @@ use std::{
 
 use libp2p::PeerId;
 use musette_protocol::{
-    identity::{certificate::Certificate, log::Operation, person::Inception},
+    identity::{certificate::Certificate, log::Operation},
     pairing::{Channel, Welcome},
     record::Payload,
-    recovering::{Answerer, Door, Output},
+    recovering::{Answerer, Door, KnownWords, Output},
     signed::Signed,
 };
-use tokio::{sync::OnceCell, time::sleep};
+use tokio::{
+    sync::{Mutex as AsyncMutex, watch},
+    time::sleep,
+};
 
 use crate::{
     clock, entropy,
@@ -30,21 +33,22 @@ use crate::{
 #[derive(Clone, Default)]
 pub(crate) struct Recovering {
     door: Arc<Mutex<Door>>,
-    /// Read once: strangers who knock are no work for the store.
-    inception: Arc<OnceCell<Signed<Inception>>>,
+    /// Asked for once, and again when something was written since: strangers who knock are no work for
+    /// the store.
+    known: Arc<AsyncMutex<Option<Known>>>,
+}
+
+struct Known {
+    words: KnownWords,
+    changed: watch::Receiver<u64>,
 }
 
 impl Recovering {
     /// Talks with somebody who opened a stream for it.
     pub(crate) async fn answer(&self, network: &Network, peer: PeerId, mut stream: Framed) {
         let channel = Channel { joiner: peer.to_bytes(), inviter: network.endpoint.peer_id().to_bytes() };
-        let Ok(inception) = self.inception.get_or_try_init(|| network.driver.run(Store::inception)).await
-        else {
-            return;
-        };
-        let Ok(mut machine) = Answerer::new(channel, inception, entropy::secret(), clock::now()) else {
-            return;
-        };
+        let Ok(words) = self.words(network).await else { return };
+        let mut machine = Answerer::new(channel, words, entropy::secret(), clock::now());
         while let Some(deadline) = machine.deadline() {
             let left = deadline.millis_since(clock::now()).max(0).unsigned_abs();
             let outputs = tokio::select! {
@@ -60,6 +64,19 @@ impl Recovering {
             }
         }
         drop(stream.close().await);
+    }
+
+    async fn words(&self, network: &Network) -> Result<KnownWords> {
+        let mut known = self.known.lock().await;
+        if let Some(known) = known.as_ref().filter(|known| !known.changed.has_changed().unwrap_or(true)) {
+            return Ok(known.words.clone());
+        }
+        // What is written while the store is asked counts as a change.
+        let mut changed = network.driver.changed();
+        changed.mark_unchanged();
+        let words = network.driver.run(Store::known_words).await?;
+        *known = Some(Known { words: words.clone(), changed });
+        Ok(words)
     }
 
     fn handle(&self, machine: &mut Answerer, frame: &[u8]) -> Vec<Output> {

@@ -19,7 +19,7 @@ use std::{
 use lru::LruCache;
 use musette_crdt::document::Document;
 use musette_protocol::{
-    crypto::{aead::NONCE_LEN, kem::KemSecret, sign::SigningKey},
+    crypto::{aead::NONCE_LEN, kem::KemSecret, secret::Secret32, sign::SigningKey},
     epoch::Grant,
     id::{BlobId, DeviceId, DocumentId, EpochId, PersonId, RecordId},
     identity::{log::DeviceLog, person::Inception},
@@ -67,12 +67,14 @@ pub(crate) mod keys;
 mod note;
 mod recovered;
 pub(crate) mod replace;
+mod replaced;
 pub(crate) mod revoking;
 pub(crate) mod settings;
 pub(crate) mod splitting;
 pub(crate) mod status;
 mod tidying;
 pub(crate) mod vault;
+pub(crate) mod words;
 
 #[cfg(test)]
 mod tests;
@@ -97,6 +99,8 @@ pub(crate) enum StoreEvent {
     Devices,
     /// A device was let in with the recovery words.
     Recovered(DeviceId),
+    /// The recovery words were replaced by another device.
+    WordsReplaced,
     /// What other devices hold changed, or why they cannot be reached, or what was set about it.
     Sync,
 }
@@ -170,6 +174,11 @@ pub(crate) struct Store {
     tidying: tidying::Tidying,
     backups: backups::Backups,
     recovered: recovered::Recovered,
+    replaced: replaced::Replaced,
+    /// New recovery words that are to take the place of the old ones.
+    next_words: Option<Secret32>,
+    /// Whether the vault may have to follow the log in what it keeps of the words.
+    words_doubted: bool,
     /// Bytes of the journal when the index was last written.
     checkpointed_bytes: u64,
     /// Whether the home was brought to this program's format when it was opened.
@@ -258,6 +267,8 @@ impl Store {
         let fetching = fetching::Fetching::open(&home, &keys, written);
         let backups = backups::Backups::open(&home, &keys);
         let recovered = recovered::Recovered::open(&home, &keys);
+        let replaced = replaced::Replaced::open(&home, &keys);
+        let next_words = words::open_next(&home, &keys);
         let mut store = Self {
             person,
             device: keys.device_id(),
@@ -280,6 +291,9 @@ impl Store {
             tidying: tidying::Tidying::default(),
             backups,
             recovered,
+            replaced,
+            next_words,
+            words_doubted: false,
             checkpointed_bytes: 0,
             is_upgraded: false,
             home,
@@ -289,6 +303,8 @@ impl Store {
         };
         store.take_back(kept, beyond)?;
         store.note_recovered();
+        store.note_replaced();
+        store.settle_words()?;
         if damaged {
             store.begin_healing()?;
         }
@@ -328,14 +344,6 @@ impl Store {
         effects.extend(beyond.effects);
         effects.extend(self.replica.draw_quarantine());
         self.apply(effects, Vec::new())
-    }
-
-    /// The statement that names the person.
-    ///
-    /// # Errors
-    /// When the vault holds none.
-    pub(crate) fn inception(&mut self) -> Result<Signed<Inception>> {
-        inception_of(&self.keys)
     }
 
     /// Whose Musette this is.
@@ -401,18 +409,6 @@ impl Store {
         self.vault.relock(new, &self.keys)
     }
 
-    /// Notes that the person holds the recovery words: no device keeps them from then on.
-    ///
-    /// # Errors
-    /// When the disk refuses.
-    pub(crate) fn let_go_of_words(&mut self) -> Result<()> {
-        formats::let_go(&self.home)?;
-        self.change_keys(|keys| {
-            keys.recovery = None;
-            keys.recovery_checked = true;
-        })
-    }
-
     /// Where the home is as it was, if it was brought to this program's format when it was opened.
     pub(crate) fn upgraded_from(&self) -> Option<PathBuf> {
         self.is_upgraded.then(|| self.home.kept_path())
@@ -468,6 +464,11 @@ impl Store {
             self.changed = true;
             if let Err(error) = self.keep_epochs() {
                 tracing::warn!(%error, "the vault does not hold a new epoch yet");
+            }
+            if std::mem::take(&mut self.words_doubted)
+                && let Err(error) = self.settle_words()
+            {
+                tracing::warn!(%error, "the vault does not hold what was decided of the words yet");
             }
         }
         Ok(())
@@ -557,6 +558,8 @@ impl Store {
             self.dirty.any = true;
             self.forget_ended()?;
             self.note_recovered();
+            self.note_replaced();
+            self.words_doubted = true;
         }
         self.dirty.any |= !effects.arrived.is_empty();
         for arrived in &effects.arrived {

@@ -10,7 +10,7 @@ use crate::{
     codec::{Encoded, Tag},
     crypto::{
         aead::DoesNotOpen,
-        kem::SealedTo,
+        kem::{KemPublic, SealedTo},
         secret::Secret32,
         sign::{SigningKey, VerifyingKey},
     },
@@ -52,7 +52,7 @@ pub enum BackupError {
     /// Its signature, or the inception in it, does not hold.
     #[error("the head of the backup does not hold")]
     Malformed,
-    /// It was made by a Musette that has other words.
+    /// It was made by a Musette that had other words then.
     #[error("the backup belongs to other recovery words")]
     OtherPerson,
     /// What is sealed in it does not open.
@@ -65,21 +65,21 @@ fn context(space: &SpaceId, device: &DeviceId, journal: JournalId) -> Vec<u8> {
 }
 
 impl BackupHead {
-    /// States that a backup's journal reaches `end`. `entropy` was drawn for it.
+    /// States that a backup's journal reaches `end`, for whoever has the words of the recovery key `to`.
+    /// `entropy` was drawn for it.
     ///
     /// # Errors
-    /// When the inception's recovery key is no usable key.
+    /// When that is no usable key.
     pub fn sign(
         inception: &Signed<Inception>,
         space: SpaceId,
         (journal, end): (JournalId, Position),
-        grant: &Grant,
+        (grant, to): (&Grant, &KemPublic),
         key: &SigningKey,
         entropy: &Secret32,
     ) -> Result<Signed<Self>, DoesNotOpen> {
         let device = DeviceId::from_bytes(*key.verifying_key().as_bytes());
-        let grant =
-            grant.seal(&inception.body().recovery_kem, &context(&space, &device, journal), entropy)?;
+        let grant = grant.seal(to, &context(&space, &device, journal), entropy)?;
         let head = Self { inception: inception.to_bytes(), space, device, journal, end, grant };
         Ok(Signed::new(head, key))
     }
@@ -100,18 +100,20 @@ impl Signed<BackupHead> {
         Ok(inception)
     }
 
-    /// Opens the secrets with the recovery phrase's keys.
+    /// Opens the secrets with the recovery phrase's keys. That the phrase speaks for the person of the
+    /// inception, the log among the records must tell: anybody can seal something to a key.
     ///
     /// # Errors
-    /// When the phrase is another person's, or they do not open.
+    /// When the phrase is another one; [`EpochError::NotForUs`] when it is the person's first and others
+    /// have taken its place, or the head was put together from several.
     pub fn open(&self, recovery: &Recovery) -> Result<Grant, BackupError> {
         let inception = self.check()?;
-        if inception.body() != recovery.incept().body() {
-            return Err(BackupError::OtherPerson);
-        }
         let body = self.body();
         let context = context(&body.space, &body.device, body.journal);
-        Ok(Grant::open(&body.grant, recovery.kem(), &context)?)
+        Grant::open(&body.grant, recovery.kem(), &context).map_err(|error| match error {
+            EpochError::NotForUs if *inception.body() != recovery.keys() => BackupError::OtherPerson,
+            error => error.into(),
+        })
     }
 }
 
@@ -128,6 +130,11 @@ mod tests {
     }
 
     fn head(recovery: &Recovery) -> Signed<BackupHead> {
+        head_of(recovery, recovery)
+    }
+
+    /// Of the person of the first words, sealed to others.
+    fn head_of(first: &Recovery, recovery: &Recovery) -> Signed<BackupHead> {
         let mut keyring = Keyring::default();
         keyring.insert(Secret32::from_bytes([3; 32]), &[]);
         let grant = keyring.to_grant().with_keeper(Secret32::from_bytes([4; 32]));
@@ -136,7 +143,8 @@ mod tests {
         let place = (JournalId::from_bytes([6; 16]), end);
         let entropy = Secret32::from_bytes([7; 32]);
         let space = SpaceId::from_bytes([8; 32]);
-        BackupHead::sign(&recovery.incept(), space, place, &grant, &key, &entropy).unwrap()
+        let to = &recovery.keys().recovery_kem;
+        BackupHead::sign(&first.incept(), space, place, (&grant, to), &key, &entropy).unwrap()
     }
 
     #[test]
@@ -147,6 +155,15 @@ mod tests {
         assert_eq!(keyring.iter().count(), 1);
         assert_eq!(keeper, Some(Secret32::from_bytes([4; 32])));
         assert_eq!(head.open(&recovery(2)).err(), Some(BackupError::OtherPerson));
+    }
+
+    #[test]
+    fn words_that_took_the_place_of_others_open_what_was_made_since() {
+        let [first, later, other] = [1, 2, 3].map(recovery);
+        let head = head_of(&first, &later);
+        assert!(head.open(&later).is_ok());
+        assert_eq!(head.open(&first).err(), Some(BackupError::Grant(EpochError::NotForUs)));
+        assert_eq!(head.open(&other).err(), Some(BackupError::OtherPerson));
     }
 
     #[test]

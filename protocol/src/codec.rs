@@ -51,6 +51,8 @@ pub enum Tag {
     BackupHead = 19,
     /// What the root, and the device that answers it, sign while recovering
     RecoveryProof = 20,
+    /// What the root of new recovery words signs that takes the place of another
+    RootConsent = 21,
 }
 
 /// A structure with a tag and a version of its own.

@@ -9,8 +9,7 @@
 //! 4. What others seal to the person goes to the [`log::PersonKey`] that the log announces: all of
 //!    the person's devices hold it.
 //!
-//! What it does not promise: revocation is a later version's operation; a device that was enrolled
-//! stays entitled here.
+//! 5. New words take the place of the old ones by a statement that both sign ([`log::Replacement`]).
 
 pub mod certificate;
 pub mod log;

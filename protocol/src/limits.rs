@@ -11,6 +11,10 @@ pub const MAX_LOG_OPERATIONS: usize = 256;
 /// else's now and floods the log can always be taken out with the recovery phrase.
 pub const LOG_OPERATIONS_KEPT_FOR_ROOT: usize = 32;
 
+/// The last of those, which only a replacement of the root may fill: whoever has words that somebody saw,
+/// and floods the log with them, does not keep new ones out.
+pub const LOG_OPERATIONS_KEPT_FOR_REPLACEMENTS: usize = 8;
+
 /// Spaces in which a revocation says up to where a device's work counts.
 pub const MAX_REVOCATION_SPACES: usize = 256;
 

@@ -5,15 +5,17 @@
 //!
 //! 1. A → D: `Hello`, in the clear: a random salt.
 //! 2. D → A: `Challenge`, in the clear: D's salt, and a fresh secret sealed to the person's recovery
-//!    key with both salts and both peer ids as associated data. *HPKE's ciphertext names no
-//!    recipient: somebody who knocks without the phrase sees random bytes, the same whoever lives
-//!    here, and whoever passes it on to another connection passes on nothing that opens.*
+//!    key with both salts and both peer ids as associated data; and another one sealed to the recovery key
+//!    that this one replaced, or to one that nobody has. *HPKE's ciphertext names no recipient: somebody
+//!    who knocks without the phrase sees random bytes, the same whoever lives here, and whoever passes it
+//!    on to another connection passes on nothing that opens.*
 //! 3. A → D: `Claim`, sealed under keys that follow from that secret: the root key's signature over
 //!    the transcript. *From here on D knows that it is the person who asks, now and on this
-//!    connection; from a wrong phrase nothing comes, as it opens no challenge.*
-//! 4. D → A: `Answer`: the device log, and the signature of D's device key over the same transcript.
+//!    connection; from a wrong phrase nothing comes, as it opens no challenge.* Whoever has words that were
+//!    replaced is shown the statement by which their own root did that, and nothing else.
+//! 4. D → A: `Answer`: the inception, the device log, and the signature of D's device key over the same transcript.
 //!    *Whoever knows the person's recovery key, which is public, can make a challenge. A goes on only
-//!    if a device answers that the log, signed by its own root, has among its devices now.*
+//!    if a device answers that the log, in which A's own root speaks, has among its devices now.*
 //! 5. A → D: `Enrolment`: the operation by which the root lets A in, on top of that log. D applies it
 //!    and makes it durable. *Before any secret leaves, so that nobody who stole the phrase has the
 //!    secrets without being in the log, where every other device sees it.*
@@ -32,15 +34,17 @@ mod asker;
 mod door;
 mod error;
 mod proof;
+mod words;
 
 pub use answerer::Answerer;
 pub use asker::Asker;
 pub use door::Door;
 pub use error::RecoveringError;
+pub use words::KnownWords;
 
 use crate::{
     id::DeviceId,
-    identity::{certificate::Certificate, log::Operation},
+    identity::{certificate::Certificate, log::Operation, person::Inception},
     pairing::Welcome,
     signed::Signed,
 };
@@ -68,6 +72,8 @@ pub enum Output {
     Welcome {
         /// The logs and secrets.
         welcome: Box<Welcome>,
+        /// Names the person. What follows from the phrase, unless that took the place of another.
+        inception: Box<Signed<Inception>>,
         /// The device that answered; one of the person's.
         answerer: DeviceId,
         /// What this device was certified as.

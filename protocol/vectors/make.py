@@ -175,13 +175,13 @@ def identity():
     logs = []
 
     def log(comment, operations, devices, heads, announced=None, orders=()):
-        judged = Judged(o for o, e in operations if e == "ok")
+        judged = Judged((o for o, e in operations if e == "ok"), me)
         assert judged.devices() == sorted((public(bytes([d] * 32)), n, a, v) for d, n, a, v in devices), comment
         assert judged.person_key() == announced, comment
         logs.append({"comment": comment, "operations": [{"bytes": b, "expect": e} for b, e in operations],
                      **({"person_key": {"epoch": epoch_id(announced), "kem": person_key(announced)}} if announced else {}),
                      "devices": [{"device": public(bytes([d] * 32)), "name": n, "admin": a, "verified": v} for d, n, a, v in devices],
-                     "heads": sorted(name_of(h) for h in heads), **({"orders": orders} if orders else {})})
+                     "heads": sorted(name_of(h) for h in heads), "root": judged.root, **({"orders": orders} if orders else {})})
 
     first = operation(me, [], None, enrol(*device(me, 1)))
     laptop = (1, "device 1", True, True)
@@ -262,8 +262,9 @@ def identity():
     write("identity/person_keys.json", "Person keys and the secrets of epochs that they follow from, spec/identity.md.",
           [{"comment": f"epoch {n}", "secret": s, "epoch": epoch_id(s), "kem": person_key(s)} for n, s in enumerate([s1, s2, s3], 1)])
     revocations(me, log, first)
+    replacements(me, log, first)
     write("identity/logs.json", "Device logs, spec/identity.md: operations in the order in which they come, what becomes of each, "
-          "and the devices then; the same if they come in one of the other `orders`. A device's signing and HPKE keys are made from "
+          "and the devices and the root then (null: none speaks); the same if they come in one of the other `orders`. A device's signing and HPKE keys are made from "
           "seeds of one byte.", logs, inception=me.inception)
 
 
@@ -1279,6 +1280,83 @@ def exchanges(seed1, seed2, n1, n2, binding, secret):
           inception=me.inception, space=space, binding=binding, secret=secret, listener_device=seed2, listener_nonce=n2, records=held)
 
 
+def replacements(me, log, first):
+    """Device 1 is enrolled by the first words, device 2 by device 1; `b` and `c` are later words, `t` those of a thief."""
+    b, c, t = (Person(bytes([n] * 32)) for n in (10, 11, 12))
+    second = operation(me, [first], 1, enrol(*device(me, 2)))
+    before, both = [first, second], [(1, "device 1", True, True), (2, "device 2", True, True)]
+
+    def by(author, previous, action, **more):
+        return operation(me, previous, author, action, **more)
+
+    def enrols(author, previous, byte):
+        return by(author, previous, enrol(*device(me, byte)))
+
+    def holds(comment, operations, standing, root, announced=None):
+        operations = before + operations
+        assert Judged(operations, me).root == (root and public(root.root)), comment
+        heads = set(operations) - {p for o in operations for p in o.past}
+        log(comment, [(o, "ok") for o in operations], [(d, f"device {d}", True, True) for d in standing], heads, announced,
+            other_orders([{operations.index(p) for p in o.past} for o in operations]))
+
+    r = by(None, [second], replace(me, me, b))
+    holds("replaced", [r], [1, 2], b)
+    holds("the new root enrols and revokes", [r, e3 := enrols(b, [r], 3), by(b, [e3], revoke(2))], [1, 3], b)
+    holds("replaced twice in a row", [r, r2 := by(b, [r], replace(me, b, c)), enrols(c, [r2], 3)], [1, 2, 3], c)
+    late, seen = enrols(None, [second], 3), enrols(None, [second], 4)
+    holds("what the old root did and was seen stays", [seen, by(None, [seen], replace(me, me, b))], [1, 2, 4], b)
+    holds("what it did unseen does not hold", [late, r], [1, 2], b)
+    holds("dated back to the beginning", [enrols(None, [first], 3), r], [1, 2], b)
+    holds("before anything", [enrols(None, [], 3), r], [1, 2], b)
+    e5 = enrols(3, [late], 5)
+    holds("nor what a device does that only it enrolled", [late, e5, by(5, [e5], revoke(1)), r], [1, 2], b)
+    holds("enrolled by a device of the person too: it stands", [late, e5, enrols(1, [second], 3), r], [1, 2, 3], b)
+    holds("a revocation by the old root, unseen", [by(None, [second], revoke(1)), r], [1, 2], b)
+    s1, s2 = (bytes([n] * 32) for n in (10, 11))
+    k1 = by(1, [second], announce(s1))
+    holds("a person key by the old root, unseen", [k1, by(None, [k1], announce(s2)), by(None, [k1], replace(me, me, b))], [1, 2], b, s1)
+    joined = by(1, [late, r], vouch(2))
+    holds("one that had seen both changes nothing of it", [late, r, joined], [1, 2], b)
+
+    rival = by(None, [second], replace(me, me, t))
+    holds("two replacements of one root", [r, rival], [1, 2], None)
+    holds("one of them dated back", [r, by(None, [first], replace(me, me, t))], [1, 2], None)
+    holds("by the same new words", [r, by(None, [first], replace(me, me, b))], [1, 2], None)
+    holds("what came of either does not hold", [r, e3, rival, theirs := enrols(t, [rival], 4), by(t, [theirs], revoke(1)), enrols(4, [theirs], 5)], [1, 2], None)
+    holds("of the first words, after they were replaced and those too", [r, r2, enrols(c, [r2], 3), rival], [1, 2], None)
+    holds("of the second words", [r, r2, e3, by(b, [r], replace(me, b, t))], [1, 2], None)
+    holds("of the second words: what both had seen stays", [r, e3, by(b, [e3], replace(me, b, c)), by(b, [e3], replace(me, b, t))], [1, 2, 3], None)
+    holds("three replacements", [r, rival, by(None, [second], replace(me, me, c))], [1, 2], None)
+    holds("the devices go on", [r, rival, e6 := enrols(1, [r, rival], 6), by(6, [e6], revoke(2))], [1, 6], None)
+
+    chain = [*before]
+    while len(chain) < 248:
+        chain.append(by(None, chain[-1:], vouch(2)))
+    late = by(None, chain[-1:], replace(me, me, b))
+    log("a log that the old root filled: the rest is for replacements", [*((o, "ok") for o in chain), (enrols(None, chain[-1:], 3), "malformed"),
+        (late, "ok"), (enrols(b, [late], 3), "malformed")], both, [late])
+
+    def refused(comment, op, expect, more=()):
+        held = [*before, *more]
+        log(comment, [(o, "ok") for o in held] + [(op, expect)], both, set(held) - {p for o in held for p in o.past})
+
+    refused("the old root, knowing that it was replaced: an enrolment", enrols(None, [r], 3), "bad-signature", [r])
+    refused("the old root, knowing that it was replaced: another replacement", by(None, [r], replace(me, me, t)), "bad-signature", [r])
+    refused("the new root, as if it had seen nothing", enrols(b, [second], 3), "bad-signature", [r])
+    refused("any root, knowing that one was replaced twice", enrols(b, [r, rival], 3), "not-entitled", [r, rival])
+    refused("the first root, knowing that it was replaced twice", enrols(None, [r, rival], 3), "not-entitled", [r, rival])
+    refused("replacement by a device", by(1, [second], replace(me, me, b)), "not-entitled")
+    refused("replacement by another root", by(c, [second], replace(me, me, b)), "bad-signature")
+    refused("without the new root's consent", by(None, [second], replace(me, me, b, signature=bytes(64))), "bad-signature")
+    refused("with the old root's own consent", by(None, [second], replace(me, me, b, signer=me.root)), "bad-signature")
+    refused("consent for another person", by(None, [second], replace(me, me, b, of=c.id)), "bad-signature")
+    refused("consent to follow another root", by(None, [second], replace(me, me, b, replaced=c.root)), "bad-signature")
+    refused("consent to other keys", by(None, [second], replace(me, me, b, keys=b.body[2:66] + c.body[66:], signature=replace(me, me, b)[-64:])), "bad-signature")
+    refused("a recovery key that nothing can be sealed to", by(None, [second], replace(me, me, b, keys=b.body[2:34] + bytes(32) + b.body[66:])), "malformed")
+    refused("by its own words", by(None, [second], replace(me, me, me)), "malformed")
+    refused("by words that were replaced", by(b, [r], replace(me, b, me)), "malformed", [r])
+
+
 def backups():
     me, other = Person(bytes([9] * 32)), Person(bytes([8] * 32))
     keeper, laptop, phone = bytes([1] * 32), bytes([4] * 32), bytes([3] * 32)
@@ -1299,10 +1377,13 @@ def backups():
          epochs=[epoch_id(bytes([10] * 32))], segment=3, offset=70_000)
     case("a bit of the signature flipped", flip(head(), -1, 0x10), "malformed")
     case("signed by another device than it names", head(signer=phone), "malformed")
-    case("another person's inception", head(inception=other.inception), "other-person")
+    case("sealed to words that took the place of the inception's: whether they did, the records tell", head(inception=other.inception),
+         epochs=[epoch_id(bytes([10] * 32))], keeper=keeper, segment=3, offset=70_000)
+    case("another person's", head(inception=other.inception, to=other.kem), "other-person")
+    case("another person's, sealed to words that took their place", head(inception=other.inception, to=bytes([5] * 32)), "other-person")
     case("an inception that its root did not sign", head(inception=signed(other.root, me.body)), "malformed")
     case("an inception cut short", head(inception=me.inception[:-1]), "malformed")
-    case("sealed to another person's recovery key", head(to=other.kem), "not-for-us")
+    case("sealed to another recovery key than the inception's, which the words give", head(to=other.kem), "not-for-us")
     case("sealed for the backup of another device", head(where=b"musette backup v1" + space + public(phone) + journal), "not-for-us")
     case("sealed for a pairing", head(where=bytes(32)), "not-for-us")
     case("no epoch in it", head(plain=grant([], keeper)), "no-grant")
@@ -1317,7 +1398,7 @@ def backups():
 
 
 def recovering():
-    me, other = Person(bytes([9] * 32)), Person(bytes([8] * 32))
+    me, other, new, third = (Person(bytes([n] * 32)) for n in (9, 8, 10, 11))
     laptop, phone, eve, bare = (bytes([b] * 32) for b in (1, 2, 6, 7))
     peers, entropies = (bytes([2] * 38), bytes([1] * 38)), (bytes([71] * 32), bytes([60] * 32))
     space = derive("space id", public(bytes([1] * 32)), public(me.keeper))
@@ -1325,39 +1406,44 @@ def recovering():
     second = operation(me, [first], 1, enrol(*device(me, 2)))
     out = operation(me, [second], 1, revoke(2))
     log, after = [first, second], [first, second, out]
-    given = {"entropy": me.entropy, "asker_peer": peers[0], "answerer_peer": peers[1], "asker_entropy": entropies[0],
+    replaced = operation(me, [second], None, replace(me, me, new))
+    again, rival = operation(me, [replaced], new, replace(me, new, third)), operation(me, [second], None, replace(me, me, third))
+    given = {"entropy": me.entropy, "inception": me.inception, "asker_peer": peers[0], "answerer_peer": peers[1], "asker_entropy": entropies[0],
              "answerer_entropy": entropies[1], "answerer_device": laptop, "asker_device": bare, "asker_name": "device 7"}
 
-    def exchange(person=me, asker=peers[0], answerer=peers[1], asker_entropy=entropies[0], **more):
-        return Recovering(person, asker, answerer, asker_entropy, entropies[1], **more)
+    def exchange(*to, asker=peers[0], answerer=peers[1], asker_entropy=entropies[0], **more):
+        return Recovering(to or [me], asker, answerer, asker_entropy, entropies[1], **more)
 
     def enrolling(previous, action=None, author=None, seed=None, person=me):
         return operation(person, previous, author, action or enrol(*device(me, 7)), seed)
 
     whole = []
-    for comment, operations, heads in [("two devices", log, [second]), ("one of them was taken out", after, [out])]:
-        e, entry = exchange(), enrolling(heads)
+    for comment, operations, heads, to in [("two devices", log, [second], [me]), ("one of them was taken out", after, [out], [me]),
+                                           ("the words were replaced", [*log, replaced], [replaced], [new, me]),
+                                           ("the words were replaced twice", [*log, replaced, again], [again], [third, new])]:
+        e, entry = exchange(*to), enrolling(heads, author=None if to[0] is me else to[0])
         sealed = hpke_seal(kem_public(bare), b"musette epoch grant v1", e.context(entry), grant([(bytes([10] * 32), [])], laptop), b"eph")
         message = welcome(space, [*operations, entry], sealed)
-        frames = [e.hello(), e.challenge(), e.claim(me.root), e.answer(laptop, operations), e.enrolment(entry),
+        frames = [e.hello(), e.challenge(), e.claim(to[0].root), e.answer(me, laptop, operations), e.enrolment(entry),
                   e.seal(1, message), e.seal(0, b"\x09\x01\x09")]
-        whole.append({"comment": comment, "operations": operations, "enrolment": entry, "welcome": message, "frames": frames})
+        whole.append({"comment": comment, "entropy": to[0].entropy, "operations": operations, "enrolment": entry, "welcome": message, "frames": frames})
     write("recovering/exchanges.json", "Whole exchanges, spec/recovering.md: all frames, from both sides in turn. `*_device` are seeds of a device's "
           "signing and HPKE keys; `welcome` is what the answering device hands out.", whole, **given)
 
     cases = []
 
-    def case(to, comment, frames, expect):
-        cases.append({"to": to, "comment": comment, "frames": frames, "expect": expect})
+    def case(to, comment, frames, expect, **more):
+        cases.append({"to": to, "comment": comment, "frames": frames, "expect": expect, **more})
 
-    def asker(comment, expect, *frames):
-        case("asker", comment, frames, expect)
+    def asker(comment, expect, *frames, **more):
+        case("asker", comment, frames, expect, **more)
 
     asker("a challenge to another person", "recover-other-person", exchange(other).challenge())
     asker("a challenge made on another connection", "recover-other-person", exchange(asker=bytes([3] * 38)).challenge())
     asker("a challenge by another peer", "recover-other-person", exchange(answerer=bytes([3] * 38)).challenge())
     asker("an earlier challenge", "recover-other-person", exchange(asker_entropy=bytes([72] * 32)).challenge())
     asker("a challenge of 31 bytes", "recover-other-person", exchange(secret=bytes(31)).challenge())
+    asker("a challenge to two others", "recover-other-person", exchange(other, third).challenge())
     asker("another salt than was sealed with", "recover-other-person", flip(exchange().challenge(), 3))
     asker("a challenge cut short", "recover-broken", exchange().challenge()[:-1])
     asker("a challenge of a newer version", "protocol-newer", flip(exchange().challenge(), 1, 3))
@@ -1370,24 +1456,38 @@ def recovering():
         asker(comment, expect, e.challenge(), make(e))
 
     answered("a claim, passed back", "recover-broken", lambda e: e.claim(me.root))
-    answered("the second message in the place of the first", "recover-broken", lambda e: (e.answer(laptop, log), e.answer(laptop, log))[1])
-    answered("a device that is not in the log", "recover-tampered", lambda e: e.answer(eve, log))
-    answered("a device that another key signed for", "recover-tampered", lambda e: e.answer(eve, log, public(laptop)))
+    answered("the second message in the place of the first", "recover-broken", lambda e: (e.answer(me, laptop, log), e.answer(me, laptop, log))[1])
+    answered("a device that is not in the log", "recover-tampered", lambda e: e.answer(me, eve, log))
+    answered("a device that another key signed for", "recover-tampered", lambda e: e.answer(me, eve, log, public(laptop)))
     answered("a signature of another exchange", "recover-tampered",
-             lambda e: e.seal(1, b"\x09\x01\x0d" + public(laptop) + sign(laptop, exchange(asker_entropy=eve).statement(b"\x01" + public(laptop))) + listed(map(data, log))))
+             lambda e: e.answer(me, laptop, log, signature=sign(laptop, exchange(asker_entropy=eve).statement(b"\x01" + public(laptop)))))
     answered("the device's signature as if it were the root's", "recover-tampered",
-             lambda e: e.seal(1, b"\x09\x01\x0d" + public(laptop) + sign(laptop, e.statement(b"\x00")) + listed(map(data, log))))
-    answered("a device that was taken out", "recover-device-revoked", lambda e: e.answer(phone, after))
-    answered("no log", "recover-tampered", lambda e: e.answer(laptop, []))
-    answered("a log in another order", "recover-tampered", lambda e: e.answer(laptop, log[::-1]))
-    answered("a log by another root", "recover-tampered", lambda e: e.answer(laptop, [operation(me, [], None, enrol(*device(me, 1)), other.root)]))
-    answered("another person's log", "recover-tampered", lambda e: e.answer(laptop, [operation(other, [], None, enrol(*device(other, 1)), other.root)]))
-    answered("an operation cut short", "recover-broken", lambda e: e.answer(laptop, [first[:-1]]))
+             lambda e: e.answer(me, laptop, log, signature=sign(laptop, e.statement(b"\x00"))))
+    answered("a device that was taken out", "recover-device-revoked", lambda e: e.answer(me, phone, after))
+    answered("no log", "recover-tampered", lambda e: e.answer(me, laptop, []))
+    answered("a log in another order", "recover-tampered", lambda e: e.answer(me, laptop, log[::-1]))
+    answered("a log by another root", "recover-tampered", lambda e: e.answer(me, laptop, [operation(me, [], None, enrol(*device(me, 1)), other.root)]))
+    theirs = operation(other, [], None, enrol(*device(other, 1)))
+    answered("another person's log", "recover-tampered", lambda e: e.answer(me, laptop, [theirs]))
+    answered("another person's log and inception", "recover-tampered", lambda e: e.answer(other, laptop, [theirs]))
+    answered("an inception that its root did not sign", "recover-tampered",
+             lambda e: e.seal(1, b"\x09\x01\x0d" + data(flip(me.inception, -1, 0x10)) + public(laptop)
+                              + sign(laptop, e.statement(b"\x01" + public(laptop))) + listed(map(data, log))))
+    answered("a log in which other words are in the place of these", "recover-tampered", lambda e: e.answer(me, laptop, [*log, replaced]))
+    answered("a log in which no words speak", "recover-tampered", lambda e: e.answer(me, laptop, [*log, replaced, rival]))
+    taken = operation(other, [theirs], None, replace(other, other, me, signature=replace(me, new, me)[-64:]))
+    answered("another person's log, in which these words speak without consent", "recover-tampered", lambda e: e.answer(other, laptop, [theirs, taken]))
+    answered("that the words were replaced", "words-replaced", lambda e: e.replaced(replaced))
+    answered("that the words were replaced, by another root", "recover-tampered",
+             lambda e: e.replaced(operation(me, [second], None, replace(me, me, new), other.root)))
+    answered("that the words were replaced: another operation of theirs", "recover-tampered", lambda e: e.replaced(first))
+    answered("that the words were replaced, cut short", "recover-broken", lambda e: e.replaced(replaced[:-1]))
+    answered("an operation cut short", "recover-broken", lambda e: e.answer(me, laptop, [first[:-1]]))
     answered("a refusal", "recover-refused", lambda e: e.seal(1, b"\x09\x01\x07\x02"))
     answered("a welcome before its turn", "recover-broken", lambda e: e.seal(1, whole[0]["welcome"]))
 
-    def answerer(comment, expect, *frames):
-        case("answerer", comment, frames, expect)
+    def answerer(comment, expect, *frames, **more):
+        case("answerer", comment, frames, expect, **more)
 
     answerer("nothing", "recover-broken", b"")
     answerer("a hello cut short", "recover-broken", exchange().hello()[:-1])
@@ -1416,6 +1516,18 @@ def recovering():
              enrolling([second], enrol(device(me, 7)[0], consent(eve, device(me, 7)[0]))))
     enrolled("no enrolment", "recover-broken", enrolling([second], vouch(2)))
     enrolled("an enrolment cut short", "recover-broken", enrolling([second])[:-1])
+
+    def renewed(comment, expect, to, place, operations):
+        e = exchange(*to, place=place)
+        answerer(comment, expect, e.hello(), e.claim(to[place].root), operations=operations)
+
+    renewed("words that were replaced", "words-replaced", [new, me], 1, [*log, replaced])
+    renewed("words that were replaced, after others", "words-replaced", [third, new], 1, [*log, replaced, again])
+    rivals = sorted([(name_of(replaced), new), (name_of(rival), third)])
+    for place in (0, 1):
+        renewed("words in the place of which there are others", "recover-refused", [person for _, person in rivals], place, [*log, replaced, rival])
+    e = exchange(new, me, place=1)
+    answerer("the new root's claim under the secret of the old words", "recover-tampered", e.hello(), e.claim(new.root), operations=[*log, replaced])
     e, entry = exchange(), enrolling([second])
     answerer("an enrolment, twice", "recover-broken", e.hello(), e.claim(me.root), e.enrolment(entry), e.enrolment(entry))
     write("recovering/refusals.json", "Frames fed to one side of the first exchange, and the code with which it ends; spec/recovering.md.",

@@ -174,13 +174,44 @@ def revoke(byte, kept=(), undone=(), raw=False):
     return Made(encoded, kind="revoke", device=device, kept={m: n for m, n, _ in kept}, undone=set(undone))
 
 
+def replace(person, old, new, keys=None, signature=None, signer=None, **other):
+    """`old`, `new`: whose words they are. The consent may be over something `other`."""
+    keys = keys or new.body[2:]
+    consented = b"\x15\x01" + other.get("of", person.id) + public(other.get("replaced", old.root)) + keys
+    return Made(b"\x04" + keys + (signature or sign(signer or new.root, consented)), kind="replace", device=None, root=keys[:32])
+
+
 def operation(person, previous, author, action, seed=None, previous_raw=None):
-    """`author`: None is the root, a number that device."""
-    who = b"\x00" if author is None else b"\x01" + public(bytes([author] * 32))
-    seed = seed or (person.root if author is None else bytes([author] * 32))
+    """`author`: None is the root, words that were put in its place, a number that device."""
+    root = person if author is None else author if isinstance(author, Person) else None
+    who = b"\x00" if root else b"\x01" + public(bytes([author] * 32))
+    seed = seed or (root.root if root else bytes([author] * 32))
     heads = sorted(name_of(p) for p in previous) if previous_raw is None else previous_raw
     return Made(signed(seed, b"\x03\x01" + person.id + listed(heads) + who + action), author=who[1:], action=action,
                 past=set(previous).union(*(p.past for p in previous)))
+
+
+def succession(operations):
+    """The replacements that put the roots in one after the other, and those of the last if there are several."""
+    line, seat = [], None
+    while found := [o for o in of_kind("replace", operations) if speaker(o.past) == seat]:
+        if len(found) > 1:
+            return line, found
+        [seat] = found
+        line.append(seat)
+    return line, []
+
+
+def speaker(operations):
+    """The replacement that put in the root that speaks; None for the inception's; False if none speaks."""
+    line, rivals = succession(operations)
+    return False if rivals else line[-1] if line else None
+
+
+def undone_by_replacement(r, operations):
+    rivals = {o for o in of_kind("replace", operations) - {r} if speaker(o.past) == speaker(r.past)}
+    found = {o for o in operations - r.past - {r} if o.author == b"" and (speaker(o.past) == speaker(r.past) or o.past & rivals)}
+    return with_orphans(found, operations, r)
 
 
 def of_kind(kind, operations, device=None):
@@ -190,10 +221,15 @@ def of_kind(kind, operations, device=None):
 def undone_by(revocation, operations):
     device, undone = revocation.action.device, revocation.action.undone
     found = {o for o in operations if o.author == device and (o not in revocation.past or name_of(o) in undone)}
+    return with_orphans(found, operations, revocation)
+
+
+def with_orphans(found, operations, by):
+    """And what devices did of which these are all enrolments."""
     while True:
-        found.discard(revocation)
+        found.discard(by)
         enrolled = {o: of_kind("enrol", o.past, o.author) for o in operations - found if o.author}
-        more = {o for o, by in enrolled.items() if by and by <= found} - {revocation}
+        more = {o for o, enrolments in enrolled.items() if enrolments and enrolments <= found} - {by}
         if not more:
             return found
         found |= more
@@ -202,20 +238,24 @@ def undone_by(revocation, operations):
 class Judged:
     """What holds of a set of operations that is closed under `previous`."""
 
-    def __init__(self, operations):
+    def __init__(self, operations, person=None):
         operations = set(operations)
+        line, rivals = succession(operations)
+        self.replacements = {r: undone_by_replacement(r, operations) for r in line + rivals}
+        replaced = set().union(*self.replacements.values())
+        self.root = None if rivals else line[-1].action.root if line else person and public(person.root)
         self.revocations = []
         for r in sorted(of_kind("revoke", operations), key=lambda r: (r.author != b"", -len(r.past), name_of(r))):
-            if not any(r in h.past and r.action.device == h.action.device
+            if r not in replaced and not any(r in h.past and r.action.device == h.action.device
                        or (r in h.past or h.author == b"") and r in undone_by(h, operations) for h in self.revocations):
                 self.revocations.append(r)
-        self.undone = set().union(*(undone_by(r, operations) for r in self.revocations))
+        self.undone = replaced.union(*(undone_by(r, operations) for r in self.revocations))
         self.operations, self.holding = operations, operations - self.undone
 
     def ended_by(self, device):
-        """The revocations because of which a device does not stand."""
+        """The replacements and revocations because of which a device does not stand."""
         enrolments = of_kind("enrol", self.operations, device)
-        return [r for r in self.revocations if r.action.device == device or enrolments & undone_by(r, self.operations)]
+        return [r for r, undone in self.replacements.items() if enrolments & undone] + [r for r in self.revocations if r.action.device == device or enrolments & undone_by(r, self.operations)]
 
     def devices(self):
         """Those that stand: device, name, admin, verified."""
@@ -437,13 +477,13 @@ def members(changes, owner):
 
 def epochs_since(changes, owner):
     """The epochs that may be written under; None for all."""
-    revocations = Judged(owner).revocations
+    endings = {*Judged(owner).revocations, *Judged(owner).replacements}
 
     def had_seen(change):
         return {r for o in owner if name_of(o) in change.log_heads for r in {o} | o.past}
 
-    if revocations:
-        return sorted({c.action.epoch for c in changes if isinstance(c.action, Epoch) and had_seen(c) >= set(revocations)})
+    if endings:
+        return sorted({c.action.epoch for c in changes if isinstance(c.action, Epoch) and had_seen(c) >= endings})
 
 
 # ---- sessions.md
@@ -530,16 +570,20 @@ def drawn(entropy):
 
 
 class Recovering:
-    """One exchange. Of the two peers the one that asks is the joiner of a pairing."""
+    """One exchange. Of the two peers the one that asks is the joiner of a pairing. `to`: whose words open the challenge, at most
+    two; the asker has those at `place`."""
 
     INFO = b"musette recovery challenge v1"
 
-    def __init__(self, person, asker_peer, answerer_peer, asker_entropy, answerer_entropy, salts=None, secret=None):
-        self.asker_salt, self.salt = salts or (derive("recovering", b"salt", e) for e in (asker_entropy, answerer_entropy))
+    def __init__(self, to, asker_peer, answerer_peer, asker_entropy, answerer_entropy, place=0, secret=None):
+        self.asker_salt, self.salt = (derive("recovering", b"salt", e) for e in (asker_entropy, answerer_entropy))
         self.id = derive("recovering", b"session", asker_peer, answerer_peer, self.asker_salt, self.salt)
-        secret = secret or derive("recovering", b"secret", answerer_entropy)
-        seed = drawn(derive("recovering", b"challenge", answerer_entropy))
-        self.sealed = hpke_seal(kem_public(person.kem), self.INFO, self.id, secret, seed)
+        draws = [lambda label, at=bytes([at]): derive("recovering", label, at, answerer_entropy) for at in (0, 1)]
+        secrets = [draw(b"secret") for draw in draws]
+        secrets[place] = secret = secret or secrets[place]
+        keys = [person.kem for person in to] + [draw(b"nobody") for draw in draws[len(to):]]
+        self.sealed = b"".join(hpke_seal(kem_public(key), self.INFO, self.id, inside, drawn(draw(b"challenge")))
+                               for key, inside, draw in zip(keys, secrets, draws))
         self.transcript = derive("recovering", b"transcript", self.id, self.sealed)
         self.keys = [derive("recovering", label, secret, self.id) for label in (b"joiner to inviter", b"inviter to joiner")]
         self.sent = [0, 0]
@@ -561,10 +605,13 @@ class Recovering:
     def claim(self, root, author=b"\x00"):
         return self.seal(0, b"\x09\x01\x0c" + sign(root, self.statement(author)))
 
-    def answer(self, seed, operations, device=None):
+    def answer(self, person, seed, operations, device=None, signature=None):
         device = device or public(seed)
-        signature = sign(seed, self.statement(b"\x01" + device))
-        return self.seal(1, b"\x09\x01\x0d" + device + signature + listed(map(data, operations)))
+        signature = signature or sign(seed, self.statement(b"\x01" + device))
+        return self.seal(1, b"\x09\x01\x0d" + data(person.inception) + device + signature + listed(map(data, operations)))
+
+    def replaced(self, operation):
+        return self.seal(1, b"\x09\x01\x0f" + data(operation))
 
     def enrolment(self, operation):
         return self.seal(0, b"\x09\x01\x0e" + data(operation))

@@ -20,6 +20,7 @@ mod index;
 mod pairing;
 mod recovering;
 mod recovery;
+mod replacing;
 mod revoking;
 mod strange_files;
 mod sync;

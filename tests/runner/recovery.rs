@@ -66,5 +66,11 @@ fn a_running_node_does_not_give_the_words_away() {
     );
     let words = laptop.json(&[&secret[..], &["recovery", "show"]].concat());
     assert_eq!(words["words"].as_array().unwrap().len(), 24);
+    // Nor are those that are kept there replaced without it.
+    laptop.refuses(&["recovery", "replace"], 4, "passphrase-needed");
+    let with_wrong = ["--passphrase-file", wrong.to_str().unwrap(), "recovery", "replace"];
+    laptop.refuses(&with_wrong, 4, "wrong-passphrase");
+    laptop.json(&[&secret[..], &["recovery", "replace"]].concat());
+    assert_ne!(laptop.json(&[&secret[..], &["recovery", "show"]].concat()), words);
     node.stop();
 }

@@ -106,7 +106,8 @@ fn coming(attachment: &Value) -> String {
 
 /// A reminder, until the words were written down and checked.
 fn recovery(recovery: &Value) -> Option<String> {
-    if recovery["checked"] == true {
+    // Of words that are good for nothing there is a notice.
+    if recovery["checked"] == true || recovery["frozen"] == true {
         None
     } else if recovery["held"] == true {
         Some(t!("status-recovery-unchecked"))
@@ -149,5 +150,6 @@ mod tests {
     fn the_reminder_stays_until_the_words_were_checked() {
         assert!(recovery(&json!({"held": true, "checked": false})).is_some());
         assert!(recovery(&json!({"held": false, "checked": true})).is_none());
+        assert!(recovery(&json!({"held": false, "checked": false, "frozen": true})).is_none());
     }
 }

@@ -23,8 +23,9 @@ const GATHER: Duration = Duration::from_millis(500);
 /// terminal that was stopped with Ctrl-S.
 const QUEUE: usize = 1024;
 
-/// What is told as soon as it is so: that nobody takes anything from this device any more.
-const LOUD: [&str; 2] = ["device-revoked", "copied"];
+/// What is told as soon as it is so, in quiet mode too: that nobody takes anything from this device any
+/// more, or that somebody replaced the recovery words.
+const LOUD: [&str; 4] = ["device-revoked", "copied", "words-replaced", "words-frozen"];
 
 /// Runs the node.
 #[derive(clap::Args, Debug)]
@@ -84,14 +85,14 @@ async fn tell(context: &Context, connection: &Connection) -> Result<(), Failure>
     for notice in list_of(&status, "notices").iter().filter(|notice| notice["code"] == "device-recovered") {
         context.output.warn(&super::status::notice(notice));
     }
+    let out = out(&connection.get("/v1/devices").await?).keys().cloned().collect();
+    let mut teller = Teller { context, connection, connected: BTreeMap::new(), out, told: BTreeSet::new() };
+    teller.tell_notices(&status);
     context.output.say(&t!("up-next"));
     let (sender, receiver) = mpsc::channel(QUEUE);
     let mut forward = move |event: Value| {
         let _ = sender.try_send(event);
     };
-    let out = out(&connection.get("/v1/devices").await?).keys().cloned().collect();
-    let mut teller = Teller { context, connection, connected: BTreeMap::new(), out, told: BTreeSet::new() };
-    teller.tell_notices(&status);
     tokio::select! {
         followed = connection.follow_events(&mut forward) => followed?,
         narrated = teller.narrate(receiver) => narrated?,
@@ -135,6 +136,7 @@ impl Teller<'_> {
                 "item" => drop(changed.insert(text_of(&event, "id").to_owned())),
                 "pairing" => self.tell_pairing(&event),
                 "recovered" => self.tell_recovered(text_of(&event, "device")).await?,
+                "words-replaced" => self.tell_notices(&self.connection.get("/v1/status").await?),
                 "devices" | "missed" => {
                     self.tell_devices().await?;
                     self.tell_notices(&self.connection.get("/v1/status").await?);
@@ -174,8 +176,7 @@ impl Teller<'_> {
 
     fn tell_notices(&mut self, status: &Value) {
         for notice in list_of(status, "notices") {
-            let code = text_of(notice, "code");
-            if LOUD.contains(&code) && self.told.insert(code.to_owned()) {
+            if LOUD.contains(&text_of(notice, "code")) && self.told.insert(notice.to_string()) {
                 self.context.output.warn(&super::status::notice(notice));
             }
         }

@@ -99,6 +99,7 @@ pub(super) async fn events(State(context): State<Context>) -> Response {
                     Ok(StoreEvent::Recovered(device)) => {
                         json!({ "event": "recovered", "device": device.to_string() })
                     }
+                    Ok(StoreEvent::WordsReplaced) => json!({ "event": "words-replaced" }),
                     Ok(StoreEvent::Sync) => json!({ "event": "sync" }),
                     Err(RecvError::Lagged(_)) => json!({ "event": "missed" }),
                     Err(RecvError::Closed) => return,

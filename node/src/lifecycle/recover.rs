@@ -13,10 +13,14 @@ use std::{collections::HashSet, net::SocketAddr, time::Duration};
 use libp2p::{Multiaddr, PeerId, multiaddr::Protocol as Part};
 use musette_protocol::{
     id::DeviceId,
-    identity::{certificate::Certificate, person::Recovery},
+    identity::{
+        certificate::Certificate,
+        person::{Inception, Recovery},
+    },
     limits::MAX_STRANGERS,
     pairing::{Channel, Welcome, words::recovery_entropy},
     recovering::{Asker, Output, RecoveringError},
+    signed::Signed,
 };
 use tokio::{
     sync::mpsc,
@@ -246,8 +250,9 @@ impl Newcomer<'_> {
             for output in std::mem::take(&mut outputs) {
                 match output {
                     Output::Send(frame) => stream.send(&frame).await?,
-                    Output::Welcome { welcome, answerer, certificate, context } => {
-                        let name = self.store(&welcome, (answerer, at), &certificate, &context)?;
+                    Output::Welcome { welcome, inception, answerer, certificate, context } => {
+                        let by = (answerer, at);
+                        let name = self.store(&welcome, &inception, by, &certificate, &context)?;
                         for output in machine.stored() {
                             if let Output::Send(frame) = output {
                                 // The home is there: whether that was heard changes nothing.
@@ -277,13 +282,13 @@ impl Newcomer<'_> {
     fn store(
         &mut self,
         welcome: &Welcome,
+        inception: &Signed<Inception>,
         by: (DeviceId, &[Multiaddr]),
         certificate: &Certificate,
         context: &[u8; 32],
     ) -> Result<String> {
         let broken = |_| Error::new("recover-broken");
-        let inception = self.recovery.incept();
-        let (roster, statements) = statements_of(welcome, &inception).map_err(broken)?;
+        let (roster, statements) = statements_of(welcome, inception).map_err(broken)?;
         let devices = roster.owner().devices();
         let own = devices.get(&certificate.device).map(|device| &device.certificate);
         let (Some(other), true) = (devices.get(&by.0), own == Some(certificate)) else {
@@ -293,7 +298,6 @@ impl Newcomer<'_> {
         let epochs = self.seeds.open(welcome, context).map_err(broken)?;
         let epochs = with_right_keeper(epochs, &welcome.space, inception.body());
         let lock = self.lock.take().ok_or_else(|| Error::new("internal"))?;
-        let inception = &inception;
         let given = Given { inception, welcome, epochs, statements, by, phrase_is_known: true };
         write_home(self.home, lock, self.vault, &self.seeds, given)?;
         Ok(name)

@@ -2,7 +2,7 @@
 //!
 //! 1. The words open the head of the backup: the secrets of all epochs.
 //! 2. Its records are copied into the journal of a new home, around what is damaged.
-//! 3. The root key of the words enrols this device. Whoever wrote the backup must be a device of the
+//! 3. The root key of the words enrols this device, if the records say that these words speak. Whoever wrote the backup must be a device of the
 //!    same person by what the records say: else somebody prepared a backup to have new things written
 //!    under secrets that they know.
 //! 4. A backup may hold what was forgotten since. So nothing is shown before one of the person's other
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use musette_protocol::{
     backup::{BackupError, BackupHead},
     crypto::{kem::KemSecret, sign::SigningKey},
-    epoch::{Grant, space_id},
+    epoch::{EpochError, Grant, space_id},
     id::SpaceId,
     identity::{
         certificate::Certificate,
@@ -35,7 +35,7 @@ use crate::{
     home::{Home, VaultChoice},
     store::{
         Store, copying::Copier, files::FileDisk, journal_error, keys::Keys, replace::told,
-        revoking::phrase_error,
+        revoking::phrase_error, words::check_speaks,
     },
 };
 
@@ -82,9 +82,10 @@ pub fn restore(home: &Home, options: &RestoreOptions) -> Result<Restored> {
     let damaged = || Error::new("backup-damaged").with("path", backup.display());
     let grant = head.open(&recovery).map_err(|error| match error {
         BackupError::OtherPerson => Error::new("words-of-another"),
+        BackupError::Grant(EpochError::NotForUs) => Error::new("words-replaced"),
         BackupError::Malformed | BackupError::Grant(_) => damaged(),
     })?;
-    let inception = recovery.incept();
+    let inception = head.check().map_err(|_| damaged())?;
     let person = inception.person().map_err(|_| Error::new("internal"))?;
     let space = head.body().space;
     let grant = with_right_keeper(grant, &space, inception.body());
@@ -118,6 +119,12 @@ pub fn restore(home: &Home, options: &RestoreOptions) -> Result<Restored> {
         if store.state().log().certificate(&head.body().device).is_none() {
             return Err(damaged());
         }
+        // A backup that was cut off has the head of before, for words that were replaced since.
+        let standing = store.state().log().root_standing(&recovery.keys().root);
+        check_speaks(standing).map_err(|error| match error.code() {
+            "words-of-another-person" => Error::new("words-of-another"),
+            _ => error,
+        })?;
         let device_signature = certificate.countersign(&device_key);
         let enrolment = Action::Enrol { certificate, device_signature, verified: true };
         let operation = store.state().log().sign(Author::Root, enrolment, recovery.root());

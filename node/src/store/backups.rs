@@ -76,8 +76,10 @@ impl Store {
     ///
     /// # Errors
     /// `healing` while this device lacks something: a backup of that would be taken for whole.
+    /// `words-frozen` while no words would open it.
     pub(crate) fn begin_backup(&mut self) -> Result<Source> {
         self.check_whole()?;
+        self.state().log().root().ok_or_else(|| Error::new("words-frozen"))?;
         Ok(Source {
             space: *self.state().space(),
             home: self.home.path().to_owned(),
@@ -119,12 +121,14 @@ impl Store {
     /// States how far a backup reaches, with what opens it.
     ///
     /// # Errors
-    /// When nothing can be sealed to the recovery key.
+    /// When no recovery words speak for the person, or nothing can be sealed to their key.
     pub(crate) fn sign_backup(&mut self, journal: JournalId, end: Position) -> Result<Signed<BackupHead>> {
         let inception = inception_of(&self.keys)?;
         let (grant, space) = (self.grant(), *self.state().space());
+        let root = self.state().log().root().ok_or_else(|| Error::new("words-frozen"))?;
+        let to = (&grant, &root.recovery_kem);
         let signed =
-            BackupHead::sign(&inception, space, (journal, end), &grant, &self.device_key, &entropy::secret());
+            BackupHead::sign(&inception, space, (journal, end), to, &self.device_key, &entropy::secret());
         signed.map_err(|_| Error::new("vault-damaged"))
     }
 

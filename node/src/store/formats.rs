@@ -42,7 +42,7 @@ use crate::{
 /// | format | what a program of the one before cannot read |
 /// |---|---|
 /// | 1 | the first |
-/// | 2 | epochs after the first; drops and receipts, and what they stand for; segments that were emptied; revocations and what follows from them; records under several epochs |
+/// | 2 | epochs after the first; drops and receipts, and what they stand for; segments that were emptied; revocations, new recovery words, and what follows from them; records under several epochs |
 pub(crate) const FORMAT: u16 = 2;
 
 /// How long a home is kept as it was before: long enough to notice that something is wrong, and for the

@@ -113,7 +113,8 @@ impl Store {
     pub(crate) fn check_whole(&self) -> Result<()> {
         match (self.keys.healing.is_empty(), self.is_restored()) {
             (true, _) => Ok(()),
-            (false, true) => Err(Error::new("restored-waits")),
+            // Who is out meets nobody any more.
+            (false, true) => self.check_entitled().and(Err(Error::new("restored-waits"))),
             (false, false) => Err(Error::new("healing")),
         }
     }

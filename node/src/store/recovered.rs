@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use musette_protocol::{
-    id::DeviceId,
+    id::{DeviceId, OperationId},
     identity::log::{Action, Author},
     limits::MAX_LOG_OPERATIONS,
     time::Timestamp,
@@ -16,7 +16,7 @@ use crate::{clock, home::Home};
 
 /// For so long after this device heard of it the person is told: somebody who is away for two weeks
 /// finds it when they are back.
-const TOLD_FOR_MS: i64 = 30 * 24 * 60 * 60 * 1_000;
+pub(super) const TOLD_FOR_MS: i64 = 30 * 24 * 60 * 60 * 1_000;
 /// Bytes of the file that remembers: a name and an instant for each device that a log can hold.
 const MAX_FILE_LEN: u64 = 64 * MAX_LOG_OPERATIONS as u64;
 const PURPOSE: &str = "recovered";
@@ -69,23 +69,30 @@ impl Store {
     /// log: somebody with the words could let it look as old as the first.
     fn enrolled_by_words(&self) -> BTreeSet<DeviceId> {
         let log = self.state().log();
-        let operations = log.in_order();
-        let enrolments = operations.iter().filter_map(|operation| match &operation.body().action {
-            Action::Enrol { certificate, .. } => {
-                Some((operation.id(), certificate.device, operation.body().author))
-            }
-            Action::Vouch { .. } | Action::PersonKey(_) | Action::Revoke(_) => None,
-        });
-        let (own, others): (Vec<_>, Vec<_>) = enrolments.partition(|(_, device, _)| *device == self.device);
-        let own: Vec<_> = own.into_iter().map(|(id, ..)| id).collect();
+        let own = self.own_enrolments();
         if own.is_empty() {
             // This device is being made.
             return BTreeSet::new();
         }
-        let is_new = |id, author| author == Author::Root && !log.had_seen(&own, id);
-        let by_words = others
-            .iter()
-            .filter(|(id, device, author)| is_new(id, *author) && log.devices().contains_key(device));
-        by_words.map(|(_, device, _)| *device).collect()
+        let by_words = self.enrolments().filter(|(id, device, author)| {
+            let is_new = *author == Author::Root && !log.had_seen(&own, id);
+            is_new && *device != self.device && log.devices().contains_key(device)
+        });
+        by_words.map(|(_, device, _)| device).collect()
+    }
+
+    /// What enrols this device; nothing while it is being made.
+    pub(super) fn own_enrolments(&self) -> Vec<OperationId> {
+        self.enrolments().filter(|(_, device, _)| *device == self.device).map(|(id, ..)| id).collect()
+    }
+
+    fn enrolments(&self) -> impl Iterator<Item = (OperationId, DeviceId, Author)> {
+        let operations = self.state().log().in_order();
+        operations.into_iter().filter_map(|operation| match &operation.body().action {
+            Action::Enrol { certificate, .. } => {
+                Some((operation.id(), certificate.device, operation.body().author))
+            }
+            Action::Vouch { .. } | Action::PersonKey(_) | Action::Revoke(_) | Action::Replace(_) => None,
+        })
     }
 }

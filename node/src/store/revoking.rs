@@ -9,9 +9,8 @@ use musette_protocol::{
     identity::{
         certificate::Certificate,
         log::{Author, LogError},
-        person::Recovery,
     },
-    pairing::words::{PhraseError, recovery_entropy},
+    pairing::words::PhraseError,
     replica::{
         Quarantined,
         revoking::{RevokeError, Revoking},
@@ -20,7 +19,7 @@ use musette_protocol::{
 };
 use serde_json::{Value as Json, json};
 
-use super::{Store, inception_of, write_error};
+use super::{Store, write_error};
 use crate::{
     entropy,
     error::{Error, Result},
@@ -40,7 +39,7 @@ impl Store {
     /// When a device is not found or this one has no right to it, the words are wrong, or the disk refuses.
     pub(crate) fn revoke(&mut self, device: &str, restore: &[String], words: Option<&str>) -> Result<Json> {
         self.check_whole()?;
-        let recovery = words.map(recovery_of).transpose()?;
+        let recovery = words.map(|words| self.recovery_from(words)).transpose()?;
         let device = self.find_device(device)?;
         if device == self.device {
             return Err(Error::new("revoke-self"));
@@ -70,12 +69,8 @@ impl Store {
         undone: Vec<OperationId>,
         root: Option<&SigningKey>,
     ) -> Result<()> {
-        let inception = inception_of(&self.keys)?;
-        if root.is_some_and(|root| root.verifying_key() != inception.body().root) {
-            return Err(Error::new("words-of-another-person"));
-        }
         let keeper = self.keeper().ok_or_else(|| Error::new("not-admin"))?;
-        let recovery = Some(inception.body().recovery_kem);
+        let recovery = Some(self.recovery_key());
         let (secret, entropy) = (entropy::secret(), entropy::secret());
         let epoch = NewEpoch { keeper: &keeper, device: &self.device_key, recovery, secret, entropy };
         let revoking = Revoking { device, undone, root, epoch };
@@ -150,12 +145,20 @@ impl Store {
     /// Requires that what this device writes counts.
     ///
     /// # Errors
-    /// `device-revoked`.
+    /// `device-revoked`, `device-words-replaced`.
     pub(crate) fn check_entitled(&self) -> Result<()> {
         if self.is_revoked() {
+            if self.ended_with_words(&self.device) {
+                return Err(Error::new("device-words-replaced"));
+            }
             return Err(Error::new("device-revoked").with("by", self.revoked_by(&self.device).join(", ")));
         }
         Ok(())
+    }
+
+    /// Whether a device is out because the words were replaced with which it, or who let it in, was let in.
+    fn ended_with_words(&self, device: &DeviceId) -> bool {
+        self.state().log().ended_by(device).iter().all(|ended| ended.is_replacement)
     }
 
     /// The names of the devices that took one out; the phrase has none.
@@ -181,6 +184,7 @@ impl Store {
                 "name": certificate.name,
                 "this": certificate.device == self.device,
                 "by": self.revoked_by(&certificate.device),
+                "words_replaced": self.ended_with_words(&certificate.device),
             })
         });
         revoked.collect()
@@ -281,10 +285,6 @@ impl Store {
 /// The attachments of what is shown of an item.
 pub(super) fn blobs_of(view: Option<ItemView>) -> BTreeSet<BlobId> {
     view.into_iter().flat_map(|view| view.attachments).map(|attachment| attachment.id).collect()
-}
-
-fn recovery_of(words: &str) -> Result<Recovery> {
-    Ok(Recovery::from_entropy(&recovery_entropy(words).map_err(phrase_error)?))
 }
 
 /// What is wrong with 24 words, in a person's terms.

@@ -380,7 +380,11 @@ impl Store {
                 "revoked": self.is_revoked(),
             },
             "vault": if self.vault().has_passphrase() { "passphrase" } else { "key-file" },
-            "recovery": { "held": self.keys().recovery.is_some(), "checked": self.keys().recovery_checked },
+            "recovery": {
+                "held": self.words_kept().is_ok(),
+                "checked": self.keys().recovery_checked,
+                "frozen": self.state().log().root().is_none(),
+            },
             "items": self.item_count(),
             "backup": { "last": self.backups.last().and_then(rfc3339) },
             "sync": self.sync_json(None, stop),
@@ -419,7 +423,7 @@ impl Store {
         if !self.vault().has_passphrase() {
             notices.push(plain("key-file-vault"));
         }
-        if self.keys().recovery.is_some() {
+        if self.words_kept().is_ok() {
             notices.push(plain("recovery-unchecked"));
         }
         for check in [self.check_whole(), self.check_entitled()] {
@@ -449,6 +453,11 @@ impl Store {
                 "name": self.name_of(&device), "id": device.short(), "since": rfc3339(since),
             });
             notices.push(json!({ "code": "device-recovered", "args": args }));
+        }
+        if self.state().log().root().is_none() {
+            notices.push(plain("words-frozen"));
+        } else if let Some(since) = self.replaced.recent(clock::now()) {
+            notices.push(json!({ "code": "words-replaced", "args": { "since": rfc3339(since) } }));
         }
         if self.index.is_none() {
             notices.push(plain("no-index"));

@@ -111,7 +111,7 @@ impl Store {
     /// Starts a new epoch if the present one is old, or is not for just the devices that there are.
     pub(super) fn rotate_epoch(&mut self, now: Timestamp) -> Result<()> {
         let Some(keeper) = self.keeper() else { return Ok(()) };
-        let recovery = super::inception_of(&self.keys)?.body().recovery_kem;
+        let recovery = self.recovery_key();
         let watch = &mut self.tidying.watch;
         if !watch.is_due(now, &self.device, &recovery, &mut self.replica).map_err(journal_error)? {
             return Ok(());

@@ -12,21 +12,25 @@ use crate::{
         sign::{Signature, SigningKey, VerifyingKey},
     },
     id::{DeviceId, EpochId, OperationId, PersonId},
-    limits::{LOG_OPERATIONS_KEPT_FOR_ROOT, MAX_LOG_HEADS, MAX_LOG_OPERATIONS},
+    limits::{
+        LOG_OPERATIONS_KEPT_FOR_REPLACEMENTS, LOG_OPERATIONS_KEPT_FOR_ROOT, MAX_LOG_HEADS, MAX_LOG_OPERATIONS,
+    },
     past::Past,
     signed::Signed,
 };
 
 mod revocation;
+mod root;
 mod standing;
 
 pub use revocation::{Ended, Kept, Revocation, SpaceMark};
+pub use root::{Replacement, RootStanding};
 use standing::Ending;
 
 /// Who signed an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Author {
-    /// The root key of the person's inception.
+    /// The root key that speaks for the person ([`DeviceLog::root`]).
     Root,
     /// An admin device.
     Device(DeviceId),
@@ -53,6 +57,8 @@ pub enum Action {
     PersonKey(PersonKey),
     /// Takes a device out.
     Revoke(Revocation),
+    /// Puts new recovery words in the place of those that sign.
+    Replace(Replacement),
 }
 
 /// What others seal to a person goes to this key, which all of their devices hold: it follows from
@@ -127,7 +133,7 @@ pub struct Device {
 #[derive(Debug, Clone)]
 pub struct DeviceLog {
     person: PersonId,
-    root: VerifyingKey,
+    inception: Inception,
     /// In the order of arrival, each after those it builds on.
     entries: Vec<Entry>,
     places: BTreeMap<OperationId, usize>,
@@ -137,7 +143,9 @@ pub struct DeviceLog {
     /// The places of what enrols each device.
     enrolments: BTreeMap<DeviceId, Past>,
     revocations: Past,
-    /// The revocations that hold, according to the whole log.
+    /// The places of what replaces each root, by the replacement that had put that one in.
+    replaced: BTreeMap<Option<usize>, Past>,
+    /// The revocations that hold, and the replacements that ended a root, according to the whole log.
     endings: Vec<Ending>,
     /// The devices, according to the whole log.
     present: BTreeMap<DeviceId, Device>,
@@ -163,7 +171,14 @@ impl Entry {
     const fn revocation(&self) -> Option<&Revocation> {
         match self.action() {
             Action::Revoke(revocation) => Some(revocation),
-            Action::Enrol { .. } | Action::Vouch { .. } | Action::PersonKey(_) => None,
+            Action::Enrol { .. } | Action::Vouch { .. } | Action::PersonKey(_) | Action::Replace(_) => None,
+        }
+    }
+
+    const fn replacement(&self) -> Option<&Replacement> {
+        match self.action() {
+            Action::Replace(replacement) => Some(replacement),
+            Action::Enrol { .. } | Action::Vouch { .. } | Action::PersonKey(_) | Action::Revoke(_) => None,
         }
     }
 }
@@ -174,13 +189,18 @@ impl DeviceLog {
     pub const fn new(person: PersonId, inception: &Inception) -> Self {
         Self {
             person,
-            root: inception.root,
+            inception: Inception {
+                root: inception.root,
+                recovery_kem: inception.recovery_kem,
+                recovery_keeper: inception.recovery_keeper,
+            },
             entries: Vec::new(),
             places: BTreeMap::new(),
             heads: BTreeSet::new(),
             view: Past::EMPTY,
             enrolments: BTreeMap::new(),
             revocations: Past::EMPTY,
+            replaced: BTreeMap::new(),
             endings: Vec::new(),
             present: BTreeMap::new(),
         }
@@ -215,6 +235,10 @@ impl DeviceLog {
                 self.enrolments.entry(certificate.device).or_insert(Past::EMPTY).insert(place);
             }
             Action::Revoke(_) => self.revocations.insert(place),
+            Action::Replace(_) => {
+                let seat = self.seat_in(&past).expect("a root that was replaced twice signs nothing");
+                self.replaced.entry(seat).or_insert(Past::EMPTY).insert(place);
+            }
             Action::Vouch { .. } | Action::PersonKey(_) => {}
         }
         self.entries.push(Entry { id, signed, past });
@@ -229,7 +253,11 @@ impl DeviceLog {
         if operation.person != self.person {
             return Err(LogError::OtherPerson);
         }
-        let kept = if operation.author == Author::Root { 0 } else { LOG_OPERATIONS_KEPT_FOR_ROOT };
+        let kept = match (operation.author, &operation.action) {
+            (Author::Root, Action::Replace(_)) => 0,
+            (Author::Root, _) => LOG_OPERATIONS_KEPT_FOR_REPLACEMENTS,
+            (Author::Device(_), _) => LOG_OPERATIONS_KEPT_FOR_ROOT,
+        };
         let previous = &operation.previous;
         if self.entries.len() >= MAX_LOG_OPERATIONS - kept
             || previous.len() > MAX_LOG_HEADS
@@ -238,15 +266,15 @@ impl DeviceLog {
             return Err(LogError::Malformed);
         }
         let past = self.past_of(previous).ok_or(LogError::MissingPrevious)?;
-        let key = self.author_key(operation)?;
+        let key = self.author_key(operation, &past)?;
         signed.verify(&key).map_err(|_| LogError::BadSignature)?;
         self.check_action(operation, &past)?;
         Ok(past)
     }
 
-    fn author_key(&self, operation: &Operation) -> Result<VerifyingKey, LogError> {
+    fn author_key(&self, operation: &Operation, past: &Past) -> Result<VerifyingKey, LogError> {
         match operation.author {
-            Author::Root => Ok(self.root),
+            Author::Root => Ok(self.root_in(past).ok_or(LogError::NotEntitled)?.root),
             Author::Device(device) => {
                 let entitled = self.is_admin_at(&operation.previous, &device) == Some(true);
                 entitled.then(|| VerifyingKey::from_bytes(*device.as_bytes())).ok_or(LogError::NotEntitled)
@@ -273,6 +301,7 @@ impl DeviceLog {
             // Others seal epochs to it: one that nobody can seal to would stop them all.
             Action::PersonKey(key) => (!key.kem.is_weak()).then_some(()).ok_or(LogError::Malformed),
             Action::Revoke(revocation) => self.check_revocation(revocation, past),
+            Action::Replace(replacement) => self.check_replacement(operation.author, replacement, past),
         }
     }
 
@@ -350,7 +379,7 @@ impl DeviceLog {
             .filter(|(place, _)| !undone.contains(*place))
             .filter_map(|(_, entry)| match entry.action() {
                 Action::PersonKey(key) => Some((&entry.id, (entry, key))),
-                Action::Enrol { .. } | Action::Vouch { .. } | Action::Revoke(_) => None,
+                Action::Enrol { .. } | Action::Vouch { .. } | Action::Revoke(_) | Action::Replace(_) => None,
             })
             .collect();
         let mut seen = Past::EMPTY;

@@ -52,26 +52,32 @@ impl Recovery {
         &self.keeper
     }
 
-    /// The statement that names the person.
+    /// The public halves.
     #[must_use]
-    pub fn incept(&self) -> Signed<Inception> {
-        let statement = Inception {
+    pub fn keys(&self) -> Inception {
+        Inception {
             root: self.root.verifying_key(),
             recovery_kem: self.kem.public(),
             recovery_keeper: self.keeper.verifying_key(),
-        };
-        Signed::new(statement, &self.root)
+        }
+    }
+
+    /// The statement that names the person whose first words these are.
+    #[must_use]
+    pub fn incept(&self) -> Signed<Inception> {
+        Signed::new(self.keys(), &self.root)
     }
 }
 
-/// What a person is: three public keys of one recovery phrase.
+/// What a person is: three public keys of one recovery phrase. Later words put theirs in the place of the
+/// first two ([`super::log::Replacement`]); the person and their spaces keep their names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inception {
     /// Signs the first device's enrolment.
     pub root: VerifyingKey,
-    /// Epochs of the self space are also sealed to it.
+    /// Epochs of the self space are also sealed to it, until the words are replaced.
     pub recovery_kem: KemPublic,
-    /// Part of the id of every space the person owns.
+    /// That of the first words is part of the id of every space the person owns.
     pub recovery_keeper: VerifyingKey,
 }
 

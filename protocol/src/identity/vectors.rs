@@ -96,6 +96,8 @@ fn check(log: &DeviceLog, case: &Value) {
         case["comment"]
     );
     assert_eq!(key.map(|key| to_hex(key.kem.as_bytes())).as_deref(), announced("kem"), "{}", case["comment"]);
+    let root = log.root().map(|keys| to_hex(keys.root.as_bytes()));
+    assert_eq!(root.as_deref(), case["root"].as_str(), "{}", case["comment"]);
     let devices = log.devices();
     let expected = case["devices"].as_array().unwrap();
     assert_eq!(devices.len(), expected.len(), "{}", case["comment"]);

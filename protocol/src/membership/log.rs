@@ -129,7 +129,7 @@ impl MembershipLog {
         self.view.insert(self.entries.len());
         self.entries.push(Entry { id, person, signed, past });
         // One about somebody may let in others too: it may have seen what a revoked device did.
-        if owner.has_revocations() {
+        if owner.has_endings() {
             self.judge_all(owner);
         } else if let Some(person) = person {
             self.judge(&person, owner);
@@ -261,7 +261,7 @@ impl MembershipLog {
                 MembershipAction::Add { .. } | MembershipAction::Remove { .. } => None,
             }
         });
-        stated.filter(|(_, heads)| owner.has_seen_revocations(heads)).map(|(epoch, _)| epoch).collect()
+        stated.filter(|(_, heads)| owner.has_seen_endings(heads)).map(|(epoch, _)| epoch).collect()
     }
 
     /// What somebody who had seen these had seen in all; `None` when one is not held.

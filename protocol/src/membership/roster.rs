@@ -84,7 +84,7 @@ impl Roster {
         };
         let id = log.apply(signed)?;
         self.places.insert(id, place);
-        if place == Place::Owner && self.owner.has_revocations() {
+        if place == Place::Owner && self.owner.has_endings() {
             self.membership.judge_all(&self.owner);
         }
         Ok(id)
@@ -160,14 +160,14 @@ impl Roster {
 
     /// The epochs that may be written under; `None` for all, as long as no device was revoked.
     #[must_use]
-    pub fn epochs_since_revocations(&self) -> Option<BTreeSet<EpochId>> {
-        self.owner.has_revocations().then(|| self.membership.epochs_since(&self.owner))
+    pub fn epochs_since_endings(&self) -> Option<BTreeSet<EpochId>> {
+        self.owner.has_endings().then(|| self.membership.epochs_since(&self.owner))
     }
 
     /// Whether a device of anybody here was taken out.
     #[must_use]
-    pub fn has_revocations(&self) -> bool {
-        self.owner.has_revocations() || self.members.values().any(DeviceLog::has_revocations)
+    pub fn has_endings(&self) -> bool {
+        self.owner.has_endings() || self.members.values().any(DeviceLog::has_endings)
     }
 
     /// The device log that says that a device was enrolled and is entitled to nothing any more.

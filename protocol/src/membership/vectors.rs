@@ -60,7 +60,7 @@ fn check(roster: &Roster, case: &Value) {
     let heads: Vec<Vec<u8>> =
         roster.membership().heads().iter().map(|head| head.as_bytes().to_vec()).collect();
     assert_eq!(heads, hex_list(case, "heads"), "{comment}");
-    let epochs = roster.epochs_since_revocations();
+    let epochs = roster.epochs_since_endings();
     let epochs = epochs.map(|epochs| epochs.iter().map(|epoch| to_hex(epoch.as_bytes())).collect::<Vec<_>>());
     assert_eq!(serde_json::to_value(epochs).unwrap(), case["epochs"], "{comment}");
     if case["recipients"].is_array() {

@@ -61,11 +61,12 @@ pub(crate) enum Message {
     Refused(Refusal),
     Welcome(Box<Welcome>),
     Done,
-    Challenge { salt: [u8; 32], sealed: SealedTo },
+    Challenge { salt: [u8; 32], sealed: [SealedTo; 2] },
     Busy,
     Claim(Signature),
-    Answer { device: DeviceId, signature: Signature, operations: Vec<Vec<u8>> },
+    Answer { inception: Vec<u8>, device: DeviceId, signature: Signature, operations: Vec<Vec<u8>> },
     Enrolment(Vec<u8>),
+    Replaced(Vec<u8>),
 }
 
 impl Encoded for Message {

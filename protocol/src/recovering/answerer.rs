@@ -1,17 +1,17 @@
 //! The running device's side.
 
 use super::{
-    Door, EXCHANGE_MS, Output, RecoveringError,
+    Door, EXCHANGE_MS, KnownWords, Output, RecoveringError,
     proof::{self, Exchange},
+    words::{Phrase, Standing},
 };
 use crate::{
     codec::encode,
     crypto::{secret::Secret32, sign::SigningKey},
-    id::{DeviceId, PersonId},
+    id::DeviceId,
     identity::{
         certificate::Certificate,
         log::{Action, Author, Operation},
-        person::Inception,
     },
     pairing::{Channel, MAX_FRAME_LEN, MAX_HANDSHAKE_FRAME_LEN, WELCOME_MS, Welcome, message::Message},
     signed::Signed,
@@ -23,8 +23,7 @@ use crate::{
 /// [`Output::Finished`] it answers nothing.
 pub struct Answerer {
     channel: Channel,
-    inception: Inception,
-    person: PersonId,
+    words: KnownWords,
     entropy: Secret32,
     deadline: Timestamp,
     state: State,
@@ -32,7 +31,8 @@ pub struct Answerer {
 
 enum State {
     Hello,
-    Claim(Exchange),
+    /// For each phrase that may have opened the challenge.
+    Claim(Vec<Exchange>),
     /// The driver's turn.
     Answering(Exchange),
     Enrolment(Exchange),
@@ -64,23 +64,10 @@ impl Failure {
 impl Answerer {
     /// An exchange over a connection between these two peers: the *joiner* is the one that asks.
     /// `entropy` was drawn for it.
-    ///
-    /// # Errors
-    /// [`RecoveringError::Broken`] when our own inception does not hold.
-    pub fn new(
-        channel: Channel,
-        inception: &Signed<Inception>,
-        entropy: Secret32,
-        now: Timestamp,
-    ) -> Result<Self, RecoveringError> {
-        Ok(Self {
-            channel,
-            person: inception.person().map_err(|_| RecoveringError::Broken)?,
-            inception: inception.body().clone(),
-            entropy,
-            deadline: now.plus_millis(EXCHANGE_MS),
-            state: State::Hello,
-        })
+    #[must_use]
+    pub const fn new(channel: Channel, words: KnownWords, entropy: Secret32, now: Timestamp) -> Self {
+        let deadline = now.plus_millis(EXCHANGE_MS);
+        Self { channel, words, entropy, deadline, state: State::Hello }
     }
 
     /// When to call [`Answerer::handle_time`]; `None` when it is over.
@@ -93,7 +80,7 @@ impl Answerer {
     pub fn handle(&mut self, door: &mut Door, frame: &[u8], now: Timestamp) -> Vec<Output> {
         let step = match self.take() {
             State::Hello => self.hello(door, frame, now),
-            State::Claim(exchange) => self.claimed(exchange, frame),
+            State::Claim(exchanges) => self.claimed(exchanges, frame),
             State::Enrolment(exchange) => self.enrolment(exchange, frame, now),
             State::Done(exchange) => done(exchange, frame),
             // The asker has nothing to say while it is our turn.
@@ -121,7 +108,8 @@ impl Answerer {
         };
         let device = DeviceId::from_bytes(*key.verifying_key().as_bytes());
         let signature = exchange.prove(Author::Device(device), key);
-        let frame = exchange.session.seal(&Message::Answer { device, signature, operations });
+        let inception = self.words.inception.clone();
+        let frame = exchange.session.seal(&Message::Answer { inception, device, signature, operations });
         let step = sent(exchange, frame, State::Enrolment);
         self.finish(step)
     }
@@ -150,21 +138,27 @@ impl Answerer {
             let farewell = Some(encode(&Message::Busy));
             return Err(Failure { error: RecoveringError::Busy, farewell });
         }
-        let to = &self.inception.recovery_kem;
-        let (exchange, sealed) = Exchange::challenge(&self.channel, to, &salt, &self.entropy)
+        let to = self.words.keys();
+        let (exchanges, sealed) = Exchange::challenge(&self.channel, &to, &salt, &self.entropy)
             .ok_or(Failure::silent(RecoveringError::Broken))?;
         let challenge = encode(&Message::Challenge { salt: proof::salt(&self.entropy), sealed });
-        Ok((State::Claim(exchange), vec![Output::Send(challenge)]))
+        Ok((State::Claim(exchanges), vec![Output::Send(challenge)]))
     }
 
-    fn claimed(&self, mut exchange: Exchange, frame: &[u8]) -> Step {
-        let message = exchange.session.open(frame, MAX_HANDSHAKE_FRAME_LEN).map_err(silent)?;
-        let Message::Claim(signature) = message else {
-            return Err(Failure::silent(RecoveringError::Broken));
-        };
-        let proved = exchange.check(Author::Root, &self.inception.root, &signature);
-        proved.map_err(|_| Failure::silent(RecoveringError::Cheated))?;
-        Ok((State::Answering(exchange), vec![Output::Proved]))
+    fn claimed(&self, exchanges: Vec<Exchange>, frame: &[u8]) -> Step {
+        let mut failure = RecoveringError::Broken;
+        for (mut exchange, phrase) in exchanges.into_iter().zip(&self.words.phrases) {
+            match exchange.session.open(frame, MAX_HANDSHAKE_FRAME_LEN) {
+                Ok(Message::Claim(signature)) => {
+                    let proved = exchange.check(Author::Root, &phrase.keys.root, &signature);
+                    proved.map_err(|_| Failure::silent(RecoveringError::Cheated))?;
+                    return proved_by(phrase, exchange);
+                }
+                Ok(_) => return Err(Failure::silent(RecoveringError::Broken)),
+                Err(error) => failure = error.into(),
+            }
+        }
+        Err(Failure::silent(failure))
     }
 
     fn enrolment(&mut self, mut exchange: Exchange, frame: &[u8], now: Timestamp) -> Step {
@@ -191,10 +185,12 @@ impl Answerer {
             return Err(RecoveringError::Broken);
         };
         let certificate = certificate.clone();
-        if operation.body().author != Author::Root || certificate.person != self.person {
+        // Only whoever has the first of the phrases comes so far, and that one speaks.
+        let root = self.words.phrases.first().ok_or(RecoveringError::Broken)?.keys.root;
+        if operation.body().author != Author::Root || certificate.person != self.words.person {
             return Err(RecoveringError::Cheated);
         }
-        operation.verify(&self.inception.root).map_err(|_| RecoveringError::Cheated)?;
+        operation.verify(&root).map_err(|_| RecoveringError::Cheated)?;
         certificate.verify_countersignature(device_signature).map_err(|_| RecoveringError::Cheated)?;
         Ok((operation, certificate))
     }
@@ -225,6 +221,18 @@ impl Answerer {
                 farewell.map(Output::Send).into_iter().chain([Output::Failed(error)]).collect()
             }
         }
+    }
+}
+
+/// What becomes of whoever proved to have a phrase.
+fn proved_by(phrase: &Phrase, mut exchange: Exchange) -> Step {
+    match &phrase.standing {
+        Standing::Present => Ok((State::Answering(exchange), vec![Output::Proved])),
+        Standing::Replaced(by) => {
+            let farewell = Some(exchange.session.seal(&Message::Replaced(by.to_bytes())));
+            Err(Failure { error: RecoveringError::WordsReplaced, farewell })
+        }
+        Standing::Frozen => Err(Failure::told(&mut exchange, RecoveringError::Refused)),
     }
 }
 

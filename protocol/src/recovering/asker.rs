@@ -10,7 +10,7 @@ use crate::{
         secret::Secret32,
         sign::{Signature, VerifyingKey},
     },
-    id::{DeviceId, PersonId},
+    id::DeviceId,
     identity::{
         certificate::Certificate,
         log::{Action, Author, DeviceLog, Operation},
@@ -29,8 +29,6 @@ use crate::{
 pub struct Asker<'a> {
     channel: Channel,
     recovery: &'a Recovery,
-    inception: Inception,
-    person: PersonId,
     device: NewDevice,
     salt: [u8; 32],
     deadline: Timestamp,
@@ -45,8 +43,9 @@ enum State {
     Over,
 }
 
-/// Who answered, and as what this device asked to be let in.
+/// Who answered, whose device that is, and as what this one asked to be let in.
 struct Offer {
+    inception: Box<Signed<Inception>>,
     answerer: DeviceId,
     certificate: Certificate,
     context: [u8; 32],
@@ -70,12 +69,9 @@ impl<'a> Asker<'a> {
         if !Certificate::is_name_valid(&device.name) {
             return Err(RecoveringError::Broken);
         }
-        let inception = recovery.incept();
         Ok(Self {
             channel,
             recovery,
-            person: inception.person().map_err(|_| RecoveringError::Broken)?,
-            inception: inception.body().clone(),
             device,
             salt: proof::salt(entropy),
             deadline: now.plus_millis(EXCHANGE_MS),
@@ -144,35 +140,56 @@ impl<'a> Asker<'a> {
     }
 
     fn answered(&mut self, mut exchange: Exchange, frame: &[u8], now: Timestamp) -> Step {
-        let Message::Answer { device, signature, operations } = open(&mut exchange, frame)? else {
-            return Err(RecoveringError::Broken);
+        let (inception, device, signature, operations) = match open(&mut exchange, frame)? {
+            Message::Answer { inception, device, signature, operations } => {
+                (inception, device, signature, operations)
+            }
+            Message::Replaced(by) => return Err(self.replaced(&by)),
+            _ => return Err(RecoveringError::Broken),
         };
-        let log = self.log_of(&operations)?;
+        let inception = Signed::<Inception>::from_bytes(&inception)?;
+        let log = self.log_of(&inception, &operations)?;
         check_answerer(&exchange, &log, &device, &signature)?;
         let (certificate, operation) = self.enrolment(log)?;
         let bytes = operation.to_bytes();
         let context = exchange.context(&bytes);
         let frame = exchange.session.seal(&Message::Enrolment(bytes));
         self.deadline = now.plus_millis(WELCOME_MS);
-        let offer = Offer { answerer: device, certificate, context };
+        let offer = Offer { inception: Box::new(inception), answerer: device, certificate, context };
         Ok((State::Welcome { exchange, offer }, vec![Output::Send(frame)]))
     }
 
-    /// The log that this person's root and its devices signed; any other is refused.
-    fn log_of(&self, operations: &[Vec<u8>]) -> Result<DeviceLog, RecoveringError> {
-        let mut log = DeviceLog::new(self.person, &self.inception);
+    /// The log of the person for whom these words speak; any other is refused. That they do is not for
+    /// others to say: to be put into a log takes their own root's consent.
+    fn log_of(
+        &self,
+        inception: &Signed<Inception>,
+        operations: &[Vec<u8>],
+    ) -> Result<DeviceLog, RecoveringError> {
+        let person = inception.person().map_err(|_| RecoveringError::Cheated)?;
+        let mut log = DeviceLog::new(person, inception.body());
         for bytes in operations {
             let operation = Signed::<Operation>::from_bytes(bytes)?;
             log.apply(operation).map_err(|_| RecoveringError::Cheated)?;
         }
-        Ok(log)
+        if log.root() == Some(&self.recovery.keys()) { Ok(log) } else { Err(RecoveringError::Cheated) }
+    }
+
+    /// Whether other words are in the place of these is not for others to say either: their root did.
+    fn replaced(&self, by: &[u8]) -> RecoveringError {
+        let Ok(operation) = Signed::<Operation>::from_bytes(by) else { return RecoveringError::Broken };
+        let is_by_us = operation.verify(&self.recovery.root().verifying_key()).is_ok();
+        match (&operation.body().action, operation.body().author) {
+            (Action::Replace(_), Author::Root) if is_by_us => RecoveringError::WordsReplaced,
+            _ => RecoveringError::Cheated,
+        }
     }
 
     /// What this device asks to be, and the operation by which the root makes it that. It must hold
     /// in the log: one that is full takes nobody in.
     fn enrolment(&self, mut log: DeviceLog) -> Result<(Certificate, Signed<Operation>), RecoveringError> {
         let certificate = Certificate {
-            person: self.person,
+            person: log.person(),
             device: DeviceId::from_bytes(*self.device.key.verifying_key().as_bytes()),
             kem: self.device.kem,
             name: self.device.name.clone(),
@@ -209,8 +226,8 @@ fn welcomed(mut exchange: Exchange, offer: Offer, frame: &[u8]) -> Step {
     let Message::Welcome(welcome) = open(&mut exchange, frame)? else {
         return Err(RecoveringError::Broken);
     };
-    let Offer { answerer, certificate, context } = offer;
-    let output = Output::Welcome { welcome, answerer, certificate, context };
+    let Offer { inception, answerer, certificate, context } = offer;
+    let output = Output::Welcome { welcome, inception, answerer, certificate, context };
     Ok((State::Storing(exchange), vec![output]))
 }
 

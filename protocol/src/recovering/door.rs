@@ -4,10 +4,10 @@ use crate::time::Timestamp;
 
 /// Challenges that may be made at once: a few bare devices that try every neighbour, twice.
 const BURST: i64 = 32;
-/// Milliseconds until another one may be made. Sixteen in a second take two thousandths of a core.
+/// Milliseconds until another one may be made. Sixteen in a second take five thousandths of a core.
 const REFILL_MS: i64 = 62;
 
-/// Counts the challenges that a node makes. Each costs two multiplications on a curve, for whoever
+/// Counts the challenges that a node makes. Each costs five multiplications on a curve, for whoever
 /// knocks: without a bound that would be a way to keep a small computer busy.
 #[derive(Debug)]
 pub struct Door {

@@ -17,6 +17,9 @@ pub enum RecoveringError {
     /// The device that answers was taken out.
     #[error("the device that answers was taken out")]
     DeviceRevoked,
+    /// Other words are in the place of these: their own root said so.
+    #[error("other words are in the place of these")]
+    WordsReplaced,
     /// The answering device could not let the asker in.
     #[error("the other device refused")]
     Refused,
@@ -42,6 +45,7 @@ impl RecoveringError {
             Self::OtherPerson => "recover-other-person",
             Self::Busy => "recover-busy",
             Self::DeviceRevoked => "recover-device-revoked",
+            Self::WordsReplaced => "words-replaced",
             Self::Refused => "recover-refused",
             Self::Newer => "protocol-newer",
             Self::Broken => "recover-broken",
@@ -58,6 +62,7 @@ impl RecoveringError {
             Self::OtherPerson
             | Self::Busy
             | Self::DeviceRevoked
+            | Self::WordsReplaced
             | Self::Newer
             | Self::Broken
             | Self::Cheated => Refusal::Broken,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::words::MAX_PHRASES;
 use crate::{
     codec::{Encoded, Tag, encode},
     crypto::{
@@ -45,7 +46,7 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    fn new(side: Side, id: [u8; 32], sealed: &SealedTo, secret: &[u8]) -> Self {
+    fn new(side: Side, id: [u8; 32], sealed: &[SealedTo; MAX_PHRASES], secret: &[u8]) -> Self {
         let sealed = postcard::to_allocvec(sealed).expect("postcard writes sealed bytes");
         Self {
             session: Session::keyed(side, context::RECOVERING, secret, id),
@@ -53,19 +54,27 @@ impl Exchange {
         }
     }
 
-    /// The answerer's: a challenge to whoever holds the secret half of `to`. Nothing when nothing
-    /// can be sealed to that key.
+    /// The answerer's: a challenge to whoever holds the secret half of one of `to`, and the exchange
+    /// that it then is. What is left of the places is sealed to a key that nobody has. Nothing when
+    /// nothing can be sealed to one of them.
     pub(super) fn challenge(
         channel: &Channel,
-        to: &KemPublic,
+        to: &[KemPublic],
         asker_salt: &[u8; 32],
         entropy: &Secret32,
-    ) -> Option<(Self, SealedTo)> {
-        let draw = |label: &[u8]| derive(context::RECOVERING, &[label, entropy.expose()]);
-        let secret = draw(b"secret");
+    ) -> Option<(Vec<Self>, [SealedTo; MAX_PHRASES])> {
+        let draw =
+            |label: &[u8], place: u8| derive(context::RECOVERING, &[label, &[place], entropy.expose()]);
         let id = session_id(context::RECOVERING, channel, asker_salt, &salt(entropy));
-        let sealed = to.seal(CHALLENGE_INFO, &id, secret.expose(), &draw(b"challenge")).ok()?;
-        Some((Self::new(Side::Inviter, id, &sealed, secret.expose()), sealed))
+        let seal = |place: u8| {
+            let nobody = || KemSecret::from_secret(&draw(b"nobody", place)).public();
+            let key = to.get(usize::from(place)).copied().unwrap_or_else(nobody);
+            key.seal(CHALLENGE_INFO, &id, draw(b"secret", place).expose(), &draw(b"challenge", place)).ok()
+        };
+        let sealed = [seal(0)?, seal(1)?];
+        let exchange = |place| Self::new(Side::Inviter, id, &sealed, draw(b"secret", place).expose());
+        let exchanges = (0..).take(to.len().min(MAX_PHRASES)).map(exchange).collect();
+        Some((exchanges, sealed))
     }
 
     /// The asker's: nothing when the challenge is for somebody else, or was made for another
@@ -74,10 +83,10 @@ impl Exchange {
         channel: &Channel,
         kem: &KemSecret,
         (asker_salt, salt): (&[u8; 32], &[u8; 32]),
-        sealed: &SealedTo,
+        sealed: &[SealedTo; MAX_PHRASES],
     ) -> Option<Self> {
         let id = session_id(context::RECOVERING, channel, asker_salt, salt);
-        let opened = kem.open(CHALLENGE_INFO, &id, sealed).ok()?;
+        let opened = sealed.iter().find_map(|sealed| kem.open(CHALLENGE_INFO, &id, sealed).ok())?;
         let secret = Secret32::from_bytes(<[u8; 32]>::try_from(opened.as_slice()).ok()?);
         Some(Self::new(Side::Joiner, id, sealed, secret.expose()))
     }

@@ -97,7 +97,11 @@ fn asker(recovery: &Recovery) -> Asker<'_> {
 }
 
 fn answerer_on(recovery: &Recovery, channel: Channel, entropy: u8) -> Answerer {
-    Answerer::new(channel, &recovery.incept(), secret(entropy), NOW).unwrap()
+    answerer_knowing(KnownWords::new(&recovery.incept(), &log_of(recovery, false)).unwrap(), channel, entropy)
+}
+
+fn answerer_knowing(words: KnownWords, channel: Channel, entropy: u8) -> Answerer {
+    Answerer::new(channel, words, secret(entropy), NOW)
 }
 
 fn answerer(recovery: &Recovery) -> Answerer {
@@ -163,7 +167,8 @@ fn talk(
                 talked.enrolled = Some(*operation);
                 (false, answerer.welcome(welcome(&certificate, &context)))
             }
-            Output::Welcome { welcome, answerer, certificate, context } => {
+            Output::Welcome { welcome, inception, answerer, certificate, context } => {
+                assert_eq!(inception.person(), Ok(log.person()));
                 let kem = KemSecret::from_secret(&secret(BARE));
                 assert!(Grant::open(&welcome.grant, &kem, &context).is_ok());
                 assert_eq!(certificate.device, device(BARE));
@@ -236,6 +241,13 @@ fn whoever_has_other_words_learns_nothing_and_gives_nothing_away() {
     for part in parts {
         assert!(!challenge.windows(8).any(|seen| part.windows(8).any(|own| own == seen)));
     }
+    // Nor does it tell that there were other words before.
+    let mut log = log_of(&other, false);
+    log.apply(log.sign_replacement(&other, &me)).unwrap();
+    let words = KnownWords::new(&other.incept(), &log).unwrap();
+    let replaced =
+        answerer_knowing(words, channel(BARE_PEER, LAPTOP_PEER), 60).handle(&mut door, &hello, NOW);
+    assert_eq!(challenge.len(), frame_of(&replaced).len());
     // And new each time.
     let again =
         frame_of(&answerer_on(&me, channel(BARE_PEER, LAPTOP_PEER), 61).handle(&mut door, &hello, NOW));
@@ -269,18 +281,25 @@ fn with_public_keys(recovery: &Recovery, asker: &mut Asker<'_>) -> Exchange {
     let Ok(Message::Hello { salt }) = Message::read(&frame_of(&asker.start()), 99) else {
         panic!("expected a hello")
     };
-    let to = recovery.incept().body().recovery_kem;
+    let to = [recovery.keys().recovery_kem];
     let channel = channel(BARE_PEER, LAPTOP_PEER);
-    let (mut exchange, sealed) = Exchange::challenge(&channel, &to, &salt, &secret(80)).unwrap();
+    let (exchanges, sealed) = Exchange::challenge(&channel, &to, &salt, &secret(80)).unwrap();
     let challenge = encode(&Message::Challenge { salt: proof::salt(&secret(80)), sealed });
     let claim = frame_of(&asker.handle(&challenge, NOW));
+    let mut exchange = exchanges.into_iter().next().unwrap();
     assert!(matches!(exchange.session.open(&claim, 999), Ok(Message::Claim(_))));
     exchange
 }
 
-fn answer(exchange: &mut Exchange, signer: u8, named: u8, log: &DeviceLog) -> Vec<u8> {
+fn answer(
+    exchange: &mut Exchange,
+    signer: u8,
+    named: u8,
+    (inception, log): (&Recovery, &DeviceLog),
+) -> Vec<u8> {
     let signature = exchange.prove(Author::Device(device(named)), &key(signer));
-    let answer = Message::Answer { device: device(named), signature, operations: operations(log) };
+    let inception = inception.incept().to_bytes();
+    let answer = Message::Answer { inception, device: device(named), signature, operations: operations(log) };
     exchange.session.seal(&answer)
 }
 
@@ -288,11 +307,13 @@ fn answer(exchange: &mut Exchange, signer: u8, named: u8, log: &DeviceLog) -> Ve
 fn who_knows_the_person_but_is_none_of_the_devices_is_found_out() {
     let (me, eve) = (recovery(PHRASE), recovery(EVE));
     let log = log_of(&me, false);
-    let tries: [(&str, u8, u8, &DeviceLog); 4] = [
-        ("a key of its own, the person's log", EVE, EVE, &log),
-        ("the laptop's name, a key of its own", EVE, LAPTOP, &log),
-        ("a log that another root signed", LAPTOP, LAPTOP, &log_of(&eve, false)),
-        ("no log", LAPTOP, LAPTOP, &DeviceLog::new(log.person(), me.incept().body())),
+    let theirs = log_of(&eve, false);
+    let tries = [
+        ("a key of its own, the person's log", EVE, EVE, (&me, &log)),
+        ("the laptop's name, a key of its own", EVE, LAPTOP, (&me, &log)),
+        ("a log that another root signed", LAPTOP, LAPTOP, (&me, &theirs)),
+        ("another person's log", LAPTOP, LAPTOP, (&eve, &theirs)),
+        ("no log", LAPTOP, LAPTOP, (&me, &DeviceLog::new(log.person(), me.incept().body()))),
     ];
     for (what, signer, named, log) in tries {
         let mut asker = asker(&me);
@@ -306,7 +327,9 @@ fn who_knows_the_person_but_is_none_of_the_devices_is_found_out() {
     let signature = elsewhere.prove(Author::Device(device(LAPTOP)), &key(LAPTOP));
     let mut second = asker_on(&me, channel(BARE_PEER, LAPTOP_PEER), 72);
     let mut exchange = with_public_keys(&me, &mut second);
-    let moved = Message::Answer { device: device(LAPTOP), signature, operations: operations(&log) };
+    let inception = me.incept().to_bytes();
+    let moved =
+        Message::Answer { inception, device: device(LAPTOP), signature, operations: operations(&log) };
     let frame = exchange.session.seal(&moved);
     assert_eq!(second.handle(&frame, NOW), [Output::Failed(RecoveringError::Cheated)]);
 }
@@ -506,4 +529,75 @@ proptest! {
             bad
         });
     }
+}
+
+/// The log of a person whose words were replaced by these, each time by both if there are two.
+fn replaced_by(me: &Recovery, new: &[&Recovery]) -> (DeviceLog, KnownWords) {
+    let before = log_of(me, false);
+    let mut log = before.clone();
+    for new in new {
+        log.apply(before.sign_replacement(me, new)).unwrap();
+    }
+    let words = KnownWords::new(&me.incept(), &log).unwrap();
+    (log, words)
+}
+
+fn talk_with(phrase: &Recovery, words: KnownWords, log: &DeviceLog) -> Talked {
+    let mut answerer = answerer_knowing(words, channel(BARE_PEER, LAPTOP_PEER), 60);
+    talk(&mut asker(phrase), &mut answerer, (log, LAPTOP), &unchanged)
+}
+
+#[test]
+fn new_words_let_in_and_those_that_they_replaced_are_told_so() {
+    let [me, new, other] = [PHRASE, 51, 52].map(recovery);
+    let (mut log, words) = replaced_by(&me, &[&new]);
+    let talked = talk_with(&new, words.clone(), &log);
+    assert_eq!(talked.ends, [Output::Finished, Output::Finished]);
+    log.apply(talked.enrolled.unwrap()).unwrap();
+    assert!(log.devices().contains_key(&device(BARE)));
+    let talked = talk_with(&me, words.clone(), &log);
+    failed(&talked, [RecoveringError::WordsReplaced, RecoveringError::WordsReplaced]);
+    let names: Vec<Vec<u8>> = log.devices().keys().map(|device| device.as_bytes().to_vec()).collect();
+    assert!(talked.frames.iter().all(|frame| names.iter().all(|name| !frame.windows(32).any(|w| w == name))));
+    failed(&talk_with(&other, words, &log), [RecoveringError::OtherPerson, RecoveringError::Deadline]);
+}
+
+#[test]
+fn words_of_which_there_are_two_let_nobody_in() {
+    let [me, new, thiefs] = [PHRASE, 51, 52].map(recovery);
+    let (log, words) = replaced_by(&me, &[&new, &thiefs]);
+    for phrase in [&new, &thiefs] {
+        failed(&talk_with(phrase, words.clone(), &log), [RecoveringError::Refused, RecoveringError::Refused]);
+    }
+    failed(&talk_with(&me, words, &log), [RecoveringError::OtherPerson, RecoveringError::Deadline]);
+}
+
+#[test]
+fn nobody_else_says_that_words_were_replaced_or_for_whom_they_speak() {
+    let [me, new, eve] = [PHRASE, 51, EVE].map(recovery);
+    let answered = |phrase: &Recovery, answer: &dyn Fn(&mut Exchange) -> Vec<u8>| {
+        let mut asker = asker(phrase);
+        let mut exchange = with_public_keys(phrase, &mut asker);
+        let frame = answer(&mut exchange);
+        error_of(&asker.handle(&frame, NOW))
+    };
+    let log = log_of(&me, false);
+    let by_eve = log.sign(Author::Root, log.sign_replacement(&me, &new).body().action.clone(), eve.root());
+    let enrolment = log.sign(Author::Root, enrolment(&me, BARE), me.root());
+    for operation in [by_eve, enrolment] {
+        let said = |exchange: &mut Exchange| exchange.session.seal(&Message::Replaced(operation.to_bytes()));
+        assert_eq!(answered(&me, &said), RecoveringError::Cheated);
+    }
+    // Eve puts the words of somebody else into her own log; what they consented to is another one.
+    let theirs = log_of(&eve, false);
+    let stolen = theirs.sign(Author::Root, log.sign_replacement(&me, &new).body().action.clone(), eve.root());
+    let forged = |exchange: &mut Exchange| {
+        let signature = exchange.prove(Author::Device(device(LAPTOP)), &key(LAPTOP));
+        let operations = [operations(&theirs), vec![stolen.to_bytes()]].concat();
+        let inception = eve.incept().to_bytes();
+        exchange.session.seal(&Message::Answer { inception, device: device(LAPTOP), signature, operations })
+    };
+    assert_eq!(answered(&new, &forged), RecoveringError::Cheated);
+    let hers = |exchange: &mut Exchange| answer(exchange, LAPTOP, LAPTOP, (&eve, &theirs));
+    assert_eq!(answered(&new, &hers), RecoveringError::Cheated);
 }

@@ -7,7 +7,10 @@ use crate::{
     codec::decode,
     crypto::{kem::KemSecret, sign::SigningKey},
     epoch::Grant,
-    identity::person::Recovery,
+    identity::{
+        log::DeviceLog,
+        person::{Inception, Recovery},
+    },
     pairing::{Channel, joiner::NewDevice, message::Message},
     testkit::{assert_mostly_refusals, file, hex, hex_list, secret, text, to_hex},
     time::Timestamp,
@@ -27,7 +30,7 @@ struct Sides<'a> {
 }
 
 impl<'a> Sides<'a> {
-    fn new(recovery: &'a Recovery, given: &Value, case: &Value) -> Self {
+    fn new(recovery: &'a Recovery, given: &Value) -> Self {
         let channel = || Channel { joiner: hex(given, "asker_peer"), inviter: hex(given, "answerer_peer") };
         let device = NewDevice {
             key: SigningKey::from_secret(&secret(given, "asker_device")),
@@ -38,11 +41,11 @@ impl<'a> Sides<'a> {
         let entropy = secret(given, "answerer_entropy");
         Self {
             asker,
-            answerer: Answerer::new(channel(), &recovery.incept(), entropy, NOW).unwrap(),
+            answerer: Answerer::new(channel(), words_of(given), entropy, NOW),
             door: Door::default(),
             device: SigningKey::from_secret(&secret(given, "answerer_device")),
-            operations: hex_list(case, "operations"),
-            welcome: hex(case, "welcome"),
+            operations: hex_list(given, "operations"),
+            welcome: hex(given, "welcome"),
             enrolled: None,
         }
     }
@@ -67,16 +70,30 @@ impl<'a> Sides<'a> {
     }
 }
 
-fn recovery_of(given: &Value) -> Recovery {
-    Recovery::from_entropy(&secret(given, "entropy"))
+/// What is given to all cases, but for what this one says otherwise.
+fn over(given: &Value, case: &Value) -> Value {
+    let mut given = given.clone();
+    let said = case.as_object().unwrap().iter().map(|(name, value)| (name.clone(), value.clone()));
+    given.as_object_mut().unwrap().extend(said);
+    given
+}
+
+/// What the answering device knows: the inception, and what its log says of the words.
+fn words_of(given: &Value) -> KnownWords {
+    let inception = Signed::<Inception>::from_bytes(&hex(given, "inception")).unwrap();
+    let mut log = DeviceLog::new(inception.person().unwrap(), inception.body());
+    for bytes in hex_list(given, "operations") {
+        log.apply(Signed::from_bytes(&bytes).unwrap()).unwrap();
+    }
+    KnownWords::new(&inception, &log).unwrap()
 }
 
 #[test]
 fn exchanges() {
     let (given, cases) = file(include_str!("../../vectors/recovering/exchanges.json"));
-    let recovery = recovery_of(&given);
-    for case in cases {
-        let mut sides = Sides::new(&recovery, &given, &case);
+    for case in cases.iter().map(|case| over(&given, case)) {
+        let recovery = Recovery::from_entropy(&secret(&case, "entropy"));
+        let mut sides = Sides::new(&recovery, &case);
         let mut frames = Vec::new();
         let mut latest = sides.asker.start();
         while let Some(Output::Send(frame)) = latest.first() {
@@ -99,10 +116,10 @@ fn exchanges() {
 #[test]
 fn refusals() {
     let (given, cases) = file(include_str!("../../vectors/recovering/refusals.json"));
-    let recovery = recovery_of(&given);
     assert_mostly_refusals(&cases);
-    for case in cases {
-        let mut sides = Sides::new(&recovery, &given, &given);
+    for case in cases.iter().map(|case| over(&given, case)) {
+        let recovery = Recovery::from_entropy(&secret(&case, "entropy"));
+        let mut sides = Sides::new(&recovery, &case);
         let mut latest = Vec::new();
         for frame in hex_list(&case, "frames") {
             assert!(!matches!(latest.last(), Some(Output::Failed(_))), "too early: {}", case["comment"]);

@@ -192,7 +192,7 @@ impl State {
     /// Lets the drops take effect whose commit counts. Once devices were revoked that waits for the lines
     /// of quarantine to be drawn: what a revoked device wanted gone too late is not undone any more.
     pub(super) fn apply_drops(&mut self, effects: &mut Effects) {
-        if !self.roster().has_revocations() {
+        if !self.roster().has_endings() {
             self.carry_out_drops(effects);
         }
     }

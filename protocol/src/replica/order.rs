@@ -15,7 +15,7 @@ use crate::{
     id::BlobId,
     identity::{
         certificate::Certificate,
-        log::{Action, Author, DeviceLog, Kept, Operation, Revocation, SpaceMark},
+        log::{Action, Author, DeviceLog, Kept, Operation, Replacement, Revocation, SpaceMark},
         person::Recovery,
     },
     record::Receipt,
@@ -150,6 +150,7 @@ impl World {
                 let ids = merged.iter().flat_map(|drop| drop.ids.clone()).collect();
                 self.drop(None, ids, vec![]);
             }
+            6 if who % 4 == 3 => self.replace(*who, numbers),
             6 => self.revoke(who_writes.max(2), numbers),
             _ => {
                 let byte = 1 + who % (DEVICES + 1);
@@ -191,6 +192,27 @@ impl World {
         // By one that was taken out itself, or of one that was, it does not hold.
         if self.log.apply(signed.clone()).is_ok() {
             self.add(Payload::Operation(signed));
+        }
+    }
+
+    /// Puts other words in the place of some: of those that speak, or as if that had not happened yet.
+    fn replace(&mut self, who: u8, numbers: &[u8]) {
+        let is_aware = numbers.first().is_none_or(|number| number % 2 == 0);
+        let words: Vec<Recovery> =
+            [9, 10, 11, 12].map(|byte| Recovery::from_entropy(&Secret32::from_bytes([byte; 32]))).into();
+        let new = &words[usize::from(who / 4 % 4)];
+        for old in &words {
+            let replacement = Replacement::new(self.log.person(), old.root().verifying_key(), new);
+            let operation = Operation {
+                person: self.log.person(),
+                previous: if is_aware { self.log.heads() } else { self.unaware.clone() },
+                author: Author::Root,
+                action: Action::Replace(replacement),
+            };
+            let signed = Signed::new(operation, old.root());
+            if self.log.apply(signed.clone()).is_ok() {
+                self.add(Payload::Operation(signed));
+            }
         }
     }
 

@@ -1,4 +1,5 @@
-//! Taking a device out, and taking back what it did unseen.
+//! Taking a device out, putting new words in the place of the old, and taking back what a device did
+//! unseen.
 
 use std::collections::BTreeSet;
 
@@ -29,7 +30,7 @@ pub struct Revoking<'a> {
     pub epoch: NewEpoch<'a>,
 }
 
-/// Why a revocation did not happen; nothing of it is left.
+/// Why a revocation or a replacement did not happen; nothing of it is left.
 #[derive(Debug, thiserror::Error)]
 pub enum RevokeError<E> {
     /// It does not hold.
@@ -56,9 +57,7 @@ impl State {
 }
 
 impl<D: Disk> Replica<D> {
-    /// Takes a device out of the person's own space: the revocation, an epoch that it does not hold,
-    /// and a new person key if one was announced. All are appended at once. Durable after
-    /// [`Replica::sync`].
+    /// Takes a device out of the person's own space ([`Replica::append_ending`]).
     ///
     /// # Errors
     /// When it does not hold or the storage fails; the replica is then unchanged.
@@ -67,10 +66,24 @@ impl<D: Disk> Replica<D> {
         revoking: &Revoking<'_>,
         nonce: &mut dyn FnMut() -> [u8; NONCE_LEN],
     ) -> Result<Effects, RevokeError<D::Error>> {
-        let epoch = &revoking.epoch;
+        let revocation = sign(self.state.log(), &self.state, revoking);
+        self.append_ending(revocation, &revoking.epoch, nonce)
+    }
+
+    /// Appends what ends somebody's right to read: a revocation, or the replacement of the root, whose
+    /// recovery key opens epochs; with it an epoch that they do not hold, and a new person key if one was
+    /// announced. All are appended at once. Durable after [`Replica::sync`].
+    ///
+    /// # Errors
+    /// When it does not hold or the storage fails; the replica is then unchanged.
+    pub fn append_ending(
+        &mut self,
+        operation: Signed<Operation>,
+        epoch: &NewEpoch<'_>,
+        nonce: &mut dyn FnMut() -> [u8; NONCE_LEN],
+    ) -> Result<Effects, RevokeError<D::Error>> {
         let mut roster = self.state.roster().clone();
-        let revocation = sign(roster.owner(), &self.state, revoking);
-        roster.apply_operation(revocation.clone())?;
+        roster.apply_operation(operation.clone())?;
         let secret = &epoch.secret;
         let announced = roster.owner().person_key().is_some().then(|| {
             let key = PersonKey { epoch: epoch_id(secret), kem: person_key(secret).public() };
@@ -81,7 +94,7 @@ impl<D: Disk> Replica<D> {
         }
         let mut prepared = self.prepare_epoch(epoch, &mut roster, nonce)?;
         let under = Keyring::of_one(secret);
-        let payload = Payload::Operation(revocation);
+        let payload = Payload::Operation(operation);
         if self.state.keyring().written_under().is_empty() {
             prepared.push((self.seal_under(&under, &payload, nonce)?, payload));
         } else {

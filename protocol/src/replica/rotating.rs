@@ -92,7 +92,7 @@ impl Watch {
         let (heads, is_misdirected) = replica.replaceable(Some(recovery))?;
         let state = replica.state();
         let may_start = admins_before(state.log().devices(), own).is_some();
-        if state.log().has_revocations() && (!may_start || state.keyring().written_under().is_empty()) {
+        if state.log().has_endings() && (!may_start || state.keyring().written_under().is_empty()) {
             return Ok(may_start);
         }
         let is_old = self.is_old(now, own, state, &heads);
@@ -208,7 +208,7 @@ impl<D: Disk> Replica<D> {
         let statement = self.draft_epoch(new, roster, &known).ok_or(EpochStartError::Unsealable)?;
         let epoch = statement.body().epoch;
         let mut prepared = vec![(named(epoch_record(&statement)), Payload::Epoch(statement))];
-        if roster.owner().has_revocations() {
+        if roster.owner().has_endings() {
             let author = DeviceId::from_bytes(*new.device.verifying_key().as_bytes());
             let heads = roster.owner().heads();
             let action = MembershipAction::Epoch(epoch);
@@ -254,7 +254,7 @@ impl<D: Disk> Replica<D> {
         let to = roster.recipients(recovery.as_ref());
         let stated = match recovery {
             Some(_) => {
-                let knows = roster.owner().has_revocations();
+                let knows = roster.owner().has_endings();
                 let heads = if knows { roster.owner().heads() } else { Vec::new() };
                 EpochStatement::begin_knowing(space, keeper, secret, &to, explained, &heads, entropy)
             }

@@ -230,7 +230,7 @@ impl State {
     ) -> Self {
         let roster = Roster::new(space, log);
         let mut keyring = keyring;
-        keyring.allow(roster.epochs_since_revocations());
+        keyring.allow(roster.epochs_since_endings());
         Self {
             space,
             recovery: inception,

@@ -94,6 +94,8 @@ struct Given {
     generation: Option<u64>,
     /// Whether the other device was enrolled by then.
     enrolled: bool,
+    /// Whether it was known to be out; `None` before anybody looked.
+    ended: Option<bool>,
 }
 
 impl Exchange {
@@ -455,6 +457,7 @@ impl Exchange {
     fn refill(&mut self, state: &State) {
         if self.given.generation != Some(state.generation()) {
             self.given.enrolled = self.is_enrolled(state);
+            self.give_again_if_it_ended(state);
             self.refill_statements(state);
         }
         if !self.queue.is_empty() || !self.given.enrolled || self.given.statements.is_none() {
@@ -480,6 +483,16 @@ impl Exchange {
             self.queue.extend(entry.records);
             self.queue.push_back(entry.record);
             *self.given.chains.entry(device).or_default() += 1;
+        }
+    }
+
+    /// To a device that nobody knew yet, all was sealed anew, and it may lack that epoch. If it turns out to
+    /// be out by what it showed, it is given the statements as they lie: what it could read says why.
+    fn give_again_if_it_ended(&mut self, state: &State) {
+        let has_ended = state.log().has_ended(&self.peer);
+        let before = self.given.ended.replace(has_ended);
+        if let (Some(false), true, Some(given)) = (before, has_ended, &mut self.given.statements) {
+            given.clear();
         }
     }
 

@@ -69,7 +69,11 @@ pub(super) fn describe(device: &Value) -> String {
 /// A device that was taken out, in one line.
 fn describe_revoked(device: &Value) -> String {
     let by = list_of(device, "by").iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ");
-    let state = if by.is_empty() { t!("device-revoked-by-words") } else { t!("device-revoked", by = by) };
+    let state = match by {
+        _ if device["words_replaced"] == true => t!("device-revoked-with-old-words"),
+        by if by.is_empty() => t!("device-revoked-by-words"),
+        by => t!("device-revoked", by = by),
+    };
     t!("device-line", name = text_of(device, "name").to_owned(), state = state)
 }
 

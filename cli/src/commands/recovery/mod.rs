@@ -1,6 +1,7 @@
 //! `musette recovery …`: the 24 words that bring a Musette back when every device is lost.
 
 mod check;
+mod replace;
 mod show;
 
 use crate::context::Context;
@@ -17,6 +18,7 @@ pub(crate) struct Recovery {
 enum Action {
     Show(show::Show),
     Check(check::Check),
+    Replace(replace::Replace),
 }
 
 impl Recovery {
@@ -24,6 +26,7 @@ impl Recovery {
         match self.action {
             Action::Show(show) => show.run(context).await,
             Action::Check(check) => check.run(context).await,
+            Action::Replace(replace) => replace.run(context).await,
         }
     }
 }

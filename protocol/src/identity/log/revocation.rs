@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Author, DeviceLog, Entry, LogError};
+use super::{Author, DeviceLog, LogError};
 use crate::{
     crypto::kdf::{context, derive_id},
     id::{CommitId, DeviceId, OperationId, SpaceId},
@@ -71,12 +71,15 @@ impl Revocation {
 /// Why a device that was enrolled is entitled to nothing any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ended<'a> {
-    /// The revocation: of this device, or of one without which it would not have been enrolled.
+    /// The revocation: of this device, or of one without which it would not have been enrolled. Or the
+    /// replacement of the root without which it would not have been.
     pub operation: OperationId,
     /// Who signed it.
     pub by: Author,
     /// What it says, if it is of this very device.
     pub revocation: Option<&'a Revocation>,
+    /// Whether it is the replacement of a root.
+    pub is_replacement: bool,
 }
 
 impl DeviceLog {
@@ -100,13 +103,13 @@ impl DeviceLog {
         self.enrolments.contains_key(device) && !self.present.contains_key(device)
     }
 
-    /// Whether some device was taken out.
+    /// Whether some device was taken out, or a root replaced: somebody may not read any more.
     #[must_use]
-    pub fn has_revocations(&self) -> bool {
+    pub fn has_endings(&self) -> bool {
         !self.endings.is_empty()
     }
 
-    /// The revocations because of which a device is entitled to nothing any more, by name.
+    /// Because of what a device is entitled to nothing any more, by name.
     #[must_use]
     pub fn ended_by(&self, device: &DeviceId) -> Vec<Ended<'_>> {
         let Some(enrolments) = self.enrolments.get(device).filter(|_| self.has_ended(device)) else {
@@ -114,20 +117,22 @@ impl DeviceLog {
         };
         let mut ended: Vec<Ended<'_>> = Vec::new();
         for ending in &self.endings {
-            let Entry { id, .. } = self.entries[ending.place];
-            let by = self.entries[ending.place].author();
-            let revocation = self.entries[ending.place].revocation().filter(|found| found.device == *device);
+            let entry = &self.entries[ending.place];
+            let (operation, by) = (entry.id, entry.author());
+            let is_replacement = entry.replacement().is_some();
+            let revocation = entry.revocation().filter(|found| found.device == *device);
             if revocation.is_some() || ending.undone.intersects(enrolments) {
-                ended.push(Ended { operation: id, by, revocation });
+                ended.push(Ended { operation, by, revocation, is_replacement });
             }
         }
         ended.sort_unstable_by_key(|ended| ended.operation);
         ended
     }
 
-    /// Whether somebody who had seen these heads, of whatever logs, had seen every revocation that holds.
+    /// Whether somebody who had seen these heads, of whatever logs, had seen every revocation that holds and
+    /// every replacement that ended a root.
     #[must_use]
-    pub fn has_seen_revocations(&self, heads: &[OperationId]) -> bool {
+    pub fn has_seen_endings(&self, heads: &[OperationId]) -> bool {
         let past = self.past_of_own(heads);
         self.endings.iter().all(|ending| past.contains(ending.place))
     }

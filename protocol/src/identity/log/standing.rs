@@ -4,6 +4,9 @@
 //! of that device that the author of the revocation had not seen, or wished undone, and whatever is by
 //! a device that only these enrolled. So a stolen device that dates its operations back adds nothing.
 //!
+//! Where the root was replaced, the same goes for what the old one did that the replacement had not seen
+//! ([`super::root`]).
+//!
 //! A revocation itself is undone only by one that had seen it, or by the root: two devices that take
 //! out each other, neither knowing, are both out until somebody else, or the phrase, says who stays.
 
@@ -15,7 +18,7 @@ use std::{
 use super::{Action, Author, Certificate, Device, DeviceLog, Entry};
 use crate::{id::DeviceId, past::Past};
 
-/// A revocation that holds.
+/// A revocation that holds, or a replacement that ended a root.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ending {
     /// Its place.
@@ -32,9 +35,11 @@ pub(super) fn undone_by(endings: &[Ending]) -> Past {
 }
 
 impl DeviceLog {
-    /// The revocations that hold in a view. Of two of one device the one that had seen the other holds.
+    /// What ends somebody's rights in a view: first the replacements of roots, then the revocations that
+    /// hold. Of two of one device the one that had seen the other holds.
     pub(super) fn endings_in(&self, view: &Past) -> Vec<Ending> {
-        let mut endings: Vec<Ending> = Vec::new();
+        let by_replacement = |place| Ending { place, undone: self.undone_by_replacement(place, view) };
+        let mut endings: Vec<Ending> = self.replacements_in(view).into_iter().map(by_replacement).collect();
         if !self.revocations.intersects(view) {
             return endings;
         }
@@ -86,7 +91,7 @@ impl DeviceLog {
     }
 
     /// Whether its author would not have been enrolled but for what is undone.
-    fn is_orphan(&self, entry: &Entry, author: DeviceId, undone: &Past) -> bool {
+    pub(super) fn is_orphan(&self, entry: &Entry, author: DeviceId, undone: &Past) -> bool {
         let mut left = self.enrolments.get(&author).copied().unwrap_or(Past::EMPTY);
         let mut unseen = left;
         unseen.remove_all(&entry.past);
@@ -128,7 +133,7 @@ impl DeviceLog {
         let (_, entry) = enrolments.min_by_key(|(_, entry)| entry.id)?;
         match entry.action() {
             Action::Enrol { certificate, .. } => Some((entry, certificate)),
-            Action::Vouch { .. } | Action::PersonKey(_) | Action::Revoke(_) => None,
+            Action::Vouch { .. } | Action::PersonKey(_) | Action::Revoke(_) | Action::Replace(_) => None,
         }
     }
 
@@ -176,6 +181,6 @@ fn claimed(entry: &Entry) -> Option<DeviceId> {
     match entry.action() {
         Action::Enrol { certificate, verified: true, .. } => Some(certificate.device),
         Action::Vouch { device } => Some(*device),
-        Action::Enrol { .. } | Action::PersonKey(_) | Action::Revoke(_) => None,
+        Action::Enrol { .. } | Action::PersonKey(_) | Action::Revoke(_) | Action::Replace(_) => None,
     }
 }

@@ -8,19 +8,19 @@ use crate::{
     testkit::{device, key},
 };
 
-struct Bag {
-    recovery: Recovery,
-    log: DeviceLog,
+pub(super) struct Bag {
+    pub(super) recovery: Recovery,
+    pub(super) log: DeviceLog,
 }
 
-fn bag() -> Bag {
+pub(super) fn bag() -> Bag {
     let recovery = Recovery::from_entropy(&Secret32::from_bytes([9; 32]));
     let inception = recovery.incept();
     let log = DeviceLog::new(inception.person().unwrap(), inception.body());
     Bag { recovery, log }
 }
 
-fn enrol(log: &DeviceLog, byte: u8, admin: bool) -> Action {
+pub(super) fn enrol(log: &DeviceLog, byte: u8, admin: bool) -> Action {
     let kem = KemSecret::from_secret(&Secret32::from_bytes([byte; 32])).public();
     let certificate = Certificate {
         person: log.person(),
@@ -122,7 +122,7 @@ fn an_admin_cannot_leave_more_heads_than_an_operation_may_name() {
     let over = log.sign(Author::Device(device(1)), enrol(&log, 4, false), &key(1));
     assert_eq!(log.apply(over), Err(LogError::Malformed));
     // The root still takes it out.
-    for _ in 0..LOG_OPERATIONS_KEPT_FOR_ROOT / 2 {
+    for _ in 0..(LOG_OPERATIONS_KEPT_FOR_ROOT - LOG_OPERATIONS_KEPT_FOR_REPLACEMENTS) / 2 {
         log.apply(log.sign(Author::Root, revoke(1), recovery.root())).unwrap();
         log.apply(log.sign(Author::Root, enrol(&log, 5, true), recovery.root())).unwrap();
     }
@@ -165,7 +165,7 @@ fn an_operation_round_trips_and_another_persons_is_refused() {
     log.apply(first).unwrap();
 }
 
-fn announce(byte: u8) -> Action {
+pub(super) fn announce(byte: u8) -> Action {
     let secret = Secret32::from_bytes([byte; 32]);
     Action::PersonKey(PersonKey { epoch: epoch_id(&secret), kem: person_key(&secret).public() })
 }
@@ -210,7 +210,7 @@ fn a_person_key_is_an_admins_and_can_be_sealed_to() {
     assert_eq!(log.person_key(), None);
 }
 
-fn revoke(byte: u8) -> Action {
+pub(super) fn revoke(byte: u8) -> Action {
     undo(byte, &[])
 }
 
@@ -221,7 +221,7 @@ fn undo(byte: u8, undone: &[OperationId]) -> Action {
 }
 
 /// A log in which the root enrolled the first device, and that one these others.
-fn with(others: &[u8]) -> Bag {
+pub(super) fn with(others: &[u8]) -> Bag {
     let Bag { recovery, mut log } = bag();
     log.apply(log.sign(Author::Root, enrol(&log, 1, true), recovery.root())).unwrap();
     for byte in others {
@@ -231,13 +231,13 @@ fn with(others: &[u8]) -> Bag {
 }
 
 /// Signs on top of what this log holds, and adds it there.
-fn by(log: &mut DeviceLog, byte: u8, action: Action) -> Signed<Operation> {
+pub(super) fn by(log: &mut DeviceLog, byte: u8, action: Action) -> Signed<Operation> {
     let operation = log.sign(Author::Device(device(byte)), action, &key(byte));
     log.apply(operation.clone()).unwrap();
     operation
 }
 
-fn standing(log: &DeviceLog) -> Vec<u8> {
+pub(super) fn standing(log: &DeviceLog) -> Vec<u8> {
     (1..9).filter(|byte| log.devices().contains_key(&device(*byte))).collect()
 }
 

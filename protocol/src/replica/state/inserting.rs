@@ -238,7 +238,7 @@ impl State {
             }
         }
         if effects.membership_changed {
-            self.keyring.allow(self.roster.epochs_since_revocations());
+            self.keyring.allow(self.roster.epochs_since_endings());
             self.quarantine.doubt();
             self.judge_receipts(effects);
             self.count(effects);

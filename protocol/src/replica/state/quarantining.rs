@@ -64,12 +64,12 @@ impl State {
     /// Notes that a commit came to count, which may move the line: by a device that was revoked, by one
     /// that had not seen every revocation, or one that names again what is in quarantine.
     pub(super) fn doubt_quarantine(&mut self, commit: &Commit, names_again: bool) {
-        if !self.roster.has_revocations() {
+        if !self.roster.has_endings() {
             return;
         }
         let person = self.roster.person_of(&commit.device);
         let log = person.and_then(|person| self.roster.log_of(&person));
-        let is_aware = log.is_some_and(|log| log.has_seen_revocations(&commit.log_heads));
+        let is_aware = log.is_some_and(|log| log.has_seen_endings(&commit.log_heads));
         if !is_aware || names_again {
             self.quarantine.doubt();
         }
@@ -87,7 +87,7 @@ impl State {
         if std::mem::take(&mut self.quarantine.is_doubtful) {
             self.draw_lines(effects);
         }
-        if self.roster.has_revocations() {
+        if self.roster.has_endings() {
             self.carry_out_drops(effects);
         }
     }

@@ -90,6 +90,18 @@ fn who_cannot_be_told_all_hears_the_present_version() {
 }
 
 #[test]
+fn new_words_cannot_be_said_either() {
+    let (mut laptop, _) = laptop_and_phone();
+    let log = laptop.replica.state().log();
+    let [old, new] = [9, 70].map(|byte| Recovery::from_entropy(&Secret32::from_bytes([byte; 32])));
+    let replacement = Payload::Operation(log.sign_replacement(&old, &new));
+    let mut nonce = Device::nonces(&mut laptop.nonce);
+    drop(laptop.replica.write_statement(replacement, &mut nonce).unwrap());
+    assert_eq!(laptop.replica.state().log().root(), Some(&new.keys()));
+    assert!(!Version::First.can_say(laptop.replica.state()));
+}
+
+#[test]
 fn what_is_dropped_cannot_be_said_either() {
     let (mut laptop, _) = laptop_and_phone();
     laptop.write("to be dropped");

@@ -28,7 +28,16 @@ const PHONE: u8 = 2;
 
 /// The person's own space on a device, with the three devices that they have.
 fn own(byte: u8) -> Spaces {
-    let mut replica = empty(SHARED, kem(byte));
+    filled(empty(SHARED, kem(byte)), byte)
+}
+
+/// What somebody has of it to whom a backup was opened: nothing is sealed to a key of theirs.
+fn restored(byte: u8) -> Spaces {
+    let state = testkit::state(&inception(OWNER), space(SHARED), vec![secret(SHARED)]);
+    filled(testkit::replica(state), byte)
+}
+
+fn filled(mut replica: Replica<MemoryDisk>, byte: u8) -> Spaces {
     let recovery = inception(OWNER).body().recovery_kem;
     let to = [kem(1).public(), kem(2).public(), kem(3).public(), recovery];
     let (keeper, known) = (key(SHARED), Keyring::default());
@@ -405,7 +414,7 @@ fn who_does_not_know_of_a_revocation_hands_its_epoch_on_to_nobody() {
     let epochs = of(&mut phone).invitation().unwrap();
     epochs.into_iter().for_each(|epoch| state(&mut tablet, Payload::Epoch(epoch), 60));
     assert!(of(&mut tablet).state().keyring().secret(&epoch_id(&secret(50))).is_some());
-    assert!(!of(&mut tablet).state().log().has_revocations());
+    assert!(!of(&mut tablet).state().log().has_endings());
     assert!(!of(&mut tablet).is_epoch_due(recovery.as_ref()).unwrap());
     begin_epoch(of(&mut tablet), 3, recovery, 70);
     assert!(!of(&mut tablet).is_epoch_due(recovery.as_ref()).unwrap());
@@ -438,5 +447,70 @@ fn a_power_cut_leaves_no_epoch_without_the_revocation_that_it_is_for() {
             state(&mut cut, payload, 60);
         }
         assert!(of(&mut cut).state().log().has_ended(&id(PHONE)), "{kept}");
+    }
+}
+
+/// The owner's words are replaced, on a device of theirs.
+fn replace_words(spaces: &mut Spaces, by: u8, new: u8, drawn: u8) {
+    let (keeper, admin) = (key(SHARED), key(by));
+    let [old, new] = [OWNER, new].map(|byte| Recovery::from_entropy(&secret(byte)));
+    let (recovery, secret, entropy) = (Some(new.keys().recovery_kem), secret(drawn), secret(drawn + 1));
+    let epoch = NewEpoch { keeper: &keeper, device: &admin, recovery, secret, entropy };
+    let replica = of(spaces);
+    let replacement = replica.state().log().sign_replacement(&old, &new);
+    let effects = replica.append_ending(replacement, &epoch, &mut nonces(drawn)).unwrap();
+    assert!(effects.refused.is_empty());
+}
+
+#[test]
+fn a_device_that_replaced_words_let_in_reads_nothing_since_and_is_told_why_at_once() {
+    // Whoever speaks first.
+    for laptop_dials in [false, true] {
+        let (mut laptop, mut restored) = (own(1), restored(4));
+        write(of(&mut laptop), 1, "before");
+        talk([&mut laptop, &mut restored], [1, PHONE]).unwrap();
+        replace_words(&mut laptop, 1, 70, 50);
+        write(of(&mut laptop), 1, "since");
+        let enrolment = enrol(of(&mut restored).state().log(), OWNER, 4);
+        state(&mut restored, Payload::Operation(enrolment), 80);
+        write(of(&mut restored), 4, "unheard");
+        if laptop_dials {
+            talk([&mut laptop, &mut restored], [1, 4]).unwrap();
+        } else {
+            talk([&mut restored, &mut laptop], [4, 1]).unwrap();
+        }
+        assert!(of(&mut restored).state().log().has_ended(&id(4)), "it is told why");
+        assert_eq!(read(of(&mut restored)), ["before"]);
+        assert_eq!(read(of(&mut laptop)), ["before", "since"]);
+        assert_eq!(of(&mut laptop).state().log().devices().len(), 3);
+    }
+}
+
+#[test]
+fn a_device_from_before_the_words_were_replaced_reads_on() {
+    let (mut laptop, mut phone) = (own(1), own(PHONE));
+    replace_words(&mut laptop, 1, 70, 50);
+    write(of(&mut laptop), 1, "since");
+    talk([&mut phone, &mut laptop], [PHONE, 1]).unwrap();
+    agree(&mut phone, &mut laptop);
+}
+
+#[test]
+fn what_a_device_did_that_replaced_words_let_in_is_in_the_same_quarantine_everywhere() {
+    let (mut laptop, mut phone, mut tablet) = (own(1), own(PHONE), own(3));
+    write(of(&mut laptop), 1, "before");
+    talk([&mut laptop, &mut tablet], [1, 3]).unwrap();
+    replace_words(&mut laptop, 1, 70, 50);
+    // The tablet does not know, and lets in whoever has the old words.
+    let enrolment = enrol(of(&mut tablet).state().log(), OWNER, 4);
+    state(&mut tablet, Payload::Operation(enrolment), 80);
+    write(of(&mut tablet), 4, "by the thief");
+    assert_eq!(read(of(&mut tablet)), ["before", "by the thief"]);
+    talk([&mut tablet, &mut laptop], [3, 1]).unwrap();
+    talk([&mut phone, &mut laptop], [PHONE, 1]).unwrap();
+    for other in [&mut tablet, &mut phone] {
+        assert_eq!(read(of(other)), ["before"]);
+        assert_eq!(of(other).state().quarantined().len(), 1);
+        agree(other, &mut laptop);
     }
 }
