@@ -456,8 +456,9 @@ impl Exchange {
     /// Queues the next thing the other side lacks, causes before effects.
     fn refill(&mut self, state: &State) {
         if self.given.generation != Some(state.generation()) {
-            self.given.enrolled = self.is_enrolled(state);
-            self.give_again_if_it_ended(state);
+            let is_enrolled = self.is_enrolled(state);
+            let was_enrolled = std::mem::replace(&mut self.given.enrolled, is_enrolled);
+            self.give_again_if_it_ended(was_enrolled, state);
             self.refill_statements(state);
         }
         if !self.queue.is_empty() || !self.given.enrolled || self.given.statements.is_none() {
@@ -488,10 +489,11 @@ impl Exchange {
 
     /// To a device that nobody knew yet, all was sealed anew, and it may lack that epoch. If it turns out to
     /// be out by what it showed, it is given the statements as they lie: what it could read says why.
-    fn give_again_if_it_ended(&mut self, state: &State) {
+    fn give_again_if_it_ended(&mut self, was_enrolled: bool, state: &State) {
         let has_ended = state.log().has_ended(&self.peer);
         let before = self.given.ended.replace(has_ended);
-        if let (Some(false), true, Some(given)) = (before, has_ended, &mut self.given.statements) {
+        let turns_out = before == Some(false) && has_ended && !was_enrolled;
+        if let Some(given) = self.given.statements.as_mut().filter(|_| turns_out) {
             given.clear();
         }
     }

@@ -37,6 +37,9 @@ pub struct Account {
     /// The latest day that the wall clock showed, and the bytes since it did.
     day: i64,
     bytes: u64,
+    /// Whether nothing might flow when the clocks were last read: the frame by which the bytes of a day are
+    /// used up may be the one at which the next day begins.
+    was_stopped: bool,
     /// The devices with an address.
     addresses: BTreeSet<DeviceId>,
     /// Until when each device without a session or a dial is to be dialled.
@@ -110,7 +113,7 @@ impl Account {
 
     /// Both clocks were read.
     pub fn note_time(&mut self, moment: Moment) {
-        self.settle(moment, self.is_stopped());
+        self.settle(moment, self.was_stopped);
     }
 
     fn settle(&mut self, moment: Moment, was_stopped: bool) {
@@ -123,7 +126,8 @@ impl Account {
         if today > self.day {
             (self.day, self.bytes) = (today, 0);
         }
-        if self.is_stopped() {
+        self.was_stopped = self.is_stopped();
+        if self.was_stopped {
             self.waits.clear();
         } else if was_stopped {
             self.expect_all(moment, BETWEEN_NEWS_MS);
