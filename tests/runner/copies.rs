@@ -26,7 +26,9 @@ fn both_copies_of_a_home_go_on_as_two_devices_and_nothing_is_lost() {
     let (ticket, listen) = (laptop.ticket(&["--yes"]), cable.listen(1, 4102));
     phone.run(&["device", "join", &ticket, "--device", "phone", "--yes", "--listen", &listen]).ok();
     // What the phone is not known to have, a copy would commit anew.
+    let phone_node = up(&phone, 1, 4102);
     laptop_node.await_agreement("phone");
+    phone_node.stop();
     laptop_node.stop();
     copy_below(laptop.home(), copy.home());
 
