@@ -125,7 +125,8 @@ impl Breakage {
             Self::SkipFsync => &[Check::Durability, Check::SentIsKept, Check::Courtesy],
             Self::SendBeforeFsync => &[Check::Sending],
             Self::AcknowledgeBeforeFsync => &[Check::Durability],
-            Self::LoseRecords | Self::IgnoreWhenBusy => &[Check::Convergence],
+            // Whoever lacks what forgot a document goes on holding it.
+            Self::LoseRecords | Self::IgnoreWhenBusy => &[Check::Convergence, Check::Forgetting],
             Self::SkipMerge => &[Check::Agreement, Check::Convergence, Check::Folding],
             Self::CountUncommitted => &[Check::Agreement, Check::Convergence, Check::Authenticity],
             // Folded into a snapshot, it takes the place of what was really written.
@@ -157,7 +158,7 @@ impl Breakage {
             Self::IgnoreFlow => &[Check::HeldBack],
             Self::IgnoreClose => &[Check::Closed],
             Self::SkipChecks => &[Check::Checked],
-            Self::ForgetDials => &[Check::Redial],
+            Self::ForgetDials => &[Check::Redial, Check::Quiet],
             Self::EnrolAnybody => &[Check::Intrusion, Check::Authenticity],
         }
     }
