@@ -11,7 +11,7 @@ use musette_protocol::{
     epoch::{Grant, Keyring},
     identity::log::{Action, Author},
     pairing::{Channel, MAX_FRAME_LEN, Welcome, joiner::NewDevice},
-    recovering::{Answerer, Asker, Door, EXCHANGE_MS, Output},
+    recovering::{Answerer, Asker, Door, EXCHANGE_MS, KnownWords, Output},
 };
 use musette_protocol_fuzz::{
     input::Input,
@@ -31,10 +31,15 @@ fn welcome(context: &[u8]) -> Welcome {
     Welcome { space: space(), operations: vec![first_operation().to_bytes()], grant }
 }
 
+/// The salt with which a side begins, or answers.
+fn salt_in(head: u8, frame: &[u8]) -> Option<[u8; 32]> {
+    frame.strip_prefix(&message(head, &[])[..])?.get(..32)?.try_into().ok()
+}
+
 /// The salt with which the other side began, or answered.
 fn salt_after(head: u8, outputs: &[Output]) -> Option<[u8; 32]> {
     let Some(Output::Send(frame)) = outputs.first() else { return None };
-    frame.strip_prefix(&message(head, &[])[..])?.get(..32)?.try_into().ok()
+    salt_in(head, frame)
 }
 
 fn ends(outputs: &[Output]) -> bool {
@@ -44,7 +49,8 @@ fn ends(outputs: &[Output]) -> bool {
 /// What any device of this byte would answer, with the person's log.
 fn answer(end: &End, byte: u8) -> Vec<u8> {
     let signature = end.prove(Author::Device(device(byte)), key(byte));
-    message(13, &encoded(&(device(byte), signature, vec![first_operation().to_bytes()])))
+    let operations = vec![first_operation().to_bytes()];
+    message(13, &encoded(&(inception().to_bytes(), device(byte), signature, operations)))
 }
 
 fn ask(input: &mut Input<'_>) {
@@ -79,7 +85,7 @@ fn ask(input: &mut Input<'_>) {
         for output in &outputs {
             match output {
                 Output::Send(frame) => assert!(frame.len() <= MAX_FRAME_LEN),
-                Output::Welcome { welcome, answerer, certificate, context } => {
+                Output::Welcome { welcome, answerer, certificate, context, .. } => {
                     stores = true;
                     assert_eq!((*answerer, certificate.device), (device(LAPTOP), device(BARE)));
                     let own = KemSecret::from_secret(&secret(BARE));
@@ -114,7 +120,8 @@ fn answer_to(input: &mut Input<'_>) {
     let Channel { joiner, inviter } = channel();
     let channel = Channel { joiner, inviter };
     let entropy = secret(60);
-    let mut answerer = Answerer::new(channel, inception(), entropy, NOW).expect("our own inception holds");
+    let words = KnownWords::new(inception(), &log()).expect("our own inception holds");
+    let mut answerer = Answerer::new(channel, words, entropy, NOW);
     let (mut door, mut end) = (Door::default(), None::<End>);
     let (mut over, mut proved) = (false, false);
     for _ in 0..MOVES {
@@ -146,12 +153,14 @@ fn answer_to(input: &mut Input<'_>) {
             answerer.handle(&mut door, &frame, NOW)
         };
         assert!(!over || outputs.is_empty(), "it was over");
-        if let (Some(salt), Some(Output::Send(frame))) = (salt_after(10, &outputs), outputs.first()) {
+        if let (Some(salt), Some(Output::Send(challenge))) = (salt_after(10, &outputs), outputs.first()) {
+            // Any hello is answered, also one that was drawn.
+            let asker_salt = salt_in(0, &frame).expect("only a hello is answered by a challenge");
             end = End::open(
                 &musette_protocol_fuzz::pairing::channel(),
                 recovery().kem(),
-                (&SALT, &salt),
-                &frame[35..],
+                (&asker_salt, &salt),
+                &challenge[35..],
             );
             assert!(end.is_some(), "the phrase opens the challenge");
         }
@@ -163,7 +172,7 @@ fn answer_to(input: &mut Input<'_>) {
             assert_eq!(operation.body().author, Author::Root);
             assert!(operation.verify(&inception().body().root).is_ok());
             assert_eq!(certificate.device, device(BARE));
-            let welcome = welcome(context);
+            let welcome = welcome(&context[..]);
             outputs.extend(answerer.welcome(welcome));
         }
         over |= ends(&outputs);

@@ -43,7 +43,7 @@ fn id_of(channel: &Channel, (asker, answerer): (&[u8; 32], &[u8; 32])) -> [u8; 3
     derive_id(context::RECOVERING, &[b"session", &channel.joiner, &channel.inviter, asker, answerer])
 }
 
-/// The answerer's end, and the encoded sealed secret of its challenge.
+/// The answerer's end, and the encoded sealed secrets of its challenge, of which the first is for this key.
 #[must_use]
 pub fn challenge(
     channel: &Channel,
@@ -52,7 +52,9 @@ pub fn challenge(
     secret: &Secret32,
 ) -> (End, Vec<u8>) {
     let id = id_of(channel, salts);
-    let sealed = to.seal(INFO, &id, secret.expose(), secret).expect("the key is usable");
+    let nobody = KemSecret::from_secret(&derive(context::RECOVERING, &[b"nobody", secret.expose()])).public();
+    let sealed =
+        [*to, nobody].map(|to| to.seal(INFO, &id, secret.expose(), secret).expect("the key is usable"));
     let sealed = encoded(&sealed);
     (End::new(id, b"inviter to joiner", &sealed, secret), sealed)
 }
@@ -72,7 +74,8 @@ impl End {
         sealed: &[u8],
     ) -> Option<Self> {
         let id = id_of(channel, salts);
-        let opened = kem.open(INFO, &id, &postcard::from_bytes::<SealedTo>(sealed).ok()?).ok()?;
+        let secrets = postcard::from_bytes::<[SealedTo; 2]>(sealed).ok()?;
+        let opened = secrets.iter().find_map(|secret| kem.open(INFO, &id, secret).ok())?;
         let secret = Secret32::from_bytes(opened.as_slice().try_into().ok()?);
         Some(Self::new(id, b"joiner to inviter", sealed, &secret))
     }
