@@ -71,6 +71,11 @@ impl Exchange {
         }
     }
 
+    /// The other side turned out to be out: it may be told once more why.
+    pub const fn note_ended(&mut self) {
+        self.asked = true;
+    }
+
     /// Whether it sent records.
     #[must_use]
     pub fn has_sent_records(&self) -> bool {

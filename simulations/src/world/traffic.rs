@@ -58,6 +58,10 @@ impl World {
         };
         let twice = device.is_broken(Breakage::SendTwice) && matches!(frame, Frame::Records(_));
         device.scheduler.account.check_sent(number, &frame, &pieces, is_asked_for)?;
+        let other = connection.ends[1 - side];
+        if Some(other) == villain && self.devices[sender].state().log().has_ended(&self.devices[other].id) {
+            connection.exchanges[side].note_ended();
+        }
         connection.exchanges[side].check(&frame)?;
         if twice {
             connection.exchanges[side].check(&frame)?;
