@@ -64,7 +64,8 @@ pub const EPOCHS_KEPT_FOR_REMOVALS: usize = 64;
 /// Age at which an epoch is replaced, in milliseconds: 30 days.
 pub const ROTATION_AGE_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
-/// How much longer devices wait that were not elected to do so, in milliseconds: a week.
+/// How much longer devices wait that were not elected to start an epoch, and how long one that was not heard
+/// of is still the one that tidies for all, in milliseconds: a week.
 pub const ROTATION_GRACE_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
 /// How long a device waits before it starts an epoch for those who are in now, and as long again for

@@ -2,9 +2,9 @@
 //!
 //! 1. The words open the head of the backup: the secrets of all epochs.
 //! 2. Its records are copied into the journal of a new home, around what is damaged.
-//! 3. The root key of the words enrols this device, if the records say that these words speak. Whoever wrote the backup must be a device of the
-//!    same person by what the records say: else somebody prepared a backup to have new things written
-//!    under secrets that they know.
+//! 3. The root key of the words enrols this device, if the records say that these words speak. Whoever
+//!    wrote the backup must be a device of the same person by what the records say: else somebody
+//!    prepared a backup to have new things written under secrets that they know.
 //! 4. A backup may hold what was forgotten since. So nothing is shown before one of the person's other
 //!    devices was met, unless the person says that there is none any more.
 

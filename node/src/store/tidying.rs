@@ -16,7 +16,7 @@ use musette_protocol::{
     epoch::rotation::elected,
     id::{DeviceId, DocumentId},
     journal::{SegmentNumber, worth_rewriting},
-    limits::{MAX_DROPS, MAX_RECORD_LEN},
+    limits::{MAX_DROPS, MAX_RECORD_LEN, ROTATION_GRACE_MS},
     replica::{
         Effects, Fold,
         rotating::{EpochStartError, NewEpoch, Watch},
@@ -28,8 +28,6 @@ use serde_json::{Value as Json, json};
 use super::{Store, formats, index::Index, journal_error, replace, write_error};
 use crate::{clock, entropy, error::Result};
 
-/// A device that was not heard of for so long, a week, is passed over when one is to tidy for all.
-const AWAY_AFTER_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 /// Changes of one document from which folding is worth a commit.
 const FOLD_FROM: usize = 24;
 /// Documents folded in one step: some tens of milliseconds, and one fsync.
@@ -141,7 +139,7 @@ impl Store {
         let now = clock::now();
         let is_away = |id: &DeviceId| {
             let seen = self.last_seen(*id);
-            *id != self.device && seen.is_none_or(|seen| now.millis_since(seen) >= AWAY_AFTER_MS)
+            *id != self.device && seen.is_none_or(|seen| now.millis_since(seen) >= ROTATION_GRACE_MS)
         };
         elected(self.state().log().devices(), is_away) == Some(self.device)
     }
