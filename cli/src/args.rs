@@ -5,8 +5,8 @@
 
 use crate::commands::{
     add, attach, backup, demo, device, doctor, edit, events, extract, fetch, forget, history, import, init,
-    kinds, list, passphrase, quarantine, recover, recovery, remove, resolve, restore, restore_item, show,
-    status, sync, timeline, up,
+    kinds, list, passphrase, quarantine, recover, recovery, relay, remove, resolve, restore, restore_item,
+    show, status, sync, timeline, up,
 };
 use std::path::PathBuf;
 
@@ -52,6 +52,7 @@ pub(crate) enum Command {
     Status(status::Status),
     Sync(sync::Sync),
     Device(device::Device),
+    Relay(relay::Relay),
     Quarantine(quarantine::Quarantine),
     Import(import::Import),
     Add(add::Add),

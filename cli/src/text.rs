@@ -43,6 +43,11 @@ pub(crate) fn short_id(id: &str) -> &str {
     id.get(..SHORT_ID).unwrap_or(id)
 }
 
+/// The end of a relay's name: names begin alike.
+pub(crate) fn short_peer(id: &str) -> &str {
+    id.get(id.len().saturating_sub(SHORT_ID)..).unwrap_or(id)
+}
+
 /// Beginnings of these ids, as long as needed to tell them apart.
 pub(crate) fn short_ids<'a>(ids: &[&'a str]) -> Vec<&'a str> {
     let mut sorted = ids.to_vec();

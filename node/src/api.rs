@@ -46,19 +46,20 @@ use crate::{
     driver::Driver,
     error::{Error, Result},
     home::VaultChoice,
-    net::Endpoint,
+    net::{Endpoint, Way},
     pairing::{Pairing, vouch},
     store::{
         Store,
         items::{List, RawEdit, RawFields},
     },
-    sync::{Sessions, scheduler::Scheduler},
+    sync::{Sessions, relays::Relays, scheduler::Scheduler},
 };
 
 mod attachments;
 mod backups;
 mod forgetting;
 mod lines;
+mod relays;
 mod revoking;
 pub(crate) mod socket;
 mod sync;
@@ -82,6 +83,7 @@ pub(crate) struct Online {
     pub(crate) pairing: Pairing,
     pub(crate) scheduler: Scheduler,
     pub(crate) sessions: Sessions,
+    pub(crate) relays: Relays,
 }
 
 type Answer = Result<AxumJson<Json>>;
@@ -115,6 +117,8 @@ pub(crate) fn router(context: Context) -> Router {
         .route("/v1/pairing", get(pairing))
         .route("/v1/pairing/invitations", post(invite))
         .route("/v1/pairing/confirm", post(confirm))
+        .route("/v1/relays", get(relays::list).post(relays::add))
+        .route("/v1/relays/remove", post(relays::remove))
         .route("/v1/sync", get(sync::show).patch(sync::change))
         .route("/v1/sync/now", post(sync::now))
         .route("/v1/sync/wait", get(sync::wait))
@@ -133,9 +137,11 @@ pub(crate) fn router(context: Context) -> Router {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status = match self.code() {
-            "not-found" | "attachment-not-found" | "device-not-found" | "not-in-quarantine" => {
-                StatusCode::NOT_FOUND
-            }
+            "not-found"
+            | "attachment-not-found"
+            | "device-not-found"
+            | "not-in-quarantine"
+            | "relay-not-found" => StatusCode::NOT_FOUND,
             "internal" | "disk-failed" | "disk-full" | "stopping" => StatusCode::INTERNAL_SERVER_ERROR,
             "needs-running-node"
             | "sync-paused"
@@ -195,6 +201,16 @@ fn devices_with_traffic(store: &Store, sessions: Option<&Sessions>) -> Vec<Json>
         let traffic = id.and_then(|id| sessions?.traffic(id));
         device["traffic"] =
             traffic.map_or(Json::Null, |(sent, received)| json!({ "sent": sent, "received": received }));
+        let way = id.and_then(|id| sessions?.way(id));
+        device["path"] = match way {
+            Some(Way::Direct) => "direct".into(),
+            Some(Way::Relayed { .. }) => "relayed".into(),
+            None => Json::Null,
+        };
+        device["relay"] = match way {
+            Some(Way::Relayed { by: Some(relay) }) => relay.to_string().into(),
+            _ => Json::Null,
+        };
     }
     devices
 }

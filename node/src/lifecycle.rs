@@ -1,6 +1,6 @@
 //! Beginnings and ends: a new Musette, a new device, a node that starts and stops.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use axum::Router;
 use tokio::{
@@ -17,11 +17,10 @@ use crate::{
     error::{Error, Result},
     home::Home,
     memory,
-    net::Endpoint,
     pairing::Pairing,
     store::{Repair, Store},
     sync::{
-        Network,
+        Endpoints, Network,
         scheduler::{Scheduler, keep_usage, load_usage},
     },
 };
@@ -37,7 +36,7 @@ use create::check_name;
 pub use create::{Created, create};
 pub use join::{JoinEvent, JoinOptions, Joined, join};
 pub use listen::check_listen;
-use listen::listen;
+use listen::{Listening, listen, transport_key};
 pub use recover::{RecoverEvent, RecoverOptions, Recovered, recover};
 pub use restore::{RestoreOptions, Restored, restore};
 
@@ -73,7 +72,7 @@ pub struct NodeOptions {
 pub struct RunningNode {
     driver: Driver,
     context: Context,
-    endpoint: Option<Arc<Endpoint>>,
+    endpoints: Option<Endpoints>,
     network: JoinHandle<()>,
     server: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
@@ -106,31 +105,32 @@ async fn start_network(home: &Home, driver: Driver, options: &NodeOptions) -> Re
         let config = Config::load(home)?;
         let discovery = options.discovery && config.lan_discovery;
         let scheduler = Scheduler::new(config.sync.settings(), load_usage(home));
-        let (endpoint, events) = listen(home, config, &options.listen, discovery).await?;
-        Ok((endpoint, events, scheduler))
+        let transport = driver.run(|store| Ok(transport_key(&store.keys().device))).await?;
+        let listening = Listening { config, asked: &options.listen, discovery, transport };
+        let (endpoints, arrivals) = listen(home, listening).await?;
+        Ok((endpoints, arrivals, scheduler))
     };
-    let (endpoint, events, scheduler) = match started.await {
+    let (endpoints, arrivals, scheduler) = match started.await {
         Ok(started) => started,
         Err(error) => {
             driver.stop().await?;
             return Err(error);
         }
     };
-    let endpoint = Arc::new(endpoint);
     let pairing = Pairing::default();
-    let network = Network::new(driver.clone(), endpoint.clone(), pairing.clone(), scheduler.clone());
-    let sessions = network.sessions.clone();
-    let online = Online { endpoint: endpoint.clone(), pairing, scheduler, sessions };
+    let network = Network::new(driver.clone(), endpoints.clone(), pairing.clone(), scheduler.clone());
+    let (sessions, relays) = (network.sessions.clone(), network.relays.clone());
+    let online = Online { endpoint: endpoints.devices.clone(), pairing, scheduler, sessions, relays };
     let context = Context { driver: driver.clone(), network: Some(online) };
     let (tidying, indexing) = (driver.clone(), driver.clone());
     let network = tokio::spawn(async move {
         tokio::select! {
-            () = network.run(events) => {}
+            () = network.run(arrivals) => {}
             () = keep_tidy(tidying) => {}
             () = keep_index(indexing) => {}
         }
     });
-    Ok(RunningNode { driver, context, endpoint: Some(endpoint), network, server: None })
+    Ok(RunningNode { driver, context, endpoints: Some(endpoints), network, server: None })
 }
 
 /// Writes the index a while after something happened: what other devices acknowledged is in no other
@@ -217,8 +217,8 @@ impl RunningNode {
             }
         }
         let stopped = self.driver.stop().await;
-        if let Some(endpoint) = self.endpoint.take().and_then(Arc::into_inner) {
-            endpoint.stop().await;
+        if let Some(endpoints) = self.endpoints.take() {
+            endpoints.stop().await;
         }
         stopped
     }

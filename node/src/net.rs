@@ -17,17 +17,23 @@
 //! the other side is overloaded is accepted. A dropped stream ends before its first frame; open another.
 
 mod behaviour;
+mod circuits;
 mod endpoint;
 mod framed;
 pub(crate) mod limits;
 mod listen;
+mod paths;
 mod runner;
 mod streams;
 
 pub(crate) use endpoint::{Endpoint, EndpointConfig};
 pub(crate) use framed::{FrameReader, FrameWriter, Framed};
-use libp2p::{Multiaddr, PeerId};
-use musette_protocol::session::Version;
+use libp2p::{Multiaddr, PeerId, core::transport::ListenerId};
+use musette_protocol::{relaying, session::Version};
+pub(crate) use paths::Path;
+use tokio::sync::{mpsc, oneshot};
+
+use runner::Command;
 
 /// What a stream is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,12 +44,21 @@ pub(crate) enum Protocol {
     Recovering,
     /// Agreeing on records with one's own devices, in one of the versions that this program speaks.
     Sync(Version),
+    /// Telling one's own devices where they all are, beside a session.
+    Addresses,
+    /// Showing a ticket to a relay. A node serves none.
+    Relay,
 }
 
 impl Protocol {
-    /// All of them.
-    const ALL: [Self; 4] =
-        [Self::Pairing, Self::Recovering, Self::Sync(Version::Third), Self::Sync(Version::First)];
+    /// Those that others may open here.
+    const SERVED: [Self; 5] = [
+        Self::Pairing,
+        Self::Recovering,
+        Self::Sync(Version::Third),
+        Self::Sync(Version::First),
+        Self::Addresses,
+    ];
 
     /// The name that is negotiated on the wire.
     const fn name(self) -> &'static str {
@@ -52,6 +67,8 @@ impl Protocol {
             Self::Recovering => "/musette/recover/1",
             Self::Sync(Version::First) => "/musette/sync/1",
             Self::Sync(Version::Third) => "/musette/sync/3",
+            Self::Addresses => "/musette/addresses/1",
+            Self::Relay => relaying::PROTOCOL,
         }
     }
 
@@ -60,7 +77,52 @@ impl Protocol {
         match self {
             Self::Pairing | Self::Recovering => limits::MAX_PAIRING_FRAME_LEN,
             Self::Sync(_) => limits::MAX_SYNC_FRAME_LEN,
+            Self::Addresses => limits::MAX_ADDRESSES_FRAME_LEN,
+            Self::Relay => limits::MAX_RELAY_FRAME_LEN,
         }
+    }
+}
+
+/// How a connection leads to a peer, and through whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// From one machine to the other.
+    Direct,
+    /// Through a relay.
+    Relayed {
+        /// Which, if its address says so.
+        by: Option<PeerId>,
+    },
+}
+
+impl Way {
+    /// The path it takes.
+    pub(crate) const fn path(self) -> Path {
+        match self {
+            Self::Direct => Path::Direct,
+            Self::Relayed { .. } => Path::Relayed,
+        }
+    }
+}
+
+/// A place at a relay. Dropping it gives it up.
+pub(crate) struct Reservation {
+    listener: ListenerId,
+    lost: oneshot::Receiver<()>,
+    commands: mpsc::Sender<Command>,
+}
+
+impl Reservation {
+    /// Resolves once the place is lost: the connection ended, or the relay would not renew it.
+    pub(crate) async fn lost(&mut self) {
+        let _ = (&mut self.lost).await;
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        // With the queue full, or the endpoint gone, it ends with the connection.
+        let _ = self.commands.try_send(Command::Release(self.listener));
     }
 }
 
@@ -78,6 +140,8 @@ pub(crate) enum NetEvent {
     Stream {
         /// Who opened it.
         peer: PeerId,
+        /// Over which path.
+        path: Path,
         /// What for.
         protocol: Protocol,
         /// The stream.

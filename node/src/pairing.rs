@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use libp2p::{Multiaddr, PeerId};
+use libp2p::Multiaddr;
 use musette_crdt::date::rfc3339;
 use musette_protocol::{
     crypto::sign::Signature,
@@ -92,7 +92,7 @@ impl Pairing {
 
     /// Opens an invitation in place of one before it.
     pub(crate) fn open(&self, endpoint: &Endpoint, unattended: bool) -> Result<Json> {
-        let mut addresses = endpoint.listen_addresses();
+        let mut addresses = endpoint.addresses();
         addresses.truncate(MAX_ADDRESSES);
         if addresses.is_empty() {
             return Err(Error::new("no-address"));
@@ -144,8 +144,7 @@ impl Pairing {
     }
 
     /// Talks with a device that opened a pairing stream.
-    pub(crate) async fn invite(&self, network: &Network, peer: PeerId, stream: Framed) {
-        let channel = Channel { joiner: peer.to_bytes(), inviter: network.endpoint.peer_id().to_bytes() };
+    pub(crate) async fn invite(&self, network: &Network, channel: Channel, stream: Framed) {
         let statement = network.driver.run(|store| {
             Ok(InviterStatement {
                 inception: store.keys().inception.clone(),

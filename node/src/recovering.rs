@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use libp2p::PeerId;
 use musette_protocol::{
     identity::{certificate::Certificate, log::Operation},
     pairing::{Channel, Welcome},
@@ -45,8 +44,7 @@ struct Known {
 
 impl Recovering {
     /// Talks with somebody who opened a stream for it.
-    pub(crate) async fn answer(&self, network: &Network, peer: PeerId, mut stream: Framed) {
-        let channel = Channel { joiner: peer.to_bytes(), inviter: network.endpoint.peer_id().to_bytes() };
+    pub(crate) async fn answer(&self, network: &Network, channel: Channel, mut stream: Framed) {
         let Ok(words) = self.words(network).await else { return };
         let mut machine = Answerer::new(channel, words, entropy::secret(), clock::now());
         while let Some(deadline) = machine.deadline() {

@@ -66,6 +66,7 @@ pub(crate) mod items;
 pub(crate) mod keys;
 mod note;
 mod recovered;
+pub(crate) mod relays;
 pub(crate) mod replace;
 mod replaced;
 pub(crate) mod revoking;

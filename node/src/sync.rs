@@ -1,9 +1,14 @@
 //! Finding one's other devices and keeping in agreement with them.
 //!
-//! 1. Peers come from mDNS, or from the addresses at which a device was reached before. Whom to dial
-//!    when, and when to stop, [`musette_protocol::schedule`] decides; its effects are carried out here.
-//! 2. Each connection carries one session ([`musette_protocol::session`], [`conversation`]).
+//! 1. Peers come from mDNS, or from the addresses that devices tell each other ([`addresses`]). Whom to
+//!    dial when, and when to stop, [`musette_protocol::schedule`] decides; its effects are carried out here.
+//! 2. Each session ([`musette_protocol::session`], [`conversation`]) has a stream. One that a relay carries
+//!    goes over to a direct connection as soon as there is one ([`upgrading`]).
 //! 3. When two devices dialled each other at once, both close the same one of the two sessions.
+//! 4. Places at relays are kept for as long as the node runs ([`relays`]).
+//!
+//! There are two endpoints ([`Endpoints`]): what is announced on the local network must not be known
+//! again on the next one, and what other devices and relays dial must be.
 //!
 //! A stranger's node costs one handshake and is not dialled again while it runs.
 
@@ -16,6 +21,7 @@ use libp2p::{Multiaddr, PeerId};
 use musette_protocol::{
     id::DeviceId,
     limits::MAX_NEIGHBOURS,
+    pairing::Channel,
     schedule::{Contact, Effect, Flow},
     session::{Role, Version},
 };
@@ -24,29 +30,83 @@ use tokio::{sync::mpsc, task::JoinSet};
 use crate::{
     driver::Driver,
     error::{Error, Result},
-    net::{Endpoint, NetEvent, Protocol},
+    net::{Endpoint, Framed, NetEvent, Path, Protocol},
     pairing::Pairing,
     recovering::Recovering,
 };
 
+mod addresses;
 mod conversation;
+pub(crate) mod relays;
 pub(crate) mod scheduler;
 mod sessions;
+mod upgrading;
 
+use addresses::Addresses;
 use conversation::{Conversation, Side, ending_of};
+use relays::Relays;
 use scheduler::{Scheduler, draw};
 use sessions::Handle;
 pub(crate) use sessions::Sessions;
+
+/// The endpoints of one node; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Endpoints {
+    /// For the person's devices, under a key that they and relays know again.
+    pub(crate) devices: Arc<Endpoint>,
+    /// For the local network, if it is to find this device, under a key that is new at each start.
+    pub(crate) nearby: Option<Arc<Endpoint>>,
+}
+
+impl Endpoints {
+    /// Those of a contact.
+    fn of(&self, contact: Contact<PeerId>) -> Result<&Arc<Endpoint>> {
+        match contact {
+            Contact::Device(_) => Ok(&self.devices),
+            Contact::Neighbour(_) => self.nearby.as_ref().ok_or_else(|| Error::new("unreachable")),
+        }
+    }
+
+    /// Stops both.
+    pub(crate) async fn stop(self) {
+        let all = self.nearby.into_iter().chain([self.devices]).filter_map(Arc::into_inner);
+        futures::future::join_all(all.map(|endpoint| async move { endpoint.stop().await })).await;
+    }
+}
+
+/// What happens at them.
+pub(crate) struct Arrivals {
+    pub(crate) devices: mpsc::Receiver<NetEvent>,
+    pub(crate) nearby: Option<mpsc::Receiver<NetEvent>>,
+}
+
+impl Arrivals {
+    /// The next event, and whether it is of the local network; none once the devices' endpoint stopped.
+    async fn next(&mut self) -> Option<(NetEvent, bool)> {
+        let nearby = async {
+            match &mut self.nearby {
+                Some(events) => events.recv().await,
+                None => None,
+            }
+        };
+        tokio::select! {
+            event = self.devices.recv() => event.map(|event| (event, false)),
+            Some(event) = nearby => Some((event, true)),
+        }
+    }
+}
 
 /// Everything that the tasks of one node share.
 #[derive(Clone)]
 pub(crate) struct Network {
     pub(crate) driver: Driver,
-    pub(crate) endpoint: Arc<Endpoint>,
+    pub(crate) endpoints: Endpoints,
     pub(crate) pairing: Pairing,
     recovering: Recovering,
     pub(crate) scheduler: Scheduler,
     pub(crate) sessions: Sessions,
+    pub(crate) relays: Relays,
+    addresses: Addresses,
     dials: Arc<Mutex<Dials>>,
 }
 
@@ -76,29 +136,44 @@ impl Dials {
     }
 }
 
+/// A conversation that was dialled, and what it takes to dial it again.
+struct Talk {
+    contact: Contact<PeerId>,
+    endpoint: Arc<Endpoint>,
+    peer: PeerId,
+    path: Path,
+    conversation: Conversation,
+    stream: Framed,
+}
+
 impl Network {
-    pub(crate) fn new(
-        driver: Driver,
-        endpoint: Arc<Endpoint>,
-        pairing: Pairing,
-        scheduler: Scheduler,
-    ) -> Self {
+    pub(crate) fn new(driver: Driver, endpoints: Endpoints, pairing: Pairing, scheduler: Scheduler) -> Self {
         Self {
             driver,
-            endpoint,
+            endpoints,
             pairing,
             recovering: Recovering::default(),
             scheduler,
             sessions: Sessions::default(),
+            relays: Relays::default(),
+            addresses: Addresses::default(),
             dials: Arc::default(),
         }
     }
 
-    /// Runs until the endpoint stops.
-    pub(crate) async fn run(self, mut events: mpsc::Receiver<NetEvent>) {
+    /// Runs until the devices' endpoint stops.
+    pub(crate) async fn run(self, arrivals: Arrivals) {
+        tokio::select! {
+            () = self.sync(arrivals) => {}
+            () = self.keep_stating() => {}
+            () = self.keep_places() => {}
+        }
+    }
+
+    async fn sync(&self, mut arrivals: Arrivals) {
         let mut tasks = JoinSet::new();
         let mut changed = self.driver.changed();
-        let mut listen = self.endpoint.listen_addresses();
+        let mut listen = self.endpoints.devices.listen_addresses();
         let mut flow = Flow::default();
         self.learn_devices().await;
         loop {
@@ -108,13 +183,14 @@ impl Network {
             self.keep_usage().await;
             self.apply_flow(&mut flow).await;
             tokio::select! {
-                event = events.recv() => match event {
-                    Some(event) => self.handle(event, &mut tasks),
+                event = arrivals.next() => match event {
+                    Some((event, is_nearby)) => self.handle(event, is_nearby, &mut tasks),
                     None => break,
                 },
                 Ok(()) = changed.changed() => self.learn_devices().await,
-                now = self.endpoint.listen_changed(&listen) => {
+                now = self.endpoints.devices.changed(&listen, Endpoint::listen_addresses) => {
                     listen = now;
+                    self.relays.hear_news();
                     self.scheduler.tell(|schedule, moment| schedule.handle_network_changed(moment));
                 }
                 () = self.scheduler.until_due() => {}
@@ -123,22 +199,36 @@ impl Network {
         }
     }
 
-    fn handle(&self, event: NetEvent, tasks: &mut JoinSet<()>) {
+    fn handle(&self, event: NetEvent, is_nearby: bool, tasks: &mut JoinSet<()>) {
         let network = self.clone();
+        let endpoint = match &self.endpoints.nearby {
+            Some(nearby) if is_nearby => nearby.clone(),
+            _ => self.endpoints.devices.clone(),
+        };
+        let channel =
+            |joiner: PeerId| Channel { joiner: joiner.to_bytes(), inviter: endpoint.peer_id().to_bytes() };
         match event {
             NetEvent::Discovered { peer, addresses } => self.hear_of(peer, addresses),
-            NetEvent::Stream { peer, protocol: Protocol::Sync(version), stream } => {
+            NetEvent::Stream { peer, path, protocol: Protocol::Sync(version), stream } => {
                 tasks.spawn(async move {
-                    let side = Side { peer, role: Role::Listener, version: network.speak(version).await };
+                    let version = network.speak(version).await;
+                    let side = Side { endpoint, peer, path, role: Role::Listener, version };
                     drop(Conversation::new(network, side, None, Arc::default()).run(stream).await);
                 });
             }
-            NetEvent::Stream { peer, protocol: Protocol::Pairing, stream } => {
-                tasks.spawn(async move { network.pairing.clone().invite(&network, peer, stream).await });
+            NetEvent::Stream { peer, protocol: Protocol::Pairing, stream, .. } => {
+                let channel = channel(peer);
+                tasks.spawn(async move { network.pairing.clone().invite(&network, channel, stream).await });
             }
-            NetEvent::Stream { peer, protocol: Protocol::Recovering, stream } => {
-                tasks.spawn(async move { network.recovering.clone().answer(&network, peer, stream).await });
+            NetEvent::Stream { peer, protocol: Protocol::Recovering, stream, .. } => {
+                let channel = channel(peer);
+                tasks
+                    .spawn(async move { network.recovering.clone().answer(&network, channel, stream).await });
             }
+            NetEvent::Stream { peer, protocol: Protocol::Addresses, stream, .. } => {
+                tasks.spawn(async move { network.hear_addresses(peer, stream).await });
+            }
+            NetEvent::Stream { protocol: Protocol::Relay, .. } => {}
         }
     }
 
@@ -220,9 +310,9 @@ impl Network {
     /// Dials, converses, and tells the schedule how it ended if it is still interested.
     async fn attempt(&self, contact: Contact<PeerId>) {
         let handle = Arc::new(Handle::default());
-        let number = self.dials().begin(contact, handle.clone());
-        let ended = match self.connect(contact, &handle).await {
-            Ok(conversation) => conversation.await,
+        let mut number = self.dials().begin(contact, handle.clone());
+        let ended = match self.connect(contact, Path::Relayed, &handle).await {
+            Ok(talk) => self.converse(talk, &mut number).await,
             Err(error) => {
                 self.note_unreachable(contact, &error).await;
                 error
@@ -235,25 +325,23 @@ impl Network {
         }
     }
 
-    /// A conversation with whoever answers.
-    async fn connect(
-        &self,
-        contact: Contact<PeerId>,
-        handle: &Arc<Handle>,
-    ) -> Result<impl Future<Output = Error> + use<>> {
-        let addresses = self.addresses(contact).await?;
+    /// A conversation with whoever answers, over this path or a better one.
+    async fn connect(&self, contact: Contact<PeerId>, path: Path, handle: &Arc<Handle>) -> Result<Talk> {
+        let addresses = self.addresses_of(contact).await?;
+        let endpoint = self.endpoints.of(contact)?.clone();
         let connecting = async {
-            let peer = self.endpoint.connect_any(addresses.clone()).await?;
-            Ok((peer, self.endpoint.open_sync(peer).await?))
+            let peer = endpoint.connect_over(path, addresses.clone()).await?;
+            let path = endpoint.path(peer).ok_or_else(|| Error::new("connection-lost"))?;
+            Ok((peer, path, endpoint.open_sync(peer, path).await?))
         };
-        let (peer, (version, stream)) = tokio::select! {
+        let (peer, path, (version, stream)) = tokio::select! {
             connected = connecting => connected?,
             () = handle.close.notified() => return Err(Error::new("session-closed")),
         };
-        let dialled = Some((contact, addresses));
-        let side = Side { peer, role: Role::Dialer, version: self.speak(version).await };
-        let conversation = Conversation::new(self.clone(), side, dialled, handle.clone());
-        Ok(async move { conversation.run(stream).await })
+        let version = self.speak(version).await;
+        let side = Side { endpoint: endpoint.clone(), peer, path, role: Role::Dialer, version };
+        let conversation = Conversation::new(self.clone(), side, Some((contact, addresses)), handle.clone());
+        Ok(Talk { contact, endpoint, peer, path, conversation, stream })
     }
 
     /// The version in which who knows this one is spoken to: the newest, where all can no longer be said in
@@ -263,7 +351,7 @@ impl Network {
         if can_say.await.unwrap_or(false) { version } else { Version::NEWEST }
     }
 
-    async fn addresses(&self, contact: Contact<PeerId>) -> Result<Vec<Multiaddr>> {
+    async fn addresses_of(&self, contact: Contact<PeerId>) -> Result<Vec<Multiaddr>> {
         match contact {
             Contact::Device(device) => {
                 let known = self.driver.run(move |store| Ok(store.keys().addresses.get(&device).cloned()));

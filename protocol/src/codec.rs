@@ -53,6 +53,14 @@ pub enum Tag {
     RecoveryProof = 20,
     /// What the root of new recovery words signs that takes the place of another
     RootConsent = 21,
+    /// `relaying::ticket::Terms`
+    RelayTicket = 22,
+    /// `relaying::message::Message`
+    Relaying = 23,
+    /// `addresses::AddressRecord`
+    AddressRecord = 24,
+    /// What devices tell each other of these
+    Addresses = 25,
 }
 
 /// A structure with a tag and a version of its own.

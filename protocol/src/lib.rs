@@ -4,6 +4,7 @@
 //! as arguments, effects come out as values. So the very code that ships is what the simulator
 //! runs, and what the vectors in `protocol/vectors/` pin down.
 
+pub mod addresses;
 pub mod backup;
 pub mod codec;
 pub mod crypto;
@@ -17,10 +18,12 @@ pub mod pairing;
 mod past;
 pub mod record;
 pub mod recovering;
+pub mod relaying;
 pub mod replica;
 pub mod schedule;
 pub mod session;
 pub mod signed;
 #[cfg(test)]
 mod testkit;
+mod ticket_text;
 pub mod time;

@@ -1,4 +1,4 @@
-"""Makes the vectors of encoding, identity, epochs, records, membership, sessions, backups and recoveries from protocol/spec alone.
+"""Makes the vectors of encoding, identity, epochs, records, membership, sessions, backups, recoveries and relays from protocol/spec alone.
 
 A second implementation, so that specification and program are tested against each other:
 `pip install blake3 pynacl cryptography`, then `python3 make.py` in this folder. The same bytes come
@@ -1534,6 +1534,85 @@ def recovering():
           cases, **given, operations=log, welcome=whole[0]["welcome"])
 
 
+def relaying():
+    relay, other, end, quota = bytes([1] * 32), bytes([2] * 32), 1795000600000, 2_000_000_000
+    v4, v6 = bytes.fromhex("04c000020791020fa1cd03"), b"\x29" + bytes([0x20, 1, 0xd, 0xb8]) + bytes(11) + b"\x07\x06\x0f\xa1"
+    id, cases = bytes([0xA5] * 16), []
+
+    def terms(seed=relay, addresses=(v4, v6), expires=end, quota=quota):
+        return relay_terms(seed, addresses, id, expires, quota)
+
+    def case(comment, text, expect="relay-ticket-malformed", now=end - 600000, **more):
+        cases.append({"comment": comment, "text": text, "expect": expect, "now": now, **more})
+
+    def ticket(comment, encoded, *rest, **more):
+        case(comment, ticket_text("musetterelay1", encoded), *rest, **more)
+
+    def good(comment, text, addresses=(v4, v6), expires=end, quota=quota, **more):
+        case(comment, text, "ok", relay=peer_of(relay), addresses=list(addresses), id=id, expires=expires, quota=quota, **more)
+
+    whole = signed(relay, terms())
+    text = ticket_text("musetterelay1", whole)
+    good("two addresses", text)
+    good("one address", ticket_text("musetterelay1", signed(relay, terms(addresses=[v4]))), [v4])
+    good("as many addresses as allowed", ticket_text("musetterelay1", signed(relay, terms(addresses=[v4] * 16))), [v4] * 16)
+    good("a quota of nothing", ticket_text("musetterelay1", signed(relay, terms(quota=0))), quota=0)
+    good("the largest quota", ticket_text("musetterelay1", signed(relay, terms(quota=2**64 - 1))), quota=2**64 - 1)
+    good("upper case", text.upper())
+    good("broken over lines by a mail program", "".join("  " + text[at:at + 40] + "\r\n" for at in range(0, len(text), 40)))
+    good("its last millisecond", text, now=end - 1)
+    case("its end", text, "relay-ticket-expired", now=end)
+    ticket("signed by another key", signed(other, terms()), "relay-ticket-forged")
+    ticket("another relay's key put in", terms(other) + whole[-64:], "relay-ticket-forged")
+    ticket("a larger quota put in", terms(quota=quota + 1) + whole[-64:], "relay-ticket-forged")
+    ticket("a later end put in", terms(expires=end + 1) + whole[-64:], "relay-ticket-forged")
+    ticket("another address put in", terms(addresses=[v4, v4]) + whole[-64:], "relay-ticket-forged")
+    ticket("a bit of the signature flipped", flip(whole, -1, 0x10), "relay-ticket-forged")
+    identity = (1).to_bytes(32, "little")
+    ticket("the identity as key: it 'signs' every message", b"\x16\x01" + identity + terms()[34:] + identity + bytes(32), "relay-ticket-forged")
+    ticket("signed with the tag of a message", signed(relay, b"\x17" + terms()[1:]))
+    ticket("without its signature", terms())
+    ticket("a byte between terms and signature", signed(relay, terms() + b"\x00"))
+    ticket("no address", signed(relay, terms(addresses=[])))
+    ticket("an empty address", signed(relay, terms(addresses=[b""])))
+    ticket("an address too many", signed(relay, terms(addresses=[v4] * 17)))
+    ticket("an address too long", signed(relay, terms(addresses=[bytes(129)])))
+    ticket("a newer encoding", signed(relay, b"\x16\x02" + terms()[2:]), "relay-ticket-newer")
+    ticket("a version that never was", signed(relay, b"\x16\x00" + terms()[2:]))
+    case("a newer text form", "musetterelay2" + text[13:], "relay-ticket-newer")
+    case("two letters swapped", text[:40] + text[41] + text[40] + text[42:])
+    case("the last letter missing", text[:-1])
+    case("the second half missing", text[:len(text) // 2])
+    case("a pairing's prefix", "musette1" + text[13:])
+    case("no version", "musetterelay" + text[13:])
+    case("the prefix alone", "musetterelay1")
+    case("nothing", "")
+    write("relaying/tickets.json", "Relay tickets, spec/relaying.md: what they hold, or why they are refused at `now`.", cases)
+
+    head, cases = b"\x17\x01", []
+
+    def message(comment, b, expect="ok", **more):
+        cases.append({"comment": comment, "bytes": b, "expect": expect, **more})
+
+    message("a ticket presented", head + b"\x00" + data(whole), ticket=whole)
+    message("nothing presented: a message all the same", head + b"\x00\x00", ticket=b"")
+    message("admitted", admitted(end, 1_999_999_000, 2**30, 21600), expires=end, bytes_left=1_999_999_000, circuit_bytes=2**30, circuit_seconds=21600)
+    codes = ["relay-ticket-forged", "relay-ticket-other-relay", "relay-ticket-expired", "relay-ticket-used-up", "relay-crowded", "relay-ticket-malformed"]
+    for number, code in enumerate(codes):
+        message("refused", head + b"\x02" + bytes([number]), code=code)
+    message("a reason that does not exist", head + b"\x02\x06", "malformed")
+    message("a message that does not exist", head + b"\x03", "malformed")
+    message("a ticket cut short", head + b"\x00" + data(whole)[:-1], "malformed")
+    message("a byte too many", head + b"\x02\x00\x00", "not-canonical")
+    message("a length in two bytes where one does", head + b"\x00\x80\x00", "not-canonical")
+    message("more seconds than 32 bits", admitted(end, 1, 1, 2**32), "malformed")
+    message("a newer version", b"\x17\x02\x02\x00", "newer")
+    message("a ticket, not a message", whole, "wrong-tag")
+    message("a head alone", head, "malformed")
+    message("nothing", b"", "malformed")
+    write("relaying/messages.json", "Messages between node and relay, spec/relaying.md, without the length before them.", cases)
+
+
 if __name__ == "__main__":
-    for make in (encoding, identity, epochs, records, membership, sessions, backups, recovering):
+    for make in (encoding, identity, epochs, records, membership, sessions, backups, recovering, relaying):
         make()

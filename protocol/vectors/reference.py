@@ -1,5 +1,6 @@
 """Musette's formats, written from protocol/spec alone: a second implementation, for make.py."""
 
+import base64
 import hashlib
 import hmac
 
@@ -22,6 +23,10 @@ def varint(n):
         out += bytes([n & 0x7F | 0x80])
         n >>= 7
     return out + bytes([n])
+
+
+def zigzag(n):
+    return varint(n << 1 if n >= 0 else (-n << 1) - 1)
 
 
 class Made(bytes):
@@ -622,6 +627,26 @@ class Recovering:
 
 def welcome(space, operations, grant):
     return b"\x09\x01\x08" + space + listed(map(data, operations)) + grant
+
+
+# ---- relaying.md
+
+def peer_of(seed):
+    """A peer id: an identity multihash of a protobuf, key type 1 (Ed25519) and 32 bytes."""
+    return b"\x00\x24\x08\x01\x12\x20" + public(seed)
+
+
+def relay_terms(seed, addresses, id, expires, quota):
+    return b"\x16\x01" + public(seed) + listed(map(data, addresses)) + id + zigzag(expires) + varint(quota)
+
+
+def ticket_text(prefix, encoded):
+    body = base64.b32encode(encoded + blake3(encoded).digest()[:4]).decode()
+    return prefix + body.rstrip("=").lower()
+
+
+def admitted(expires, left, circuit_bytes, circuit_seconds):
+    return b"\x17\x01\x01" + zigzag(expires) + varint(left) + varint(circuit_bytes) + varint(circuit_seconds)
 
 
 # ---- negentropy, version 1, timestamps of 0: what sets of fewer than 32 need. Its varints are big-endian.

@@ -40,7 +40,7 @@ pub struct Scheduler {
     /// The connection of each dial that has not ended.
     dials: BTreeMap<Contact<Transport>, u64>,
     /// The connection of each session that stands.
-    sessions: BTreeMap<DeviceId, (u64, Standing<Transport>)>,
+    sessions: BTreeMap<DeviceId, (u64, Standing)>,
     /// What may flow, as sessions were told.
     flow: Flow,
     /// When it is to be told the time.
@@ -238,12 +238,12 @@ impl Scheduler {
 
     /// Whether a session stays although there is a newer one.
     #[must_use]
-    pub fn outlasts(&self, id: &DeviceId, newer: &Standing<Transport>) -> bool {
+    pub fn outlasts(&self, id: &DeviceId, newer: &Standing) -> bool {
         self.sessions.get(id).is_some_and(|(_, standing)| standing.outlasts(newer))
     }
 
     /// A connection becomes the session with a device; gives the one before.
-    pub fn register(&mut self, id: DeviceId, connection: u64, standing: Standing<Transport>) -> Option<u64> {
+    pub fn register(&mut self, id: DeviceId, connection: u64, standing: Standing) -> Option<u64> {
         self.sessions.insert(id, (connection, standing)).map(|(before, _)| before)
     }
 
@@ -258,7 +258,7 @@ impl Scheduler {
 
     /// A connection ended; gives the session and the dial that it was.
     pub fn forget(&mut self, connection: u64) -> (Option<DeviceId>, Option<Contact<Transport>>) {
-        let was = |(_, (number, _)): &(&DeviceId, &(u64, Standing<Transport>))| *number == connection;
+        let was = |(_, (number, _)): &(&DeviceId, &(u64, Standing))| *number == connection;
         let session = self.sessions.iter().find(was).map(|(id, _)| *id);
         session.and_then(|id| self.sessions.remove(&id));
         let dial = self.dialled_as(connection);

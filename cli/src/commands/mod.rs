@@ -20,6 +20,7 @@ pub(crate) mod passphrase;
 pub(crate) mod quarantine;
 pub(crate) mod recover;
 pub(crate) mod recovery;
+pub(crate) mod relay;
 pub(crate) mod remove;
 pub(crate) mod resolve;
 pub(crate) mod restore;
@@ -51,6 +52,7 @@ pub(crate) async fn run(arguments: Arguments, mut output: Output) -> Result<Exit
         Command::Status(command) => command.run(&context).await,
         Command::Sync(command) => command.run(&context).await,
         Command::Device(command) => command.run(&context).await,
+        Command::Relay(command) => command.run(&context).await,
         Command::Quarantine(command) => command.run(&context).await,
         Command::Import(command) => command.run(&context).await,
         Command::Add(command) => command.run(&context).await,

@@ -91,8 +91,9 @@ pub async fn join(
     // Before the ticket is spent: where nothing can be written, nobody is enrolled.
     let lock = empty_home(home)?;
     on_event(JoinEvent::Connecting);
-    let addresses: Vec<Multiaddr> =
-        ticket.addresses.iter().filter_map(|bytes| Multiaddr::try_from(bytes.clone()).ok()).collect();
+    let inviter = PeerId::from_bytes(&ticket.peer).map_err(|_| Error::new("ticket-malformed"))?;
+    let addresses = ticket.addresses.iter().filter_map(|bytes| Multiaddr::try_from(bytes.clone()).ok());
+    let addresses: Vec<Multiaddr> = addresses.map(|address| address.with(Part::P2p(inviter))).collect();
     let inviter = enrol(home, lock, &options, ticket, &addresses, on_event).await?;
     let node_options = NodeOptions { listen: options.listen, discovery: options.discovery };
     let Arrived { person, device, items } =
@@ -116,7 +117,7 @@ async fn enrol(
     on_event: &mut (dyn FnMut(JoinEvent) + Send),
 ) -> Result<DeviceId> {
     let (endpoint, _events) =
-        Endpoint::start(EndpointConfig { listen: Vec::new(), discovery: false }).await?;
+        Endpoint::start(EndpointConfig { relays: true, ..EndpointConfig::default() }).await?;
     let joined = enrol_over(&endpoint, (home, lock), options, ticket, addresses, on_event).await;
     endpoint.stop().await;
     joined
@@ -130,10 +131,8 @@ async fn enrol_over(
     addresses: &[Multiaddr],
     on_event: &mut (dyn FnMut(JoinEvent) + Send),
 ) -> Result<DeviceId> {
-    let inviter = PeerId::from_bytes(&ticket.peer).map_err(|_| Error::new("ticket-malformed"))?;
-    let dialled = addresses.iter().map(|address| address.clone().with(Part::P2p(inviter))).collect();
-    let peer = endpoint.connect_any(dialled).await?;
-    let mut stream = endpoint.open_stream(peer, Protocol::Pairing).await?;
+    let peer = endpoint.connect_any(addresses.to_vec()).await?;
+    let mut stream = endpoint.open_any(peer, Protocol::Pairing).await?;
     let channel = Channel { joiner: endpoint.peer_id().to_bytes(), inviter: peer.to_bytes() };
     let seeds = Seeds::draw();
     let new_device = seeds.device(&options.device_name);
@@ -151,7 +150,7 @@ struct Joining<'a> {
     /// Until the home is written.
     lock: Option<HomeLock>,
     options: &'a JoinOptions,
-    /// Where the inviting device is.
+    /// Where the inviting device is, with its peer id.
     addresses: &'a [Multiaddr],
     machine: Joiner,
     seeds: Seeds,

@@ -1,12 +1,22 @@
-//! Where a node listens: on the same ports at each start, so that other devices find it again.
+//! Where a node listens: for its person's devices on the same ports and under the same key at each start,
+//! so that they find it again; on the local network on other ports under another key each time, so that
+//! nobody else does.
 
-use libp2p::{Multiaddr, multiaddr::Protocol as Part};
+use std::sync::Arc;
+
+use libp2p::{Multiaddr, identity::Keypair, multiaddr::Protocol as Part};
+
+use musette_protocol::crypto::{
+    kdf::{context, derive},
+    secret::Secret32,
+};
 
 use crate::{
     config::Config,
     error::{Error, Result},
     home::Home,
     net::{Endpoint, EndpointConfig, NetEvent},
+    sync::{Arrivals, Endpoints},
 };
 
 /// Where a node listens when nobody said otherwise: on any port, kept for the next start.
@@ -14,13 +24,52 @@ const DEFAULT_LISTEN: [&str; 2] = ["/ip4/0.0.0.0/udp/0/quic-v1", "/ip4/0.0.0.0/t
 
 type Started = (Endpoint, tokio::sync::mpsc::Receiver<NetEvent>);
 
+/// How the endpoints of a node start.
+pub(super) struct Listening<'a> {
+    pub(super) config: Config,
+    /// Multiaddresses; empty for those of before, or the default.
+    pub(super) asked: &'a [String],
+    /// Whether to announce the device on the local network.
+    pub(super) discovery: bool,
+    pub(super) transport: Keypair,
+}
+
+/// The transport key of a device, by which relays and the person's other devices know it. It follows from
+/// the device's own, and tells nothing about that.
+pub(super) fn transport_key(device: &Secret32) -> Keypair {
+    let mut seed = *derive(context::TRANSPORT, &[device.expose()]).expose();
+    Keypair::ed25519_from_bytes(&mut seed).expect("32 bytes are a seed")
+}
+
+/// Starts the endpoints of a node.
+pub(super) async fn listen(home: &Home, listening: Listening<'_>) -> Result<(Endpoints, Arrivals)> {
+    let Listening { config, asked, discovery, transport } = listening;
+    let (devices, arrivals) = listen_for_devices(home, config, asked, transport).await?;
+    let (nearby, announced) = if discovery {
+        let listen = listen_nearby(home, asked)?;
+        let config = EndpointConfig { listen, discovery, ..EndpointConfig::default() };
+        let (endpoint, events) = Endpoint::start(config).await?;
+        (Some(Arc::new(endpoint)), Some(events))
+    } else {
+        (None, None)
+    };
+    let endpoints = Endpoints { devices: Arc::new(devices), nearby };
+    Ok((endpoints, Arrivals { devices: arrivals, nearby: announced }))
+}
+
+/// Where the endpoint of the local network listens: as the other one, on ports of its own.
+fn listen_nearby(home: &Home, asked: &[String]) -> Result<Vec<Multiaddr>> {
+    let listen = if asked.is_empty() { Config::load(home)?.listen } else { asked.to_vec() };
+    Ok(parse_addresses(&listen)?.iter().map(any_port).collect())
+}
+
 /// Binds the addresses asked for, or those of before, or the default; and keeps the ports, so that
 /// other devices find this one again.
-pub(super) async fn listen(
+async fn listen_for_devices(
     home: &Home,
     mut config: Config,
     asked: &[String],
-    discovery: bool,
+    transport: Keypair,
 ) -> Result<Started> {
     let before = parse_addresses(&config.listen)?;
     let wanted = match (asked.is_empty(), before.is_empty()) {
@@ -29,12 +78,16 @@ pub(super) async fn listen(
         (true, true) => parse_addresses(&DEFAULT_LISTEN.map(str::to_owned))?,
     };
     let kept: Vec<Multiaddr> = wanted.iter().map(|address| with_port_of_before(address, &before)).collect();
-    let started = match Endpoint::start(EndpointConfig { listen: kept.clone(), discovery }).await {
+    let start = |listen| {
+        let key = Some(transport.clone());
+        Endpoint::start(EndpointConfig { key, listen, discovery: false, relays: true })
+    };
+    let started = match start(kept.clone()).await {
         // Another program took the port meanwhile: any port will do, unless the person named it.
         Err(error) if error.code() == "port-in-use" && (asked.is_empty() || kept != wanted) => {
             let listen =
                 if asked.is_empty() { wanted.iter().map(any_port).collect() } else { wanted.clone() };
-            Endpoint::start(EndpointConfig { listen, discovery }).await?
+            start(listen).await?
         }
         started => started?,
     };
@@ -143,7 +196,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let home = Home::locate(Some(dir.path())).unwrap();
         let asked = ["/ip4/127.0.0.1/udp/0/quic-v1".to_owned()];
-        let start = async || listen(&home, Config::load(&home).unwrap(), &asked, false).await.unwrap().0;
+        let start = async || {
+            let (config, transport) = (Config::load(&home).unwrap(), Keypair::generate_ed25519());
+            listen_for_devices(&home, config, &asked, transport).await.unwrap().0
+        };
         let first = start().await;
         let address = first.listen_addresses();
         first.stop().await;

@@ -126,7 +126,8 @@ pub async fn recover(
     on_event(RecoverEvent::Searching);
     // Nothing is searched where an address is named: knocking at every door tells that somebody does.
     let discovery = places.is_empty() && options.discovery;
-    let (endpoint, events) = Endpoint::start(EndpointConfig { listen: Vec::new(), discovery }).await?;
+    let (endpoint, events) =
+        Endpoint::start(EndpointConfig { discovery, relays: true, ..EndpointConfig::default() }).await?;
     let found = if places.is_empty() {
         newcomer.search(&endpoint, events).await
     } else {
@@ -227,7 +228,7 @@ impl Newcomer<'_> {
         let addresses: Vec<Multiaddr> = addresses.into_iter().map(without_peer).collect();
         let mut tries = 0;
         loop {
-            let mut stream = endpoint.open_stream(peer, Protocol::Recovering).await?;
+            let mut stream = endpoint.open_any(peer, Protocol::Recovering).await?;
             let channel = Channel { joiner: endpoint.peer_id().to_bytes(), inviter: peer.to_bytes() };
             let ended = self.talk(channel, &addresses, &mut stream).await;
             drop(stream.close().await);

@@ -1,14 +1,17 @@
 //! What the swarm is made of.
 
 use libp2p::{
-    Swarm, SwarmBuilder, connection_limits, identify,
+    Swarm, SwarmBuilder, autonat, connection_limits, dcutr, identify,
     identity::Keypair,
-    mdns, noise, ping,
+    mdns, noise, ping, relay,
     swarm::{NetworkBehaviour, behaviour::toggle::Toggle},
     tcp, yamux,
 };
 
-use super::limits;
+use super::{
+    limits,
+    paths::{Path, Streams},
+};
 use crate::error::{Error, Result};
 
 /// What identify tells about us: that this is a Musette, not which one, which version or which system.
@@ -22,14 +25,38 @@ pub(super) struct Behaviour {
     identify: identify::Behaviour,
     ping: ping::Behaviour,
     mdns: Toggle<mdns::tokio::Behaviour>,
-    pub(super) streams: libp2p_stream::Behaviour,
+    relay: Toggle<relay::client::Behaviour>,
+    pub(super) dcutr: Toggle<dcutr::Behaviour>,
+    autonat: Toggle<autonat::v2::client::Behaviour>,
+    pub(super) direct: Streams,
+    pub(super) relayed: Streams,
+}
+
+impl Behaviour {
+    pub(super) const fn streams(&self, path: Path) -> &Streams {
+        match path {
+            Path::Direct => &self.direct,
+            Path::Relayed => &self.relayed,
+        }
+    }
+}
+
+/// What an endpoint takes part in.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Part {
+    /// mDNS on the local network.
+    pub(super) discovery: bool,
+    /// Circuits through relays, and what makes direct connections of them.
+    pub(super) relays: bool,
+    /// Connections that others may hold.
+    pub(super) max_inbound: u32,
 }
 
 /// A swarm that listens nowhere yet: QUIC, and TCP with Noise and Yamux.
 ///
 /// # Errors
 /// `network-unavailable` when the system gives no network at all.
-pub(super) fn swarm(key: Keypair, discovery: bool, max_inbound: u32) -> Result<Swarm<Behaviour>> {
+pub(super) fn swarm(key: Keypair, part: Part) -> Result<Swarm<Behaviour>> {
     let unavailable = || Error::new("network-unavailable");
     let swarm = SwarmBuilder::with_existing_identity(key)
         .with_tokio()
@@ -42,7 +69,9 @@ pub(super) fn swarm(key: Keypair, discovery: bool, max_inbound: u32) -> Result<S
             quic.max_connection_data = limits::CONNECTION_WINDOW_BYTES;
             quic
         })
-        .with_behaviour(|key| behaviour(key, discovery, max_inbound))
+        .with_relay_client(noise::Config::new, yamux_config)
+        .map_err(|_| unavailable())?
+        .with_behaviour(|key, relay| behaviour(key, part, relay))
         .map_err(|_| unavailable())?
         .with_swarm_config(|swarm| {
             // Smart dialling gives QUIC a head start over TCP.
@@ -56,7 +85,7 @@ pub(super) fn swarm(key: Keypair, discovery: bool, max_inbound: u32) -> Result<S
     Ok(swarm)
 }
 
-fn behaviour(key: &Keypair, discovery: bool, max_inbound: u32) -> Behaviour {
+fn behaviour(key: &Keypair, part: Part, relay: relay::client::Behaviour) -> Behaviour {
     let identify = identify::Config::new(PROTOCOL_VERSION.to_owned(), key.public())
         .with_agent_version(AGENT_VERSION.to_owned())
         .with_hide_listen_addrs(true)
@@ -65,14 +94,18 @@ fn behaviour(key: &Keypair, discovery: bool, max_inbound: u32) -> Behaviour {
     let connections = connection_limits::ConnectionLimits::default()
         .with_max_pending_incoming(Some(limits::MAX_PENDING_INBOUND))
         .with_max_pending_outgoing(Some(limits::MAX_PENDING_OUTBOUND))
-        .with_max_established_incoming(Some(max_inbound))
+        .with_max_established_incoming(Some(part.max_inbound))
         .with_max_established_per_peer(Some(limits::MAX_CONNECTIONS_PER_PEER));
     Behaviour {
         limits: connection_limits::Behaviour::new(connections),
         identify: identify::Behaviour::new(identify),
         ping: ping::Behaviour::new(ping),
-        mdns: if discovery { discoverer(key) } else { None.into() },
-        streams: libp2p_stream::Behaviour::new(),
+        mdns: if part.discovery { discoverer(key) } else { None.into() },
+        relay: part.relays.then_some(relay).into(),
+        dcutr: part.relays.then(|| dcutr::Behaviour::new(key.public().to_peer_id())).into(),
+        autonat: part.relays.then(autonat::v2::client::Behaviour::default).into(),
+        direct: Streams::over(Path::Direct),
+        relayed: Streams::over(Path::Relayed),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::{collections::HashMap, fmt};
 
-use futures::future::select_ok;
-use libp2p::{Multiaddr, PeerId, StreamProtocol, identity::Keypair};
+use futures::{AsyncReadExt as _, AsyncWriteExt as _, future::select_ok};
+use libp2p::{Multiaddr, PeerId, StreamProtocol, identity::Keypair, multiaddr::Protocol as AddressPart};
 use libp2p_stream::Control;
 use musette_protocol::session::Version;
 use tokio::{
@@ -13,24 +13,33 @@ use tokio::{
 };
 
 use super::{
-    Framed, NetEvent, Protocol, behaviour,
+    Framed, NetEvent, Path, Protocol, Reservation, Way,
+    behaviour::{self, Part},
+    circuits::Circuits,
     limits::{
-        CONNECT_DEADLINE, LISTEN_DEADLINE, MAX_INBOUND_CONNECTIONS, MAX_WAITING_COMMANDS, MAX_WAITING_EVENTS,
-        OPEN_STREAM_DEADLINE, STOP_DEADLINE,
+        CONNECT_DEADLINE, LISTEN_DEADLINE, MAX_INBOUND_CONNECTIONS, MAX_IPS_PER_NAME, MAX_WAITING_COMMANDS,
+        MAX_WAITING_EVENTS, OPEN_STREAM_DEADLINE, PING_LEN, PULSE_DEADLINE, RESERVE_DEADLINE, STOP_DEADLINE,
     },
     listen::{self, Dial, Listeners},
     runner::{Command, Runner, View},
     streams::{Slots, accept},
 };
-use crate::error::{Error, Result};
+use crate::{
+    entropy,
+    error::{Error, Result},
+};
 
 /// How to start an endpoint.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct EndpointConfig {
+    /// The transport key; none: one drawn for this endpoint.
+    pub(crate) key: Option<Keypair>,
     /// Where to listen: `/ip4/…/udp/…/quic-v1` or `/ip4/…/tcp/…`, likewise `/ip6`. Empty: nowhere.
     pub(crate) listen: Vec<Multiaddr>,
     /// Whether to announce this endpoint on the local network, and look for others there.
     pub(crate) discovery: bool,
+    /// Whether to reach others through relays, and be reached.
+    pub(crate) relays: bool,
 }
 
 /// A running swarm under a transport key of its own. Dropping it ends the swarm at once.
@@ -38,13 +47,14 @@ pub(crate) struct Endpoint {
     peer_id: PeerId,
     view: watch::Receiver<View>,
     commands: mpsc::Sender<Command>,
-    streams: Control,
+    /// For direct connections, and for relayed ones.
+    streams: [Control; 2],
     /// The swarm's task, and one per protocol that takes streams.
     tasks: Vec<AbortHandle>,
 }
 
 impl Endpoint {
-    /// Starts under a new transport key. Returns once every listen address is bound, or when the
+    /// Starts. Returns once every listen address is bound, or when the
     /// machine has had [`LISTEN_DEADLINE`] to come up with a network interface.
     ///
     /// # Errors
@@ -57,16 +67,26 @@ impl Endpoint {
         config: EndpointConfig,
         max_inbound: u32,
     ) -> Result<(Self, mpsc::Receiver<NetEvent>)> {
-        let mut swarm = behaviour::swarm(Keypair::generate_ed25519(), config.discovery, max_inbound)?;
+        let key = config.key.unwrap_or_else(Keypair::generate_ed25519);
+        let part = Part { discovery: config.discovery, relays: config.relays, max_inbound };
+        let mut swarm = behaviour::swarm(key, part)?;
         let listeners = Listeners::bind(&mut swarm, &config.listen)?;
         let (events, event_receiver) = mpsc::channel(MAX_WAITING_EVENTS);
         let (commands, command_receiver) = mpsc::channel(MAX_WAITING_COMMANDS);
         let (view, view_receiver) = watch::channel(View::default());
         let (bound, is_bound) = oneshot::channel();
-        let streams = swarm.behaviour().streams.new_control();
+        let streams = Path::ALL.map(|path| swarm.behaviour().streams(path).new_control());
         let mut tasks = accept_all(&streams, &events);
         let peer_id = *swarm.local_peer_id();
-        let runner = Runner { swarm, listeners, dialling: HashMap::new(), view, events, bound: Some(bound) };
+        let runner = Runner {
+            swarm,
+            listeners,
+            circuits: Circuits::default(),
+            dialling: HashMap::new(),
+            view,
+            events,
+            bound: Some(bound),
+        };
         tasks.push(tokio::spawn(runner.run(command_receiver)).abort_handle());
         let endpoint = Self { peer_id, view: view_receiver, commands, streams, tasks };
         match timeout(LISTEN_DEADLINE, is_bound).await {
@@ -88,14 +108,25 @@ impl Endpoint {
         self.view.borrow().listen.clone()
     }
 
-    /// Resolves with these addresses once they are not `known` any more; never when the endpoint
-    /// stopped.
-    pub(crate) async fn listen_changed(&self, known: &[Multiaddr]) -> Vec<Multiaddr> {
+    /// Where others can reach this endpoint from afar, without `/p2p/` at the end: as above, then what
+    /// relays found to be reachable, then its places at relays; at most [`super::limits::MAX_ADDRESSES`].
+    pub(crate) fn addresses(&self) -> Vec<Multiaddr> {
+        self.view.borrow().addresses()
+    }
+
+    /// Resolves with what `of` this endpoint's addresses gives once that is not `known` any more; never
+    /// when the endpoint stopped.
+    pub(crate) async fn changed(
+        &self,
+        known: &[Multiaddr],
+        of: impl Fn(&Self) -> Vec<Multiaddr>,
+    ) -> Vec<Multiaddr> {
         let mut view = self.view.clone();
         loop {
-            let listen = view.borrow_and_update().listen.clone();
-            if listen != known {
-                return listen;
+            view.mark_unchanged();
+            let now = of(self);
+            if now != known {
+                return now;
             }
             if view.changed().await.is_err() {
                 std::future::pending::<()>().await;
@@ -103,44 +134,80 @@ impl Endpoint {
         }
     }
 
-    /// Whether a connection to this peer is open.
-    fn is_connected(&self, peer: PeerId) -> bool {
-        self.view.borrow().connected.contains(&peer)
+    /// The best path to a peer, if a connection is open.
+    pub(crate) fn path(&self, peer: PeerId) -> Option<Path> {
+        self.view.borrow().path(peer)
+    }
+
+    /// How a connection over this path leads to a peer.
+    pub(crate) fn way(&self, peer: PeerId, path: Path) -> Option<Way> {
+        let view = self.view.borrow();
+        view.connections.get(&peer)?.values().find(|way| way.path() == path).copied()
+    }
+
+    /// Resolves once there is a direct connection to the peer; never when the endpoint stopped.
+    pub(crate) async fn until_direct(&self, peer: PeerId) {
+        let mut view = self.view.clone();
+        if view.wait_for(|view| view.path(peer) == Some(Path::Direct)).await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Connects to whoever answers first. Addresses that end in the same `/p2p/` are one dial, in
-    /// which QUIC has a head start; for a peer that is already connected nothing is dialled.
+    /// which QUIC has a head start and relays come last; for a peer that is already connected nothing is
+    /// dialled.
     ///
     /// # Errors
     /// `unreachable` after [`CONNECT_DEADLINE`] at the latest, `endpoint-stopped`.
     pub(crate) async fn connect_any(&self, addresses: Vec<Multiaddr>) -> Result<PeerId> {
-        let dials = listen::dials(addresses);
-        if dials.is_empty() {
-            return Err(Error::new("unreachable"));
-        }
-        let attempts = select_ok(dials.into_iter().map(|dial| Box::pin(self.dial(dial))));
-        let (peer, _others) =
-            timeout(CONNECT_DEADLINE, attempts).await.map_err(|_| Error::new("unreachable"))??;
-        Ok(peer)
+        self.connect_over(Path::Relayed, addresses).await
     }
 
-    async fn dial(&self, dial: Dial) -> Result<PeerId> {
+    /// As [`Endpoint::connect_any`], over this path or a better one.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) async fn connect_over(&self, path: Path, addresses: Vec<Multiaddr>) -> Result<PeerId> {
+        let connecting = async {
+            let dials = listen::dials(resolve(addresses).await, path);
+            if dials.is_empty() {
+                return Err(Error::new("unreachable"));
+            }
+            let attempts = dials.into_iter().map(|dial| Box::pin(self.dial(dial, path)));
+            Ok(select_ok(attempts).await?.0)
+        };
+        timeout(CONNECT_DEADLINE, connecting).await.map_err(|_| Error::new("unreachable"))?
+    }
+
+    async fn dial(&self, dial: Dial, path: Path) -> Result<PeerId> {
         let (reply, answer) = oneshot::channel();
-        self.commands.send(Command::Dial { dial, reply }).await.map_err(|_| stopped())?;
+        self.commands.send(Command::Dial { dial, path, reply }).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     }
 
-    /// Opens a stream to a connected peer.
+    /// Asks a relay that is connected for a place, at which others reach this endpoint. `relay` is its
+    /// address, with `/p2p/`.
+    ///
+    /// # Errors
+    /// `relay-refused`, `deadline`, `endpoint-stopped`.
+    pub(crate) async fn reserve(&self, relay: Multiaddr) -> Result<Reservation> {
+        let ((reply, answer), (ended, lost)) = (oneshot::channel(), oneshot::channel());
+        self.commands.send(Command::Reserve { relay, reply, ended }).await.map_err(|_| stopped())?;
+        let granted = timeout(RESERVE_DEADLINE, answer).await.map_err(|_| Error::new("deadline"))?;
+        let listener = granted.map_err(|_| stopped())??;
+        Ok(Reservation { listener, lost, commands: self.commands.clone() })
+    }
+
+    /// Opens a stream to a peer that is connected over this path.
     ///
     /// # Errors
     /// `unreachable` when no connection is open, `stream-refused` when the peer does not speak the
     /// protocol, `connection-lost`, `deadline`.
-    pub(crate) async fn open_stream(&self, peer: PeerId, protocol: Protocol) -> Result<Framed> {
-        // libp2p would dial, with no address but mDNS's and no deadline.
-        if !self.is_connected(peer) {
+    pub(crate) async fn open_stream(&self, peer: PeerId, path: Path, protocol: Protocol) -> Result<Framed> {
+        if self.way(peer, path).is_none() {
             return Err(Error::new("unreachable"));
         }
-        let mut streams = self.streams.clone();
+        let mut streams = self.streams[path as usize].clone();
         let opening = streams.open_stream(peer, StreamProtocol::new(protocol.name()));
         match timeout(OPEN_STREAM_DEADLINE, opening).await {
             Ok(Ok(stream)) => Ok(Framed::over(stream, protocol.max_frame_len())),
@@ -152,14 +219,46 @@ impl Endpoint {
         }
     }
 
+    /// As [`Endpoint::open_stream`], over the best path there is.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) async fn open_any(&self, peer: PeerId, protocol: Protocol) -> Result<Framed> {
+        let path = self.path(peer).ok_or_else(|| Error::new("unreachable"))?;
+        self.open_stream(peer, path, protocol).await
+    }
+
+    /// Asks a peer that is connected directly for a sign of life.
+    ///
+    /// # Errors
+    /// When it gives none within [`PULSE_DEADLINE`].
+    pub(crate) async fn ping(&self, peer: PeerId) -> Result<()> {
+        let silent = || Error::new("connection-lost");
+        let asking = async {
+            let mut streams = self.streams[Path::Direct as usize].clone();
+            let mut stream = streams.open_stream(peer, libp2p::ping::PROTOCOL_NAME).await.ok()?;
+            let (asked, mut answer) = (entropy::bytes::<PING_LEN>(), [0; PING_LEN]);
+            stream.write_all(&asked).await.ok()?;
+            stream.read_exact(&mut answer).await.ok()?;
+            (asked == answer).then_some(())
+        };
+        timeout(PULSE_DEADLINE, asking).await.ok().flatten().ok_or_else(silent)
+    }
+
+    /// Ends all connections to a peer.
+    pub(crate) async fn disconnect(&self, peer: PeerId) {
+        // A swarm that stopped has none.
+        let _ = self.commands.send(Command::Disconnect(peer)).await;
+    }
+
     /// Opens a stream for syncing, in the newest version that the peer knows.
     ///
     /// # Errors
     /// As [`Endpoint::open_stream`].
-    pub(crate) async fn open_sync(&self, peer: PeerId) -> Result<(Version, Framed)> {
+    pub(crate) async fn open_sync(&self, peer: PeerId, path: Path) -> Result<(Version, Framed)> {
         let mut refused = Error::new("stream-refused");
         for version in Version::ALL {
-            match self.open_stream(peer, Protocol::Sync(version)).await {
+            match self.open_stream(peer, path, Protocol::Sync(version)).await {
                 Ok(stream) => return Ok((version, stream)),
                 Err(error) if error.code() == "stream-refused" => refused = error,
                 Err(error) => return Err(error),
@@ -199,16 +298,63 @@ impl fmt::Debug for Endpoint {
     }
 }
 
-fn accept_all(streams: &Control, events: &mpsc::Sender<NetEvent>) -> Vec<AbortHandle> {
-    let mut streams = streams.clone();
+fn accept_all(streams: &[Control; 2], events: &mpsc::Sender<NetEvent>) -> Vec<AbortHandle> {
     let slots = Slots::default();
-    let mut accept_one = |protocol: Protocol| {
-        let incoming = streams
-            .accept(StreamProtocol::new(protocol.name()))
-            .expect("a new swarm has no protocol registered");
-        tokio::spawn(accept(incoming, protocol, slots.clone(), events.clone())).abort_handle()
+    let mut tasks = Vec::new();
+    for (path, control) in Path::ALL.into_iter().zip(streams) {
+        for protocol in Protocol::SERVED {
+            let incoming = control
+                .clone()
+                .accept(StreamProtocol::new(protocol.name()))
+                .expect("a new swarm has no protocol registered");
+            tasks.push(
+                tokio::spawn(accept(incoming, path, protocol, slots.clone(), events.clone())).abort_handle(),
+            );
+        }
+    }
+    tasks
+}
+
+/// Addresses with the system's answer in the place of each name; what has none is left out.
+async fn resolve(addresses: Vec<Multiaddr>) -> Vec<Multiaddr> {
+    let mut resolved = Vec::with_capacity(addresses.len());
+    for address in addresses {
+        let Some((name, wanted)) = name_in(&address) else {
+            resolved.push(address);
+            continue;
+        };
+        let found = tokio::net::lookup_host((name.as_str(), 0)).await.into_iter().flatten();
+        let found = found.map(|socket| AddressPart::from(socket.ip())).filter(|part| wanted.takes(part));
+        let with_ip = |ip| std::iter::once(ip).chain(address.iter().skip(1)).collect();
+        resolved.extend(found.take(MAX_IPS_PER_NAME).map(with_ip));
+    }
+    resolved
+}
+
+/// The families that a name may stand for.
+#[derive(Clone, Copy)]
+struct Families {
+    four: bool,
+    six: bool,
+}
+
+impl Families {
+    const fn takes(self, part: &AddressPart<'_>) -> bool {
+        match part {
+            AddressPart::Ip4(_) => self.four,
+            _ => self.six,
+        }
+    }
+}
+
+fn name_in(address: &Multiaddr) -> Option<(String, Families)> {
+    let (name, four, six) = match address.iter().next()? {
+        AddressPart::Dns(name) => (name, true, true),
+        AddressPart::Dns4(name) => (name, true, false),
+        AddressPart::Dns6(name) => (name, false, true),
+        _ => return None,
     };
-    Protocol::ALL.map(&mut accept_one).to_vec()
+    Some((name.into_owned(), Families { four, six }))
 }
 
 fn stopped() -> Error {
@@ -220,7 +366,7 @@ mod tests {
     use std::{net::TcpListener, time::Duration};
 
     use futures::StreamExt as _;
-    use libp2p::{core::ConnectedPoint, multiaddr::Protocol as Part, swarm::SwarmEvent};
+    use libp2p::{core::ConnectedPoint, swarm::SwarmEvent};
     use tokio::time::sleep;
 
     use super::*;
@@ -234,7 +380,7 @@ mod tests {
 
     fn listening(addresses: &[&str]) -> EndpointConfig {
         let listen = addresses.iter().map(|address| address.parse().unwrap()).collect();
-        EndpointConfig { listen, discovery: false }
+        EndpointConfig { listen, ..EndpointConfig::default() }
     }
 
     async fn start(addresses: &[&str]) -> Started {
@@ -257,7 +403,7 @@ mod tests {
 
     async fn next_stream(events: &mut mpsc::Receiver<NetEvent>) -> (PeerId, Protocol, Framed) {
         loop {
-            if let NetEvent::Stream { peer, protocol, stream } = next(events).await {
+            if let NetEvent::Stream { peer, protocol, stream, .. } = next(events).await {
                 return (peer, protocol, stream);
             }
         }
@@ -274,7 +420,7 @@ mod tests {
     async fn exchange_over(listen: &str) {
         let ((_server, mut server_events), (client, _client_events)) = connected(listen).await;
         let peer = _server.peer_id();
-        let mut ours = client.open_stream(peer, SYNC).await.unwrap();
+        let mut ours = client.open_any(peer, SYNC).await.unwrap();
         let large = vec![0x5a; MAX_SYNC_FRAME_LEN];
         let sending = tokio::spawn(async move {
             ours.send(b"hello").await.unwrap();
@@ -303,10 +449,15 @@ mod tests {
         exchange_over(TCP).await;
     }
 
+    fn bare_swarm() -> libp2p::Swarm<behaviour::Behaviour> {
+        let part = Part { max_inbound: 8, ..Part::default() };
+        behaviour::swarm(Keypair::generate_ed25519(), part).unwrap()
+    }
+
     /// A swarm without an endpoint around it, whose addresses are given with its name, and the
     /// address that each connection came in by.
     async fn bare_server(listen: &[&str]) -> (Vec<Multiaddr>, mpsc::Receiver<Multiaddr>) {
-        let mut swarm = behaviour::swarm(Keypair::generate_ed25519(), false, 8).unwrap();
+        let mut swarm = bare_swarm();
         let mut addresses = Vec::new();
         for address in listen {
             swarm.listen_on(address.parse().unwrap()).unwrap();
@@ -338,7 +489,7 @@ mod tests {
         let arrival = next(&mut arrivals).await.to_string();
         assert!(arrival.contains("/quic-v1"), "{arrival}");
 
-        let Some(Part::P2p(server)) = addresses[0].iter().last() else { panic!("expected a name") };
+        let Some(AddressPart::P2p(server)) = addresses[0].iter().last() else { panic!("expected a name") };
         let dead: Multiaddr = "/ip4/127.0.0.1/udp/9/quic-v1".parse().unwrap();
         let (other, _events) = start(&[]).await;
         let fallback = vec![dead.with_p2p(server).unwrap(), addresses[0].clone()];
@@ -350,15 +501,15 @@ mod tests {
     #[tokio::test]
     async fn two_that_know_the_newest_version_speak_it() {
         let ((server, mut events), (client, _client_events)) = connected(QUIC).await;
-        let (version, mut ours) = client.open_sync(server.peer_id()).await.unwrap();
+        let (version, mut ours) = client.open_sync(server.peer_id(), Path::Direct).await.unwrap();
         ours.send(b"hello").await.unwrap();
         assert_eq!((version, next_stream(&mut events).await.1), (Version::NEWEST, SYNC));
     }
 
     #[tokio::test]
     async fn who_knows_an_earlier_version_only_is_spoken_to_in_that() {
-        let mut swarm = behaviour::swarm(Keypair::generate_ed25519(), false, 8).unwrap();
-        let mut control = swarm.behaviour().streams.new_control();
+        let mut swarm = bare_swarm();
+        let mut control = swarm.behaviour().streams(Path::Direct).new_control();
         let mut incoming = control.accept(StreamProtocol::new("/musette/sync/1")).unwrap();
         swarm.listen_on(QUIC.parse().unwrap()).unwrap();
         let address = loop {
@@ -373,11 +524,11 @@ mod tests {
         });
         let (client, _events) = start(&[]).await;
         let peer = client.connect_any(vec![address]).await.unwrap();
-        let (version, mut ours) = client.open_sync(peer).await.unwrap();
+        let (version, mut ours) = client.open_sync(peer, Path::Direct).await.unwrap();
         assert_eq!(version, Version::First);
         ours.send(b"hello").await.unwrap();
         assert_eq!(incoming.next().await.unwrap().0, client.peer_id());
-        let pairing = client.open_stream(peer, Protocol::Pairing).await;
+        let pairing = client.open_any(peer, Protocol::Pairing).await;
         assert_eq!(pairing.unwrap_err().code(), "stream-refused");
         running.abort();
     }
@@ -401,7 +552,7 @@ mod tests {
             assert_eq!(outcome.unwrap_err().code(), "unreachable");
         }
         assert_eq!(client.connect_any(Vec::new()).await.unwrap_err().code(), "unreachable");
-        let stranger = client.open_stream(PeerId::random(), SYNC).await;
+        let stranger = client.open_any(PeerId::random(), SYNC).await;
         assert_eq!(stranger.unwrap_err().code(), "unreachable");
     }
 
@@ -412,13 +563,13 @@ mod tests {
         let (first, _first_events) = start(&[]).await;
         let (second, _second_events) = start(&[]).await;
         first.connect_any(vec![address.clone()]).await.unwrap();
-        let _held = first.open_stream(server.peer_id(), SYNC).await.unwrap();
+        let _held = first.open_any(server.peer_id(), SYNC).await.unwrap();
         let _taken = next_stream(&mut events).await;
 
         // The refusal follows the handshake, so the dialler may see a short connection.
         let _ = second.connect_any(vec![address]).await;
-        until(|| !second.is_connected(server.peer_id())).await;
-        assert!(first.is_connected(server.peer_id()));
+        until(|| second.path(server.peer_id()).is_none()).await;
+        assert!(first.path(server.peer_id()).is_some());
     }
 
     #[tokio::test]
@@ -426,16 +577,16 @@ mod tests {
         let ((server, mut events), (client, _client_events)) = connected(QUIC).await;
         let mut held = Vec::new();
         for _ in 0..MAX_STREAMS_PER_PROTOCOL {
-            let mut ours = client.open_stream(server.peer_id(), Protocol::Pairing).await.unwrap();
+            let mut ours = client.open_any(server.peer_id(), Protocol::Pairing).await.unwrap();
             ours.send(b"x").await.unwrap();
             held.push((ours, next_stream(&mut events).await));
         }
-        let mut extra = client.open_stream(server.peer_id(), Protocol::Pairing).await.unwrap();
+        let mut extra = client.open_any(server.peer_id(), Protocol::Pairing).await.unwrap();
         let sent = extra.send(b"x").await;
         assert!(sent.is_err() || !matches!(extra.recv().await, Ok(Some(_))));
 
         held.clear();
-        let mut again = client.open_stream(server.peer_id(), Protocol::Pairing).await.unwrap();
+        let mut again = client.open_any(server.peer_id(), Protocol::Pairing).await.unwrap();
         again.send(b"again").await.unwrap();
         let (.., mut theirs) = next_stream(&mut events).await;
         assert_eq!(theirs.recv().await.unwrap().as_deref(), Some(&b"again"[..]));
@@ -459,14 +610,14 @@ mod tests {
     async fn stopping_tells_peers_and_frees_the_port() {
         for listen in [TCP, QUIC] {
             let ((server, events), (client, _client_events)) = connected(listen).await;
-            let _stream = client.open_stream(server.peer_id(), SYNC).await.unwrap();
+            let _stream = client.open_any(server.peer_id(), SYNC).await.unwrap();
             let address = server.listen_addresses().remove(0).to_string();
-            assert!(client.is_connected(server.peer_id()));
+            assert!(client.path(server.peer_id()).is_some());
             drop(events);
             server.stop().await;
             let again = Endpoint::start(listening(&[&address])).await;
             assert_eq!(again.map(|_| ()), Ok(()), "{address}");
-            until(|| !client.is_connected(server.peer_id())).await;
+            until(|| client.path(server.peer_id()).is_none()).await;
         }
     }
 

@@ -9,12 +9,13 @@ pub(super) const MAX_INBOUND_CONNECTIONS: u32 = 64;
 pub(super) const MAX_PENDING_INBOUND: u32 = 32;
 /// Dials under way: sixteen addresses of two peers.
 pub(super) const MAX_PENDING_OUTBOUND: u32 = 32;
-/// Connections with one peer, both directions: both dial at once, over two transports.
-pub(super) const MAX_CONNECTIONS_PER_PEER: u32 = 4;
+/// Connections with one peer, both directions: both dial at once, over two transports, and through two
+/// relays.
+pub(super) const MAX_CONNECTIONS_PER_PEER: u32 = 8;
 /// Streams that one peer may hold open here per protocol: one is in use, others are being replaced.
 pub(super) const MAX_STREAMS_PER_PROTOCOL: usize = 8;
-/// Streams of any kind in one connection: all three protocols at their bound, ping and identify.
-pub(super) const MAX_STREAMS_PER_CONNECTION: u32 = 32;
+/// Streams of any kind in one connection: all protocols at their bound, circuits, ping and identify.
+pub(super) const MAX_STREAMS_PER_CONNECTION: u32 = 64;
 /// Streams of one connection whose protocol is not agreed yet.
 pub(super) const MAX_NEGOTIATING_STREAMS: usize = 16;
 /// Unread bytes that QUIC keeps for one stream: at 20 ms of round trip this still carries 50 MB/s.
@@ -24,6 +25,10 @@ pub(super) const CONNECTION_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
 
 /// A pairing frame: the largest holds a person's inception, device log and epoch secrets.
 pub(super) const MAX_PAIRING_FRAME_LEN: usize = musette_protocol::pairing::MAX_FRAME_LEN;
+/// Records of addresses: of all devices of a person.
+pub(super) const MAX_ADDRESSES_FRAME_LEN: usize = musette_protocol::addresses::MAX_FRAME_LEN;
+/// What a node and a relay say to each other: a ticket is the longest.
+pub(super) const MAX_RELAY_FRAME_LEN: usize = musette_protocol::relaying::MAX_FRAME_LEN;
 /// A sync frame: a full one of the session protocol.
 pub(super) const MAX_SYNC_FRAME_LEN: usize = musette_protocol::limits::MAX_FRAME_LEN;
 /// A frame's buffer grows by at most this much before bytes have arrived to fill it, so that four
@@ -32,6 +37,14 @@ pub(super) const READ_STEP_BYTES: usize = 64 * 1024;
 
 /// Addresses of one peer that are kept or dialled; a ticket holds as many.
 pub(crate) const MAX_ADDRESSES: usize = 16;
+/// Addresses of this endpoint that relays found to be reachable: over both transports, in both families.
+pub(super) const MAX_EXTERNAL_ADDRESSES: usize = 4;
+/// Addresses that a relay's name stands for: a few servers, in both families.
+pub(super) const MAX_IPS_PER_NAME: usize = 4;
+/// Addresses at one relay: over both transports, in both families.
+pub(super) const MAX_ADDRESSES_PER_RELAY: usize = 4;
+/// Bytes of an address at a relay: a ticket has no room for more.
+pub(super) const MAX_ADDRESS_LEN: usize = musette_protocol::pairing::ticket::MAX_ADDRESS_LEN;
 /// Events that wait for the driver. When it is that far behind, the swarm stops reading.
 pub(super) const MAX_WAITING_EVENTS: usize = 256;
 /// Commands that wait for the swarm; callers beyond it wait in line.
@@ -41,6 +54,8 @@ pub(super) const MAX_WAITING_COMMANDS: usize = 64;
 pub(super) const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 /// A handshake from outside: two round trips fit many times over, a stalled one frees its place.
 pub(super) const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(5);
+/// A relay's answer to whoever asks for a place.
+pub(super) const RESERVE_DEADLINE: Duration = Duration::from_secs(10);
 /// Agreeing on a stream's protocol.
 pub(super) const OPEN_STREAM_DEADLINE: Duration = Duration::from_secs(10);
 /// From a frame's first byte to its last: two mebibytes at 300 kbit/s. Waiting for a first byte has
@@ -55,6 +70,10 @@ pub(super) const IDLE_DEADLINE: Duration = Duration::from_secs(10);
 pub(super) const PING_INTERVAL: Duration = Duration::from_secs(10);
 /// See [`PING_INTERVAL`].
 pub(super) const PING_DEADLINE: Duration = Duration::from_secs(10);
+/// Bytes of libp2p's ping.
+pub(super) const PING_LEN: usize = 32;
+/// A sign of life from a relay that carries something: two round trips over a slow mobile network.
+pub(super) const PULSE_DEADLINE: Duration = Duration::from_secs(2);
 /// Until each listen address is known. Passing it is no error: a laptop may start without network.
 pub(super) const LISTEN_DEADLINE: Duration = Duration::from_secs(2);
 /// For saying goodbye to peers and freeing the ports when stopping.

@@ -12,6 +12,7 @@ use tokio::time::sleep;
 use super::{
     behaviour::Behaviour,
     limits::{MAX_ADDRESSES, PORT_POLL_INTERVAL},
+    paths::Path,
 };
 use crate::error::{Error, Result};
 
@@ -108,19 +109,56 @@ impl Listeners {
 /// One dial: a peer, where it is known, and its addresses.
 pub(super) type Dial = (Option<PeerId>, Vec<Multiaddr>);
 
-/// Sorts addresses into as few dials as possible; drops what this endpoint cannot dial.
-pub(super) fn dials(addresses: Vec<Multiaddr>) -> Vec<Dial> {
+/// Sorts addresses into as few dials as possible; drops what this endpoint cannot dial, or what leads
+/// over a worse path.
+pub(super) fn dials(addresses: Vec<Multiaddr>, path: Path) -> Vec<Dial> {
     let mut dials: Vec<Dial> = Vec::new();
-    for address in addresses.into_iter().take(MAX_ADDRESSES) {
-        let Some(target) = Target::of(&address).filter(|target| target.port != 0) else {
-            continue;
-        };
-        match dials.iter_mut().find(|(peer, _)| peer.is_some() && *peer == target.peer) {
+    for address in addresses.into_iter().filter(|address| Path::of(address) <= path).take(MAX_ADDRESSES) {
+        let Some(peer) = destination(&address) else { continue };
+        match dials.iter_mut().find(|(known, _)| known.is_some() && *known == peer) {
             Some((_, known)) => known.push(address),
-            None => dials.push((target.peer, vec![address])),
+            None => dials.push((peer, vec![address])),
         }
     }
     dials
+}
+
+/// Whom an address that can be dialled leads to, where it says so: through a relay it must.
+fn destination(address: &Multiaddr) -> Option<Option<PeerId>> {
+    let (to_relay, beyond) = split_circuit(address);
+    let target = Target::of(&to_relay).filter(|target| target.port != 0)?;
+    match beyond {
+        None => Some(target.peer),
+        Some(beyond) => match (target.peer, beyond.as_slice()) {
+            (Some(_), [Part::P2p(peer)]) => Some(Some(*peer)),
+            _ => None,
+        },
+    }
+}
+
+/// What comes before `/p2p-circuit`, and what after it.
+fn split_circuit(address: &Multiaddr) -> (Multiaddr, Option<Vec<Part<'_>>>) {
+    let parts: Vec<Part<'_>> = address.iter().collect();
+    match parts.iter().position(|part| *part == Part::P2pCircuit) {
+        Some(at) => (parts[..at].iter().cloned().collect(), Some(parts[at + 1..].to_vec())),
+        None => (address.clone(), None),
+    }
+}
+
+/// The relay through which an address leads.
+pub(super) fn relay_of(address: &Multiaddr) -> Option<PeerId> {
+    match split_circuit(address) {
+        (to_relay, Some(_)) => match to_relay.iter().last() {
+            Some(Part::P2p(peer)) => Some(peer),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Whether an address is one of QUIC, and leads through no relay.
+pub(super) fn is_quic(address: &Multiaddr) -> bool {
+    Target::of(address).is_some_and(|target| target.quic)
 }
 
 impl Target {
@@ -183,7 +221,7 @@ mod tests {
 
     #[test]
     fn addresses_of_one_peer_make_one_dial() {
-        let peer = PeerId::random();
+        let (peer, relay) = (PeerId::random(), PeerId::random());
         let texts = [
             format!("/ip4/10.0.0.1/udp/1/quic-v1/p2p/{peer}"),
             format!("/ip4/10.0.0.1/tcp/1/p2p/{peer}"),
@@ -192,9 +230,15 @@ mod tests {
             "/dns/example.org/tcp/4".to_owned(),
             "/ip4/10.0.0.4/tcp/0".to_owned(),
             "/ip4/10.0.0.5/tcp/5/ws".to_owned(),
+            format!("/ip4/10.0.0.6/tcp/6/p2p/{relay}/p2p-circuit/p2p/{peer}"),
+            format!("/ip4/10.0.0.6/tcp/6/p2p/{relay}/p2p-circuit"),
+            format!("/ip4/10.0.0.6/tcp/6/p2p-circuit/p2p/{peer}"),
         ];
-        let dials = dials(texts.iter().map(|text| text.parse().unwrap()).collect());
-        let shape: Vec<_> = dials.iter().map(|(peer, addresses)| (*peer, addresses.len())).collect();
-        assert_eq!(shape, [(Some(peer), 2), (None, 1), (None, 1)]);
+        let shape = |path| -> Vec<_> {
+            let addresses = texts.iter().map(|text| text.parse().unwrap()).collect();
+            dials(addresses, path).into_iter().map(|(peer, addresses)| (peer, addresses.len())).collect()
+        };
+        assert_eq!(shape(Path::Relayed), [(Some(peer), 3), (None, 1), (None, 1)]);
+        assert_eq!(shape(Path::Direct), [(Some(peer), 2), (None, 1), (None, 1)]);
     }
 }

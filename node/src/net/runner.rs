@@ -1,12 +1,14 @@
 //! The task that owns the swarm: commands in, events out.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use futures::{FutureExt as _, StreamExt as _};
 use libp2p::{
-    Multiaddr, PeerId, Swarm, mdns, ping,
+    Multiaddr, PeerId, Swarm,
+    core::{ConnectedPoint, transport::ListenerId},
+    identify, mdns, ping,
     swarm::{
-        ConnectionId, SwarmEvent,
+        ConnectionId, FromSwarm, NetworkBehaviour as _, NewExternalAddrCandidate, SwarmEvent,
         dial_opts::{DialOpts, PeerCondition},
     },
 };
@@ -16,29 +18,51 @@ use tokio::{
 };
 
 use super::{
-    NetEvent,
+    NetEvent, Way,
     behaviour::{Behaviour, BehaviourEvent},
-    limits::{MAX_ADDRESSES, STOP_DEADLINE},
-    listen::{Dial, Listeners},
+    circuits::Circuits,
+    limits::{MAX_ADDRESSES, MAX_EXTERNAL_ADDRESSES, STOP_DEADLINE},
+    listen::{self, Dial, Listeners},
+    paths::Path,
 };
 use crate::error::{Error, Result};
 
 /// What the endpoint's handle asks for.
 pub(super) enum Command {
-    Dial { dial: Dial, reply: oneshot::Sender<Result<PeerId>> },
-    Stop { done: oneshot::Sender<()> },
+    /// A connection over this path, or a better one.
+    Dial {
+        dial: Dial,
+        path: Path,
+        reply: oneshot::Sender<Result<PeerId>>,
+    },
+    /// A place at a relay that is connected; see [`Circuits`].
+    Reserve {
+        relay: Multiaddr,
+        reply: oneshot::Sender<Result<ListenerId>>,
+        ended: oneshot::Sender<()>,
+    },
+    Release(ListenerId),
+    Disconnect(PeerId),
+    Stop {
+        done: oneshot::Sender<()>,
+    },
 }
 
 /// What the handle may look at without asking.
 #[derive(Default)]
 pub(super) struct View {
     pub(super) listen: Vec<Multiaddr>,
-    pub(super) connected: HashSet<PeerId>,
+    /// Addresses at which relays reached this endpoint when it asked them to.
+    pub(super) external: Vec<Multiaddr>,
+    /// Addresses of this endpoint at relays, each ending in `/p2p-circuit`.
+    pub(super) circuits: Vec<Multiaddr>,
+    pub(super) connections: HashMap<PeerId, BTreeMap<ConnectionId, Way>>,
 }
 
 pub(super) struct Runner {
     pub(super) swarm: Swarm<Behaviour>,
     pub(super) listeners: Listeners,
+    pub(super) circuits: Circuits,
     pub(super) dialling: HashMap<ConnectionId, oneshot::Sender<Result<PeerId>>>,
     pub(super) view: watch::Sender<View>,
     pub(super) events: mpsc::Sender<NetEvent>,
@@ -56,7 +80,12 @@ impl Runner {
             tokio::select! {
                 event = self.swarm.select_next_some() => self.handle_event(event).await,
                 command = commands.recv() => match command {
-                    Some(Command::Dial { dial, reply }) => self.dial(dial, reply),
+                    Some(Command::Dial { dial, path, reply }) => self.dial(dial, path, reply),
+                    Some(Command::Reserve { relay, reply, ended }) => {
+                        self.circuits.reserve(&mut self.swarm, relay, reply, ended);
+                    }
+                    Some(Command::Release(id)) => drop(self.swarm.remove_listener(id)),
+                    Some(Command::Disconnect(peer)) => drop(self.swarm.disconnect_peer_id(peer)),
                     Some(Command::Stop { done }) => {
                         self.say_goodbye().await;
                         let _ = done.send(());
@@ -87,14 +116,18 @@ impl Runner {
         }
     }
 
-    fn dial(&mut self, (peer, addresses): Dial, reply: oneshot::Sender<Result<PeerId>>) {
-        if let Some(peer) = peer.filter(|peer| self.swarm.is_connected(peer)) {
+    fn dial(&mut self, (peer, addresses): Dial, path: Path, reply: oneshot::Sender<Result<PeerId>>) {
+        let has_way = |peer: &PeerId| self.view.borrow().path(*peer).is_some_and(|best| best <= path);
+        if let Some(peer) = peer.filter(has_way) {
             let _ = reply.send(Ok(peer));
             return;
         }
         let options = match (peer, addresses.into_iter()) {
             (Some(peer), addresses) => DialOpts::peer_id(peer)
-                .condition(PeerCondition::Disconnected)
+                .condition(match path {
+                    Path::Direct => PeerCondition::Always,
+                    Path::Relayed => PeerCondition::Disconnected,
+                })
                 .addresses(addresses.collect())
                 .build(),
             (None, mut addresses) => match addresses.next() {
@@ -111,19 +144,28 @@ impl Runner {
 
     async fn handle_event(&mut self, event: Event) {
         match event {
-            SwarmEvent::ConnectionEstablished { peer_id, connection_id, .. } => {
-                self.view.send_if_modified(|view| view.connected.insert(peer_id));
+            SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
+                let way = way_of(&endpoint);
+                self.view.send_modify(|view| {
+                    view.connections.entry(peer_id).or_default().insert(connection_id, way);
+                });
                 if let Some(reply) = self.dialling.remove(&connection_id) {
                     let _ = reply.send(Ok(peer_id));
                 }
             }
-            SwarmEvent::ConnectionClosed { peer_id, num_established: 0, .. } => {
-                self.view.send_if_modified(|view| view.connected.remove(&peer_id));
+            SwarmEvent::ConnectionClosed { peer_id, connection_id, .. } => {
+                self.view.send_modify(|view| view.forget(peer_id, connection_id));
             }
             SwarmEvent::OutgoingConnectionError { connection_id, .. } => {
                 if let Some(reply) = self.dialling.remove(&connection_id) {
                     let _ = reply.send(Err(unreachable_peer()));
                 }
+            }
+            SwarmEvent::ExternalAddrConfirmed { address } if Path::of(&address) == Path::Direct => {
+                self.view.send_modify(|view| view.add_external(address));
+            }
+            SwarmEvent::ExternalAddrExpired { address } => {
+                self.view.send_modify(|view| view.external.retain(|known| *known != address));
             }
             SwarmEvent::Behaviour(event) => self.handle_behaviour(event).await,
             event => self.handle_listening(event),
@@ -132,19 +174,28 @@ impl Runner {
 
     fn handle_listening(&mut self, event: Event) {
         match event {
-            SwarmEvent::NewListenAddr { listener_id, address } => self.listeners.added(listener_id, address),
+            SwarmEvent::NewListenAddr { listener_id, address } => {
+                if !self.circuits.added(listener_id, &address) {
+                    self.listeners.added(listener_id, address);
+                }
+            }
             SwarmEvent::ExpiredListenAddr { listener_id, address } => {
                 self.listeners.expired(listener_id, &address);
             }
             SwarmEvent::ListenerClosed { listener_id, .. } => {
-                if let Some(address) = self.listeners.closed(listener_id) {
+                if !self.circuits.closed(listener_id)
+                    && let Some(address) = self.listeners.closed(listener_id)
+                {
                     self.answer_start(Err(Error::new("bad-listen-address").with("address", address)));
                 }
             }
             _ => return,
         }
-        let listen = self.listeners.addresses();
-        self.view.send_modify(|view| view.listen = listen);
+        let (listen, circuits) = (self.listeners.addresses(), self.circuits.addresses());
+        self.view.send_modify(|view| {
+            view.listen = listen;
+            view.circuits = circuits;
+        });
     }
 
     async fn handle_behaviour(&mut self, event: BehaviourEvent) {
@@ -161,6 +212,9 @@ impl Runner {
                     self.emit(NetEvent::Discovered { peer, addresses }).await;
                 }
             }
+            BehaviourEvent::Identify(identify::Event::Received { info, .. }) => {
+                self.note_observed(&info.observed_addr);
+            }
             BehaviourEvent::Ping(ping::Event {
                 connection,
                 result: Err(ping::Failure::Timeout | ping::Failure::Other { .. }),
@@ -173,6 +227,15 @@ impl Runner {
         }
     }
 
+    /// QUIC leaves from the port on which it listens: as others see that, a router lets answers in. identify
+    /// puts the port of this machine in its place, which is another one behind many routers.
+    fn note_observed(&mut self, address: &Multiaddr) {
+        if listen::is_quic(address) {
+            let candidate = FromSwarm::NewExternalAddrCandidate(NewExternalAddrCandidate { addr: address });
+            self.swarm.behaviour_mut().dcutr.on_swarm_event(candidate);
+        }
+    }
+
     /// Waits when the driver is behind: what is not read from the network is not stored here.
     async fn emit(&mut self, event: NetEvent) {
         // Nobody listens any more when the endpoint is stopping.
@@ -182,7 +245,8 @@ impl Runner {
     /// Closes connections so that peers notice at once, then waits until the ports are free: QUIC
     /// holds its socket for a few round trips more, to repeat its goodbye.
     async fn say_goodbye(self) {
-        let Self { mut swarm, listeners, .. } = self;
+        let Self { mut swarm, listeners, circuits, .. } = self;
+        drop(circuits);
         let peers: Vec<PeerId> = swarm.connected_peers().copied().collect();
         for peer in peers {
             let _ = swarm.disconnect_peer_id(peer);
@@ -195,6 +259,48 @@ impl Runner {
         let _ = timeout(STOP_DEADLINE / 2, closing).await;
         drop(swarm);
         listeners.until_free().await;
+    }
+}
+
+impl View {
+    /// Where others can reach the endpoint from afar. Its own network's share is bounded, so that many
+    /// interfaces leave room for the rest.
+    pub(super) fn addresses(&self) -> Vec<Multiaddr> {
+        let external = self.external.iter().filter(|address| !self.listen.contains(address));
+        let all = self.listen.iter().take(MAX_ADDRESSES / 2).chain(external).chain(&self.circuits);
+        all.take(MAX_ADDRESSES).cloned().collect()
+    }
+
+    /// The best path to a peer, if there is a connection.
+    pub(super) fn path(&self, peer: PeerId) -> Option<Path> {
+        self.connections.get(&peer)?.values().map(|way| way.path()).min()
+    }
+
+    fn forget(&mut self, peer: PeerId, connection: ConnectionId) {
+        if let Some(connections) = self.connections.get_mut(&peer) {
+            connections.remove(&connection);
+            if connections.is_empty() {
+                self.connections.remove(&peer);
+            }
+        }
+    }
+
+    /// The newest first: those of a network that was left are of no use.
+    fn add_external(&mut self, address: Multiaddr) {
+        self.external.retain(|known| *known != address);
+        self.external.insert(0, address);
+        self.external.truncate(MAX_EXTERNAL_ADDRESSES);
+    }
+}
+
+fn way_of(endpoint: &ConnectedPoint) -> Way {
+    let address = match endpoint {
+        ConnectedPoint::Dialer { address, .. } => address,
+        ConnectedPoint::Listener { local_addr, .. } => local_addr,
+    };
+    match Path::of(address) {
+        Path::Direct => Way::Direct,
+        Path::Relayed => Way::Relayed { by: listen::relay_of(address) },
     }
 }
 

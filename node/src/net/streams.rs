@@ -10,7 +10,7 @@ use libp2p::PeerId;
 use libp2p_stream::IncomingStreams;
 use tokio::sync::mpsc;
 
-use super::{Framed, NetEvent, Protocol, limits::MAX_STREAMS_PER_PROTOCOL};
+use super::{Framed, NetEvent, Path, Protocol, limits::MAX_STREAMS_PER_PROTOCOL};
 
 type Key = (PeerId, Protocol);
 
@@ -50,10 +50,11 @@ impl Drop for StreamSlot {
     }
 }
 
-/// Turns incoming streams into events until the endpoint ends. A task of its own per protocol:
+/// Turns incoming streams into events until the endpoint ends. A task of its own per path and protocol:
 /// libp2p drops a stream that is not taken at once.
 pub(super) async fn accept(
     mut incoming: IncomingStreams,
+    path: Path,
     protocol: Protocol,
     slots: Slots,
     events: mpsc::Sender<NetEvent>,
@@ -63,7 +64,7 @@ pub(super) async fn accept(
             continue;
         };
         let stream = Framed::with_slot(stream, protocol.max_frame_len(), Some(slot));
-        if events.send(NetEvent::Stream { peer, protocol, stream }).await.is_err() {
+        if events.send(NetEvent::Stream { peer, path, protocol, stream }).await.is_err() {
             return;
         }
     }

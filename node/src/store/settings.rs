@@ -11,7 +11,7 @@ use musette_protocol::{
     replica::Write,
 };
 
-use super::{Store, items::document_error};
+use super::{Store, items::document_error, relays::Relay};
 use crate::{clock, entropy, error::Result};
 
 const NAME: &str = "name";
@@ -22,6 +22,7 @@ const SALT: &str = "import-salt";
 pub(crate) struct Settings {
     pub(crate) name: Option<String>,
     pub(crate) import_salt: Option<Secret32>,
+    pub(super) relays: Vec<Relay>,
 }
 
 impl Settings {
@@ -29,6 +30,8 @@ impl Settings {
         self.name = document.get_bytes(NAME).and_then(|bytes| String::from_utf8(bytes).ok());
         let salt = document.get_bytes(SALT).and_then(|bytes| bytes.try_into().ok());
         self.import_salt = salt.map(Secret32::from_bytes);
+        let relay = |key: &String| Relay::of_entry(key, &document.get_bytes(key)?);
+        self.relays = document.keys().iter().filter_map(relay).collect();
     }
 }
 
@@ -56,7 +59,7 @@ impl Store {
 }
 
 /// Every device finds the settings under the same id.
-fn settings_id(space: &SpaceId) -> DocumentId {
+pub(super) fn settings_id(space: &SpaceId) -> DocumentId {
     let id = derive_id(context::SETTINGS_DOCUMENT, &[space.as_bytes()]);
     DocumentId::try_from(&id[..DocumentId::LEN]).expect("cut to length")
 }

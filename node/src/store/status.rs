@@ -125,6 +125,25 @@ impl Store {
         })
     }
 
+    /// Remembers where a device says that it is, in the place of all before.
+    ///
+    /// # Errors
+    /// When the vault cannot be written.
+    pub(crate) fn know_addresses(&mut self, device: DeviceId, mut addresses: Vec<String>) -> Result<()> {
+        addresses.truncate(MAX_ADDRESSES);
+        if addresses.is_empty() || self.keys().addresses.get(&device) == Some(&addresses) {
+            return Ok(());
+        }
+        self.change_keys(|keys| {
+            keys.addresses.insert(device, addresses);
+        })
+    }
+
+    /// Whether this is one of the person's devices, and was not taken out.
+    pub(crate) fn is_device(&self, device: &DeviceId) -> bool {
+        self.state().log().devices().contains_key(device)
+    }
+
     /// A session with this device ended.
     pub(crate) fn note_disconnected(&mut self, device: DeviceId) {
         let peer = self.peers.by_device.entry(device).or_default();

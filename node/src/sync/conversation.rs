@@ -19,25 +19,38 @@ use musette_protocol::{
     session::{Event, Role, Session, SessionError, Version, message::Reason},
     time::Timestamp,
 };
-use tokio::{sync::Notify, time::sleep};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep},
+};
 
-use super::{Network, scheduler::draw, sessions::Handle};
+use super::{
+    Network,
+    scheduler::draw,
+    sessions::{Begun, Handle},
+};
 use crate::{
     entropy,
     error::{Error, Result},
-    net::{FrameReader, FrameWriter, Framed},
+    net::{Endpoint, FrameReader, FrameWriter, Framed, Path, Way},
 };
 
 /// A handshake takes three round trips.
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(20);
 /// How long a refusal may take to leave.
 const FAREWELL_DEADLINE: Duration = Duration::from_secs(1);
+/// How often a relay is asked for a sign of life while it carries something.
+const PULSE: Duration = Duration::from_secs(1);
+/// For how long after the last byte.
+const PULSE_AFTER: Duration = Duration::from_secs(5);
 /// What a frame's length takes on the stream.
 const FRAME_HEAD_LEN: u64 = 4;
 
 /// One side of a session that begins.
 pub(super) struct Side {
+    pub(super) endpoint: Arc<Endpoint>,
     pub(super) peer: PeerId,
+    pub(super) path: Path,
     pub(super) role: Role,
     pub(super) version: Version,
 }
@@ -45,14 +58,19 @@ pub(super) struct Side {
 /// One session and its connection.
 pub(super) struct Conversation {
     network: Network,
+    endpoint: Arc<Endpoint>,
     peer: PeerId,
+    path: Path,
     role: Role,
+    binding: [u8; 32],
     /// Where the peer was reached, and as whom, if it was dialled.
     dialled: Option<(Contact<PeerId>, Vec<Multiaddr>)>,
     session: Arc<Mutex<Session>>,
     handle: Arc<Handle>,
     /// The session may have something to say.
     progress: Notify,
+    /// The other side proved to be a device.
+    is_established: Notify,
     /// Nothing is to be said any more but that it ends.
     is_leaving: AtomicBool,
     established: Mutex<Option<(DeviceId, u64)>>,
@@ -65,18 +83,22 @@ impl Conversation {
         dialled: Option<(Contact<PeerId>, Vec<Multiaddr>)>,
         handle: Arc<Handle>,
     ) -> Self {
-        let Side { peer, role, version } = side;
-        let binding = binding(role, network.endpoint.peer_id(), peer);
+        let Side { endpoint, peer, path, role, version } = side;
+        let binding = binding(role, endpoint.peer_id(), peer);
         let session = Session::in_version(version, role, binding, entropy::bytes());
         let session = Arc::new(Mutex::new(session));
         Self {
             network,
+            endpoint,
             peer,
+            path,
             role,
+            binding,
             dialled,
             session,
             handle,
             progress: Notify::new(),
+            is_established: Notify::new(),
             is_leaving: AtomicBool::new(false),
             established: Mutex::new(None),
         }
@@ -89,6 +111,8 @@ impl Conversation {
             ended = self.read(reader) => ended.err().unwrap_or_else(|| Error::new("connection-lost")),
             ended = self.write(writer) => ended,
             () = self.leave() => Error::new("session-closed"),
+            () = self.lost_relay() => Error::new("connection-lost"),
+            () = self.tell_addresses() => Error::new("stopping"),
             () = self.handshake_deadline() => Error::new("deadline"),
         };
         let established = self.established().take();
@@ -131,6 +155,32 @@ impl Conversation {
             self.session().leave(not_now);
             self.progress.notify_one();
             sleep(FAREWELL_DEADLINE).await;
+        }
+    }
+
+    /// Tells the other device where the person's devices are, once it proved to be one. Never returns.
+    async fn tell_addresses(&self) {
+        self.is_established.notified().await;
+        self.network.tell_addresses(&self.endpoint, self.peer, self.path).await;
+    }
+
+    /// Returns once the relay that carries the session is gone. While bytes flow, or have just ceased to,
+    /// it is asked for a sign of life often enough that another relay takes over within seconds.
+    async fn lost_relay(&self) {
+        let Some(Way::Relayed { by: Some(relay) }) = self.endpoint.way(self.peer, self.path) else {
+            return std::future::pending().await;
+        };
+        let mut flowed = (0, Instant::now());
+        loop {
+            sleep(PULSE).await;
+            let bytes =
+                self.handle.sent.load(Ordering::Relaxed) + self.handle.received.load(Ordering::Relaxed);
+            if bytes != flowed.0 {
+                flowed = (bytes, Instant::now());
+            }
+            if flowed.1.elapsed() < PULSE_AFTER && self.endpoint.ping(relay).await.is_err() {
+                return self.endpoint.disconnect(relay).await;
+            }
         }
     }
 
@@ -244,8 +294,12 @@ impl Conversation {
             std::future::pending::<()>().await;
         }
         let dialer = if self.role == Role::Dialer { own } else { device };
-        let standing = Standing { transport: self.peer, dialer };
-        let Some(number) = self.network.sessions.register(device, standing, &self.handle) else {
+        let way = self.endpoint.way(self.peer, self.path).ok_or_else(|| Error::new("connection-lost"))?;
+        let is_relayed = self.path == Path::Relayed;
+        let since_ms = self.network.scheduler.elapsed_ms();
+        let standing = Standing { is_relayed, dialer, binding: self.binding, since_ms };
+        let begun = Begun { standing, peer: self.peer, way, handle: &self.handle };
+        let Some(number) = self.network.sessions.register(device, begun) else {
             return Err(Error::new("session-duplicate"));
         };
         *self.established() = Some((device, number));
@@ -259,13 +313,17 @@ impl Conversation {
             }
             schedule.handle_connected(moment, device, Some(self.peer));
         });
-        let addresses: Vec<String> =
-            dialled.iter().flat_map(|(_, addresses)| addresses).map(without_peer).collect();
+        // What a device states of itself is better; one of an earlier version states nothing.
+        let addresses = match dialled {
+            Some((Contact::Neighbour(_), addresses)) => addresses.iter().map(without_peer).collect(),
+            _ => Vec::new(),
+        };
         let noted = self.network.driver.run(move |store| {
             store.note_connected(device);
             store.note_addresses(device, addresses)
         });
         noted.await?;
+        self.is_established.notify_one();
         // After it was told of the session: a device new among those with an address is dialled at once.
         self.network.learn_devices().await;
         Ok(())
@@ -366,7 +424,7 @@ fn binding(role: Role, own: PeerId, peer: PeerId) -> [u8; 32] {
     *hasher.finalize().as_bytes()
 }
 
-/// The transport key of an endpoint is new at each start: an address outlives it.
+/// The transport key on the local network is new at each start: an address outlives it.
 fn without_peer(address: &Multiaddr) -> String {
     let is_peer =
         |part: &libp2p::multiaddr::Protocol<'_>| matches!(part, libp2p::multiaddr::Protocol::P2p(_));

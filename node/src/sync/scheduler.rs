@@ -61,8 +61,12 @@ impl Scheduler {
     }
 
     fn moment(&self) -> Moment {
-        let elapsed_ms = u64::try_from(self.0.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Moment { elapsed_ms, wall: clock::now() }
+        Moment { elapsed_ms: self.elapsed_ms(), wall: clock::now() }
+    }
+
+    /// Since the start.
+    pub(super) fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.0.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Tells the schedule what happened.

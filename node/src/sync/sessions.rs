@@ -10,11 +10,16 @@ use std::{
 
 use libp2p::PeerId;
 use musette_protocol::{id::DeviceId, schedule::Standing};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
+
+use crate::net::Way;
 
 /// All of them; cheap to clone.
 #[derive(Clone, Default)]
-pub(crate) struct Sessions(Arc<Mutex<Table>>);
+pub(crate) struct Sessions {
+    table: Arc<Mutex<Table>>,
+    changed: watch::Sender<()>,
+}
 
 #[derive(Default)]
 struct Table {
@@ -25,8 +30,19 @@ struct Table {
 /// One session that stands.
 struct Live {
     number: u64,
-    standing: Standing<PeerId>,
+    standing: Standing,
+    peer: PeerId,
+    way: Way,
     handle: Arc<Handle>,
+}
+
+/// A session that begins to stand.
+pub(super) struct Begun<'a> {
+    pub(super) standing: Standing,
+    /// The other side's transport.
+    pub(super) peer: PeerId,
+    pub(super) way: Way,
+    pub(super) handle: &'a Arc<Handle>,
 }
 
 /// What others may ask of a session, and what it counts.
@@ -42,7 +58,7 @@ pub(super) struct Handle {
 
 impl Sessions {
     fn table(&self) -> MutexGuard<'_, Table> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether a session with this device stands.
@@ -57,6 +73,31 @@ impl Sessions {
         Some((handle.sent.load(Ordering::Relaxed), handle.received.load(Ordering::Relaxed)))
     }
 
+    /// How the session with this device reaches it.
+    pub(crate) fn way(&self, device: DeviceId) -> Option<Way> {
+        self.table().live.get(&device).map(|live| live.way)
+    }
+
+    /// Whether this is the handle of a session that stands.
+    pub(super) fn is_held_by(&self, handle: &Arc<Handle>) -> bool {
+        self.table().live.values().any(|live| Arc::ptr_eq(&live.handle, handle))
+    }
+
+    /// The device with which a session stands over this transport, once one does.
+    pub(super) async fn device_over(&self, peer: PeerId) -> DeviceId {
+        let mut changed = self.changed.subscribe();
+        loop {
+            let found =
+                self.table().live.iter().find(|(_, live)| live.peer == peer).map(|(device, _)| *device);
+            if let Some(device) = found {
+                return device;
+            }
+            if changed.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
     pub(super) fn handle(&self, device: DeviceId) -> Option<Arc<Handle>> {
         self.table().live.get(&device).map(|live| live.handle.clone())
     }
@@ -67,12 +108,8 @@ impl Sessions {
     }
 
     /// Makes this the session with `device`, unless the one that stands is to be kept.
-    pub(super) fn register(
-        &self,
-        device: DeviceId,
-        standing: Standing<PeerId>,
-        handle: &Arc<Handle>,
-    ) -> Option<u64> {
+    pub(super) fn register(&self, device: DeviceId, begun: Begun<'_>) -> Option<u64> {
+        let Begun { standing, peer, way, handle } = begun;
         let mut table = self.table();
         table.next += 1;
         let number = table.next;
@@ -82,7 +119,9 @@ impl Sessions {
             }
             live.handle.close.notify_one();
         }
-        table.live.insert(device, Live { number, standing, handle: handle.clone() });
+        table.live.insert(device, Live { number, standing, peer, way, handle: handle.clone() });
+        drop(table);
+        self.changed.send_replace(());
         Some(number)
     }
 
@@ -105,17 +144,17 @@ mod tests {
     fn both_sides_keep_the_same_of_two_sessions() {
         let (small, large) = (DeviceId::from_bytes([1; 32]), DeviceId::from_bytes([2; 32]));
         let (here, there) = (Sessions::default(), Sessions::default());
-        let (peer_here, peer_there) = (PeerId::random(), PeerId::random());
-        let handle = Arc::new(Handle::default());
-        let over = |transport, dialer| Standing { transport, dialer };
+        let (handle, peer) = (Arc::new(Handle::default()), PeerId::random());
+        let over = |dialer| {
+            let standing = Standing { is_relayed: false, dialer, binding: [0; 32], since_ms: 0 };
+            Begun { standing, peer, way: Way::Direct, handle: &handle }
+        };
         // Each side meets the two sessions in another order.
-        assert!(here.register(large, over(peer_there, small), &handle).is_some());
-        assert!(here.register(large, over(peer_there, large), &handle).is_none());
-        let old = there.register(small, over(peer_here, large), &handle).unwrap();
-        let new = there.register(small, over(peer_here, small), &handle).unwrap();
+        assert!(here.register(large, over(small)).is_some());
+        assert!(here.register(large, over(large)).is_none());
+        let old = there.register(small, over(large)).unwrap();
+        let new = there.register(small, over(small)).unwrap();
         assert!(!there.unregister(small, old) && there.is_connected(small));
         assert!(there.unregister(small, new) && !there.is_connected(small));
-        // A device that started again has another transport key.
-        assert!(here.register(large, over(PeerId::random(), large), &handle).is_some());
     }
 }

@@ -50,6 +50,8 @@ pub mod context {
     pub const RECOVERING: &str = "musette 2026-11 recovering v1";
     /// Argon2id output or key file → key that seals the vault.
     pub const VAULT: &str = "musette 2026-11 vault key v1";
+    /// Seed of a device's signing key → key of its transport, by which relays and other devices know it.
+    pub const TRANSPORT: &str = "musette 2026-11 transport key v1";
     /// Vault's index secret → key that seals the index.
     pub const INDEX: &str = "musette 2026-11 index key v1";
     /// Space → id of the document that holds its settings.

@@ -1,8 +1,6 @@
 //! The ticket: what a QR code or a line of text carries from the inviting to the joining device.
 //!
-//! Text form: `musette1`, then lower-case base32 of the encoded ticket and the first four bytes of
-//! its BLAKE3 hash. The hash is against typing mistakes, not against attackers: whoever can change
-//! a ticket can also write one.
+//! Text form: `musette1…`, see [`crate::ticket_text`].
 
 use std::{fmt, str::FromStr};
 
@@ -11,7 +9,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::{
     codec::{DecodeError, Encoded, Tag, decode, encode},
-    id::base32,
+    ticket_text::{self, TextError},
     time::Timestamp,
 };
 
@@ -23,12 +21,7 @@ pub const MAX_ADDRESSES: usize = 16;
 pub const MAX_ADDRESS_LEN: usize = 128;
 /// Bytes of a peer id: the longest that libp2p writes for any key is 42.
 pub const MAX_PEER_LEN: usize = 64;
-/// Characters of a text that is looked at: the longest ticket, with line breaks.
-pub const MAX_TEXT_LEN: usize = 8 * 1024;
-
 const PREFIX: &str = "musette";
-const TEXT_VERSION: char = '1';
-const CHECKSUM_LEN: usize = 4;
 
 /// 128 secret bits, good for one pairing. Wiped on drop, never printed but in the ticket.
 #[derive(PartialEq, Eq, Zeroize, ZeroizeOnDrop, Serialize, Deserialize)]
@@ -115,43 +108,28 @@ impl Ticket {
     }
 }
 
-fn checksum(encoded: &[u8]) -> [u8; CHECKSUM_LEN] {
-    let hash = *blake3::hash(encoded).as_bytes();
-    [hash[0], hash[1], hash[2], hash[3]]
+impl From<TextError> for TicketError {
+    fn from(error: TextError) -> Self {
+        match error {
+            TextError::Malformed => Self::Malformed,
+            TextError::Newer => Self::Newer,
+        }
+    }
 }
 
 /// The text form.
 impl fmt::Display for Ticket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut bytes = encode(self);
-        bytes.extend(checksum(&bytes));
-        write!(f, "{PREFIX}{TEXT_VERSION}{}", base32().encode(&bytes))
+        ticket_text::write(f, PREFIX, &encode(self))
     }
 }
 
-/// Reads the text form; white space anywhere and upper case are fine, as mail programs and QR codes
-/// make them. Time is not judged: see [`Ticket::check_time`].
+/// Reads the text form. Time is not judged: see [`Ticket::check_time`].
 impl FromStr for Ticket {
     type Err = TicketError;
 
     fn from_str(text: &str) -> Result<Self, TicketError> {
-        if text.len() > MAX_TEXT_LEN {
-            return Err(TicketError::Malformed);
-        }
-        let compact: String = text.split_whitespace().collect::<String>().to_ascii_lowercase();
-        let versioned = compact.strip_prefix(PREFIX).ok_or(TicketError::Malformed)?;
-        let body = match versioned.chars().next() {
-            Some(TEXT_VERSION) => &versioned[1..],
-            Some('2'..='9') => return Err(TicketError::Newer),
-            _ => return Err(TicketError::Malformed),
-        };
-        let bytes = base32().decode(body.as_bytes()).map_err(|_| TicketError::Malformed)?;
-        let split = bytes.len().checked_sub(CHECKSUM_LEN).ok_or(TicketError::Malformed)?;
-        let (encoded, sum) = bytes.split_at(split);
-        if checksum(encoded) != sum {
-            return Err(TicketError::Malformed);
-        }
-        let ticket: Self = decode(encoded).map_err(|error| match error {
+        let ticket: Self = decode(&ticket_text::read(PREFIX, text)?).map_err(|error| match error {
             DecodeError::Newer { .. } => TicketError::Newer,
             _ => TicketError::Malformed,
         })?;
@@ -164,6 +142,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::{
+        id::base32,
+        ticket_text::{MAX_TEXT_LEN, checksum},
+    };
 
     fn ticket() -> Ticket {
         Ticket {

@@ -10,6 +10,7 @@ use crate::{
     check::Violation,
     clock::Event,
     options::Breakage,
+    scheduler::Transport,
     tally::{Chore, Fault},
 };
 
@@ -25,9 +26,11 @@ impl World {
         peer: DeviceId,
     ) -> Result<(), Violation> {
         let Some(connection) = self.network.get(number) else { return Ok(()) };
-        let (device, transport) = (connection.ends[side], connection.transports[1 - side]);
+        let (device, transports) = (connection.ends[side], connection.transports);
+        let transport = transports[1 - side];
         let dialer = if side == 0 { self.devices[device].id } else { peer };
-        let standing = Standing { transport, dialer };
+        let since_ms = self.moment(device).elapsed_ms;
+        let standing = Standing { is_relayed: false, dialer, binding: binding(transports), since_ms };
         let scheduler = &mut self.devices[device].scheduler;
         if scheduler.refusal().is_some() {
             scheduler.account.note_closed(number);
@@ -180,4 +183,14 @@ impl World {
             scheduler.account.note_ended(moment, id, ending);
         }
     }
+}
+
+/// Names the transports at both ends, alike at both.
+fn binding(transports: [Transport; 2]) -> [u8; 32] {
+    let mut name = [0; 32];
+    let numbers = transports.map(|Transport { device, start }| [device as u64, u64::from(start)]);
+    for (place, number) in name.chunks_exact_mut(8).zip(numbers.as_flattened()) {
+        place.copy_from_slice(&number.to_le_bytes());
+    }
+    name
 }

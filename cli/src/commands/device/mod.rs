@@ -10,7 +10,7 @@ mod split;
 use crate::context::Context;
 use crate::error::{Exit, Failure};
 use crate::quantities::size_in_words;
-use crate::text::{count_of, list_of, text_of};
+use crate::text::{count_of, list_of, short_peer, text_of};
 use crate::{dates, locale, t};
 use serde_json::Value;
 
@@ -54,6 +54,13 @@ pub(super) fn describe(device: &Value) -> String {
         _ => t!("device-never-met"),
     };
     let mut line = t!("device-line", name = text_of(device, "name").to_owned(), state = state);
+    line = match text_of(device, "path") {
+        "direct" => t!("device-direct", device = line),
+        "relayed" => {
+            t!("device-relayed", device = line, relay = short_peer(text_of(device, "relay")).to_owned())
+        }
+        _ => line,
+    };
     if device["verified"] == false && device["this"] != true {
         line = t!("device-unverified", device = line);
     }

@@ -1,0 +1,61 @@
+//! `musette relay list`: which relays there are, and how it stands with each.
+
+use crate::context::Context;
+use crate::error::{Exit, Failure};
+use crate::text::{list_of, short_peer, text_of};
+use crate::{dates, locale, t};
+use serde_json::{Value, json};
+
+/// Lists relays.
+#[derive(clap::Args, Debug)]
+pub(super) struct List {}
+
+impl List {
+    pub(super) async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let connection = context.connect().await?;
+        let result = connection.get("/v1/relays").await;
+        connection.close().await?;
+        let answer = result?;
+        if context.output.is_json() {
+            context.output.json(&answer)?;
+            return Ok(Exit::Done);
+        }
+        let relays = list_of(&answer, "relays");
+        if relays.is_empty() {
+            context.output.say(&t!("relay-none"));
+        }
+        for relay in relays {
+            context.output.answer(&describe(relay))?;
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// A relay in one line.
+fn describe(relay: &Value) -> String {
+    let since = match text_of(relay, "since") {
+        "" => t!("date-unknown"),
+        since => dates::instant(since),
+    };
+    let state = match text_of(relay, "state") {
+        "reserved" => t!("relay-reserved", since = since),
+        "unavailable" => t!("relay-unavailable", since = since),
+        "connecting" => t!("relay-connecting"),
+        _ => t!("relay-off"),
+    };
+    let line = t!(
+        "relay-line",
+        relay = short_peer(text_of(relay, "id")).to_owned(),
+        address = text_of(relay, "address").to_owned(),
+        state = state
+    );
+    let reason = match text_of(relay, "reason") {
+        "unreachable" => Some(t!("relay-unreachable")),
+        "connection-lost" => Some(t!("relay-lost")),
+        _ => locale::find_told("error", &json!({ "code": relay["reason"] })),
+    };
+    match reason {
+        Some(reason) => t!("device-reason", device = line, reason = reason),
+        None => line,
+    }
+}

@@ -1,0 +1,46 @@
+//! The person's relays.
+
+use axum::{Json as AxumJson, body::Bytes, extract::State};
+use libp2p::PeerId;
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+
+use super::{Answer, Context, parse};
+use crate::store::{Store, relays::Relay};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    /// As the person gave it: to add it, an address that ends in its peer id; to remove it, the end of
+    /// that is enough.
+    relay: String,
+}
+
+/// All relays, and how it stands with each.
+pub(super) async fn list(State(context): State<Context>) -> Answer {
+    let relays = context.driver.run(|store| Ok(store.relays())).await?;
+    let standing = |peer: PeerId| context.network.as_ref().map(|online| online.relays.to_json(peer));
+    let relays: Vec<Json> = relays.into_values().map(|relay| to_json(&relay, standing(relay.peer))).collect();
+    Ok(AxumJson(json!({ "relays": relays })))
+}
+
+fn to_json(relay: &Relay, standing: Option<Json>) -> Json {
+    let mut told = standing.unwrap_or_else(|| json!({ "state": "off", "since": null, "reason": null }));
+    told["id"] = relay.peer.to_string().into();
+    told["address"] = relay.addresses.first().map(ToString::to_string).into();
+    told
+}
+
+pub(super) async fn add(State(context): State<Context>, body: Bytes) -> Answer {
+    let Named { relay } = parse(&body)?;
+    let relay = Relay::parse(&relay)?;
+    let peer = relay.peer;
+    context.driver.run(move |store: &mut Store| store.add_relay(&relay)).await?;
+    Ok(AxumJson(json!({ "id": peer.to_string() })))
+}
+
+pub(super) async fn remove(State(context): State<Context>, body: Bytes) -> Answer {
+    let Named { relay } = parse(&body)?;
+    let peer = context.driver.run(move |store: &mut Store| store.remove_relay(&relay)).await?;
+    Ok(AxumJson(json!({ "id": peer.to_string() })))
+}

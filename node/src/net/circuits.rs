@@ -1,0 +1,87 @@
+//! Places at relays: each is a listener of the swarm, whose addresses lead through the relay.
+
+use std::collections::HashMap;
+
+use libp2p::{Multiaddr, Swarm, core::transport::ListenerId, multiaddr::Protocol as Part};
+use tokio::sync::oneshot;
+
+use super::{
+    behaviour::Behaviour,
+    limits::{MAX_ADDRESS_LEN, MAX_ADDRESSES_PER_RELAY},
+    listen::relay_of,
+};
+use crate::error::{Error, Result};
+
+/// The places there are, and those asked for.
+#[derive(Default)]
+pub(super) struct Circuits(HashMap<ListenerId, Circuit>);
+
+struct Circuit {
+    relay: Multiaddr,
+    addresses: Vec<Multiaddr>,
+    /// Until the relay has answered.
+    reply: Option<oneshot::Sender<Result<ListenerId>>>,
+    /// Dropped when the place is lost.
+    _ended: oneshot::Sender<()>,
+}
+
+impl Circuits {
+    /// Asks for a place. `reply` hears once the relay has granted it, or why there is none; `ended` is
+    /// dropped once it is lost.
+    pub(super) fn reserve(
+        &mut self,
+        swarm: &mut Swarm<Behaviour>,
+        relay: Multiaddr,
+        reply: oneshot::Sender<Result<ListenerId>>,
+        ended: oneshot::Sender<()>,
+    ) {
+        match swarm.listen_on(relay.clone().with(Part::P2pCircuit)) {
+            Ok(id) => {
+                let circuit = Circuit { relay, addresses: Vec::new(), reply: Some(reply), _ended: ended };
+                self.0.insert(id, circuit);
+            }
+            Err(_) => drop(reply.send(Err(Error::new("relay-refused")))),
+        }
+    }
+
+    /// One more address of a listener; false when it is no circuit. What the relay says of itself is
+    /// bounded, and cannot lead to another relay.
+    pub(super) fn added(&mut self, id: ListenerId, address: &Multiaddr) -> bool {
+        let Some(circuit) = self.0.get_mut(&id) else { return false };
+        let address = without_end(address);
+        let is_its = relay_of(&address).is_some() && relay_of(&address) == circuit_relay(&circuit.relay);
+        if is_its && address.len() <= MAX_ADDRESS_LEN && circuit.addresses.len() < MAX_ADDRESSES_PER_RELAY {
+            circuit.addresses.push(address);
+        }
+        if let Some(reply) = circuit.reply.take() {
+            let _ = reply.send(Ok(id));
+        }
+        true
+    }
+
+    /// A listener ended; false when it was no circuit.
+    pub(super) fn closed(&mut self, id: ListenerId) -> bool {
+        let Some(circuit) = self.0.remove(&id) else { return false };
+        if let Some(reply) = circuit.reply {
+            let _ = reply.send(Err(Error::new("relay-refused")));
+        }
+        true
+    }
+
+    pub(super) fn addresses(&self) -> Vec<Multiaddr> {
+        let mut addresses: Vec<Multiaddr> =
+            self.0.values().flat_map(|circuit| &circuit.addresses).cloned().collect();
+        addresses.sort();
+        addresses
+    }
+}
+
+fn circuit_relay(relay: &Multiaddr) -> Option<libp2p::PeerId> {
+    relay_of(&relay.clone().with(Part::P2pCircuit))
+}
+
+/// Up to `/p2p-circuit`: whose place it is goes without saying.
+fn without_end(address: &Multiaddr) -> Multiaddr {
+    let mut ended = false;
+    address.iter().take_while(|part| !std::mem::replace(&mut ended, *part == Part::P2pCircuit)).collect()
+}

@@ -1,0 +1,142 @@
+//! The person's relays: in the settings, so that all of their devices use the same.
+
+use std::collections::BTreeMap;
+
+use libp2p::{Multiaddr, PeerId, multiaddr::Protocol as Part};
+use musette_protocol::relaying::{RelayTicket, RelayTicketError};
+
+use super::{Store, items::document_error, settings::settings_id};
+use crate::{
+    clock, entropy,
+    error::{Error, Result},
+};
+
+/// Before a relay's peer id, a key of the settings. Its value is the text that the person gave.
+const KEY: &str = "relay/";
+/// How the text of a ticket begins.
+const TICKET_PREFIX: &str = "musetterelay";
+/// Relays of a person: each costs every device a connection that stays.
+pub(crate) const MAX_RELAYS: usize = 4;
+
+/// A relay, as a person named it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Relay {
+    /// Its transport.
+    pub(crate) peer: PeerId,
+    /// Where it listens, with its peer id at the end.
+    pub(crate) addresses: Vec<Multiaddr>,
+    /// What lets this person's devices use it, if it asks for that.
+    pub(crate) ticket: Option<RelayTicket>,
+    /// What was given.
+    pub(crate) text: String,
+}
+
+impl Relay {
+    /// Reads what a person gives: a ticket, or an address that ends in the relay's peer id.
+    ///
+    /// # Errors
+    /// What is wrong with the ticket, but for its time; `bad-relay-address`, with it.
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        let text = text.trim();
+        let is_ticket = |text: &str| text.to_ascii_lowercase().starts_with(TICKET_PREFIX);
+        if text.get(..TICKET_PREFIX.len()).is_some_and(is_ticket) {
+            return Self::of_ticket(text);
+        }
+        let bad = || Error::new("bad-relay-address").with("address", text);
+        let address: Multiaddr = text.parse().map_err(|_| bad())?;
+        let is_circuit = address.iter().any(|part| part == Part::P2pCircuit);
+        let Some(Part::P2p(peer)) = address.iter().last().filter(|_| !is_circuit) else { return Err(bad()) };
+        Ok(Self { peer, addresses: vec![address], ticket: None, text: text.to_owned() })
+    }
+
+    fn of_ticket(text: &str) -> Result<Self> {
+        let malformed = || Error::new("relay-ticket-malformed");
+        let ticket: RelayTicket = text.parse().map_err(|error: RelayTicketError| Error::new(error.code()))?;
+        let peer = PeerId::from_bytes(&ticket.peer()).map_err(|_| malformed())?;
+        let addresses = ticket.terms().addresses.iter();
+        let addresses = addresses.filter_map(|bytes| Multiaddr::try_from(bytes.clone()).ok());
+        let addresses: Vec<Multiaddr> = addresses.map(|address| address.with(Part::P2p(peer))).collect();
+        if addresses.is_empty() {
+            return Err(malformed());
+        }
+        Ok(Self { peer, addresses, ticket: Some(ticket), text: text.to_owned() })
+    }
+
+    pub(super) fn key(peer: PeerId) -> String {
+        format!("{KEY}{peer}")
+    }
+
+    /// Of an entry of the settings; another version may have put there what this one cannot read.
+    pub(super) fn of_entry(key: &str, value: &[u8]) -> Option<Self> {
+        let peer: PeerId = key.strip_prefix(KEY)?.parse().ok()?;
+        let relay = Self::parse(std::str::from_utf8(value).ok()?).ok()?;
+        (relay.peer == peer).then_some(relay)
+    }
+}
+
+impl Store {
+    /// The person's relays, at most [`MAX_RELAYS`].
+    pub(crate) fn relays(&self) -> BTreeMap<PeerId, Relay> {
+        let relays = self.settings.relays.iter().take(MAX_RELAYS);
+        relays.map(|relay| (relay.peer, relay.clone())).collect()
+    }
+
+    /// Names a relay, in the place of what was known of the same one.
+    ///
+    /// # Errors
+    /// `relay-ticket-expired`, `too-many-relays`, and when the disk refuses.
+    pub(crate) fn add_relay(&mut self, relay: &Relay) -> Result<()> {
+        if let Some(ticket) = &relay.ticket {
+            ticket.check_time(clock::now()).map_err(|error| Error::new(error.code()))?;
+        }
+        let known = self.relays();
+        if known.len() >= MAX_RELAYS && !known.contains_key(&relay.peer) {
+            return Err(Error::new("too-many-relays").with("max", MAX_RELAYS));
+        }
+        self.set_setting(&Relay::key(relay.peer), Some(relay.text.as_bytes()))
+    }
+
+    /// Forgets the relay that `named` tells: its text, its peer id or the end of that.
+    ///
+    /// # Errors
+    /// `relay-not-found` when there is none, or several; and when the disk refuses.
+    pub(crate) fn remove_relay(&mut self, named: &str) -> Result<PeerId> {
+        let named = named.trim();
+        let is_it = |relay: &&Relay| relay.text == named || relay.peer.to_string().ends_with(named);
+        let found: Vec<PeerId> = self.settings.relays.iter().filter(is_it).map(|relay| relay.peer).collect();
+        let [peer] = found[..] else { return Err(Error::new("relay-not-found").with("relay", named)) };
+        self.set_setting(&Relay::key(peer), None)?;
+        Ok(peer)
+    }
+
+    fn set_setting(&mut self, key: &str, value: Option<&[u8]>) -> Result<()> {
+        self.check_entitled()?;
+        let id = settings_id(self.state().space());
+        let mut document = self.take_document(id)?;
+        let set = document.set_bytes(key, value, clock::now(), &self.device().short(), entropy::bytes());
+        if let Err(error) = set {
+            self.loaded.put(id, document);
+            return Err(document_error(error));
+        }
+        self.save_document(id, document)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_names_a_relay_when_it_ends_in_its_peer_id() {
+        let peer = PeerId::random();
+        let text = format!(" /dns4/relay.example.org/udp/4001/quic-v1/p2p/{peer}\n");
+        let relay = Relay::parse(&text).unwrap();
+        assert_eq!((relay.peer, relay.text.as_str()), (peer, text.trim()));
+        assert_eq!(Relay::of_entry(&Relay::key(peer), relay.text.as_bytes()), Some(relay.clone()));
+        assert_eq!(Relay::of_entry(&Relay::key(PeerId::random()), relay.text.as_bytes()), None);
+        let circuit = format!("/ip4/192.0.2.1/tcp/1/p2p/{peer}/p2p-circuit/p2p/{peer}");
+        for bad in ["", "relay.example.org", "/ip4/192.0.2.1/tcp/4001", &circuit] {
+            assert_eq!(Relay::parse(bad).unwrap_err().code(), "bad-relay-address", "{bad}");
+        }
+    }
+}

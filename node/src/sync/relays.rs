@@ -1,0 +1,160 @@
+//! Places at the person's relays: one at each, asked for again whenever it is lost.
+//!
+//! A relay that restarts, forgets or throws out says nothing that can be relied on: whoever waits to be
+//! called there waits for ever. So each place has a task that notices its end and asks again, with a
+//! pause that doubles up to 20 s, at once when the network changed.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use libp2p::PeerId;
+use musette_crdt::date::rfc3339;
+use musette_protocol::{
+    codec::{decode, encode},
+    relaying::{Message, RelayTicket},
+    time::Timestamp,
+};
+use serde_json::{Value as Json, json};
+use tokio::{sync::watch, task::JoinSet, time::timeout};
+
+use super::{Network, scheduler::draw};
+use crate::{
+    clock,
+    error::{Error, Result},
+    net::{Endpoint, Path, Protocol, Reservation},
+    store::relays::Relay,
+};
+
+/// The pause after a first failure; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// A relay's answer to a ticket.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
+/// The longest pause: when a relay is back, its devices are within this time.
+const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+
+/// Where each place stands; cheap to clone.
+#[derive(Clone, Default)]
+pub(crate) struct Relays {
+    places: Arc<Mutex<BTreeMap<PeerId, Place>>>,
+    news: watch::Sender<u64>,
+}
+
+/// How it stands with one relay.
+#[derive(Debug, Clone, Default)]
+struct Place {
+    /// Since when there is a place, or none.
+    since: Option<Timestamp>,
+    is_held: bool,
+    /// Why there is none, if it was asked for.
+    reason: Option<String>,
+}
+
+impl Relays {
+    fn places(&self) -> MutexGuard<'_, BTreeMap<PeerId, Place>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The network changed: who waits for its next try need not wait any longer.
+    pub(super) fn hear_news(&self) {
+        self.news.send_modify(|generation| *generation += 1);
+    }
+
+    fn note(&self, relay: PeerId, held: Result<()>) {
+        let (is_held, reason) = match held {
+            Ok(()) => (true, None),
+            Err(error) => (false, Some(error.code().to_owned())),
+        };
+        let mut places = self.places();
+        let place = places.entry(relay).or_default();
+        if place.is_held != is_held || place.since.is_none() {
+            place.since = Some(clock::now());
+        }
+        (place.is_held, place.reason) = (is_held, reason);
+    }
+
+    /// How it stands with a relay, for the API.
+    pub(crate) fn to_json(&self, relay: PeerId) -> Json {
+        let place = self.places().get(&relay).cloned().unwrap_or_default();
+        let state = match &place {
+            Place { is_held: true, .. } => "reserved",
+            Place { reason: Some(_), .. } => "unavailable",
+            _ => "connecting",
+        };
+        json!({ "state": state, "since": place.since.and_then(rfc3339), "reason": place.reason })
+    }
+}
+
+impl Network {
+    /// Keeps a place at each relay that the person has named. Never returns.
+    pub(super) async fn keep_places(&self) {
+        let mut changed = self.driver.changed();
+        let mut kept: Vec<Relay> = Vec::new();
+        let mut tasks = JoinSet::new();
+        loop {
+            let named = self.driver.run(|store| Ok(store.relays())).await;
+            if let Ok(named) = named.map(|named| named.into_values().collect::<Vec<_>>())
+                && named != kept
+            {
+                // Aborted, a task gives up its place. Those that stay are asked for again at once.
+                tasks.shutdown().await;
+                self.relays.places().clear();
+                for relay in &named {
+                    let (network, relay) = (self.clone(), relay.clone());
+                    tasks.spawn(async move { network.keep_place(&relay).await });
+                }
+                kept = named;
+            }
+            if changed.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    async fn keep_place(&self, relay: &Relay) {
+        let mut news = self.relays.news.subscribe();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            news.mark_unchanged();
+            let held = take_place(&self.endpoints.devices, relay).await;
+            if let Ok(mut reservation) = held {
+                self.relays.note(relay.peer, Ok(()));
+                pause = FIRST_PAUSE;
+                reservation.lost().await;
+                tracing::info!("a place at a relay is lost");
+                self.relays.note(relay.peer, Err(Error::new("connection-lost")));
+            } else if let Err(error) = held {
+                tracing::debug!(code = error.code(), "no place at a relay");
+                self.relays.note(relay.peer, Err(error));
+            }
+            // Devices that lost the same relay at once must not come back at once.
+            let jitter = pause.mul_f64(f64::from(draw()) / f64::from(u16::MAX) / 4.0);
+            drop(timeout(pause + jitter, news.changed()).await);
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+}
+
+/// Shows a ticket to a relay that is connected.
+async fn present(endpoint: &Endpoint, relay: PeerId, ticket: &RelayTicket) -> Result<()> {
+    let mut stream = endpoint.open_stream(relay, Path::Direct, Protocol::Relay).await?;
+    stream.send(&encode(&Message::Present { ticket: ticket.to_bytes() })).await?;
+    let answer = timeout(ANSWER_DEADLINE, stream.recv()).await.map_err(|_| Error::new("deadline"))??;
+    match decode(&answer.ok_or_else(|| Error::new("connection-lost"))?) {
+        Ok(Message::Admitted(_)) => Ok(()),
+        Ok(Message::Refused(refusal)) => Err(Error::new(refusal.code())),
+        Ok(Message::Present { .. }) | Err(_) => Err(Error::new("relay-refused")),
+    }
+}
+
+/// Connects, shows the ticket, and asks for a place.
+async fn take_place(endpoint: &Endpoint, relay: &Relay) -> Result<Reservation> {
+    endpoint.connect_over(Path::Direct, relay.addresses.clone()).await?;
+    if let Some(ticket) = &relay.ticket {
+        present(endpoint, relay.peer, ticket).await?;
+    }
+    let address = relay.addresses.first().ok_or_else(|| Error::new("unreachable"))?;
+    endpoint.reserve(address.clone()).await
+}
