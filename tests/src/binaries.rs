@@ -16,6 +16,12 @@ pub fn musette() -> &'static Path {
     BUILT.get_or_init(|| build("musette"))
 }
 
+/// Where `musette-relay` is, likewise.
+pub fn relay() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| build("musette-relay"))
+}
+
 fn build(package: &str) -> PathBuf {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
     let mut command = Command::new(cargo);

@@ -68,6 +68,15 @@ impl Process {
         Self::start_with_input(command, Stdio::null(), stderr)
     }
 
+    /// Starts it with a file for its stdout, which can be read while it runs.
+    pub fn start_into(mut command: Command, stdout: fs::File, stderr: PathBuf) -> Self {
+        let line = format!("{command:?}").replace('"', "");
+        let file = fs::File::create(&stderr).unwrap();
+        let child = command.stdin(Stdio::null()).stdout(stdout).stderr(file).spawn();
+        let child = child.unwrap_or_else(|error| panic!("`{line}` does not start: {error}"));
+        Self { line, child, stdout: None, stderr }
+    }
+
     /// Starts it with something to read.
     pub fn start_with_input(mut command: Command, stdin: impl Into<Stdio>, stderr: PathBuf) -> Self {
         let line = format!("{command:?}").replace('"', "");

@@ -27,7 +27,7 @@ pub(super) async fn list(State(context): State<Context>) -> Answer {
 fn to_json(relay: &Relay, standing: Option<Json>) -> Json {
     let mut told = standing.unwrap_or_else(|| json!({ "state": "off", "since": null, "reason": null }));
     told["id"] = relay.peer.to_string().into();
-    told["address"] = relay.addresses.first().map(ToString::to_string).into();
+    told["addresses"] = relay.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().into();
     told
 }
 

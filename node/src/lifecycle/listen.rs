@@ -21,6 +21,8 @@ use crate::{
 
 /// Where a node listens when nobody said otherwise: on any port, kept for the next start.
 const DEFAULT_LISTEN: [&str; 2] = ["/ip4/0.0.0.0/udp/0/quic-v1", "/ip4/0.0.0.0/tcp/0"];
+/// The same where the system knows IPv6.
+const DEFAULT_LISTEN_6: [&str; 2] = ["/ip6/::/udp/0/quic-v1", "/ip6/::/tcp/0"];
 
 type Started = (Endpoint, tokio::sync::mpsc::Receiver<NetEvent>);
 
@@ -72,11 +74,7 @@ async fn listen_for_devices(
     transport: Keypair,
 ) -> Result<Started> {
     let before = parse_addresses(&config.listen)?;
-    let wanted = match (asked.is_empty(), before.is_empty()) {
-        (false, _) => parse_addresses(asked)?,
-        (true, false) => before.clone(),
-        (true, true) => parse_addresses(&DEFAULT_LISTEN.map(str::to_owned))?,
-    };
+    let wanted = if asked.is_empty() { with_default(&before) } else { parse_addresses(asked)? };
     let kept: Vec<Multiaddr> = wanted.iter().map(|address| with_port_of_before(address, &before)).collect();
     let start = |listen| {
         let key = Some(transport.clone());
@@ -102,6 +100,22 @@ async fn listen_for_devices(
         }
     }
     Ok(started)
+}
+
+/// The addresses of before, or the default ones; of these the ones of IPv6 too where a home has the others
+/// from an earlier version.
+fn with_default(before: &[Multiaddr]) -> Vec<Multiaddr> {
+    let parse = |texts: [&str; 2]| texts.map(|text| text.parse().expect("an address"));
+    let default: [Multiaddr; 2] = parse(DEFAULT_LISTEN);
+    let is_default = before.iter().map(any_port).eq(default.iter().cloned());
+    let four = if before.is_empty() { default.to_vec() } else { before.to_vec() };
+    let has_six = || std::net::UdpSocket::bind((std::net::Ipv6Addr::UNSPECIFIED, 0)).is_ok();
+    let six = if (before.is_empty() || is_default) && has_six() {
+        parse(DEFAULT_LISTEN_6).to_vec()
+    } else {
+        Vec::new()
+    };
+    four.into_iter().chain(six).collect()
 }
 
 /// Checks addresses before anything is made on their behalf.

@@ -1,15 +1,15 @@
 //! The handle of a running endpoint.
 
-use std::{collections::HashMap, fmt};
+use std::{collections::HashMap, fmt, time::Duration};
 
-use futures::{AsyncReadExt as _, AsyncWriteExt as _, future::select_ok};
+use futures::{AsyncReadExt as _, AsyncWriteExt as _, FutureExt as _, future::select_ok};
 use libp2p::{Multiaddr, PeerId, StreamProtocol, identity::Keypair, multiaddr::Protocol as AddressPart};
 use libp2p_stream::Control;
 use musette_protocol::session::Version;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::AbortHandle,
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use super::{
@@ -17,10 +17,11 @@ use super::{
     behaviour::{self, Part},
     circuits::Circuits,
     limits::{
-        CONNECT_DEADLINE, LISTEN_DEADLINE, MAX_INBOUND_CONNECTIONS, MAX_IPS_PER_NAME, MAX_WAITING_COMMANDS,
-        MAX_WAITING_EVENTS, OPEN_STREAM_DEADLINE, PING_LEN, PULSE_DEADLINE, RESERVE_DEADLINE, STOP_DEADLINE,
+        CONNECT_DEADLINE, DIRECT_HEAD_START, LISTEN_DEADLINE, MAX_INBOUND_CONNECTIONS, MAX_IPS_PER_NAME,
+        MAX_WAITING_COMMANDS, MAX_WAITING_EVENTS, OPEN_STREAM_DEADLINE, PING_LEN, PULSE_DEADLINE,
+        RESERVE_DEADLINE, STOP_DEADLINE,
     },
-    listen::{self, Dial, Listeners},
+    listen::{self, Dial, Dials, Listeners, ThroughRelay},
     runner::{Command, Runner, View},
     streams::{Slots, accept},
 };
@@ -154,7 +155,7 @@ impl Endpoint {
     }
 
     /// Connects to whoever answers first. Addresses that end in the same `/p2p/` are one dial, in
-    /// which QUIC has a head start and relays come last; for a peer that is already connected nothing is
+    /// which QUIC has a head start, and so have direct ones before those through relays; for a peer that is already connected nothing is
     /// dialled.
     ///
     /// # Errors
@@ -169,14 +170,26 @@ impl Endpoint {
     /// As there.
     pub(crate) async fn connect_over(&self, path: Path, addresses: Vec<Multiaddr>) -> Result<PeerId> {
         let connecting = async {
-            let dials = listen::dials(resolve(addresses).await, path);
-            if dials.is_empty() {
+            let Dials { direct, through_relays } = listen::dials(resolve(addresses).await);
+            let wait = if direct.is_empty() { Duration::ZERO } else { DIRECT_HEAD_START };
+            let direct = direct.into_iter().map(|dial| self.dial(dial, path).boxed());
+            let relayed = through_relays.into_iter().filter(|_| path == Path::Relayed);
+            let relayed = relayed.map(|dial| self.dial_through(dial, wait).boxed());
+            let attempts: Vec<_> = direct.chain(relayed).collect();
+            if attempts.is_empty() {
                 return Err(Error::new("unreachable"));
             }
-            let attempts = dials.into_iter().map(|dial| Box::pin(self.dial(dial, path)));
             Ok(select_ok(attempts).await?.0)
         };
         timeout(CONNECT_DEADLINE, connecting).await.map_err(|_| Error::new("unreachable"))?
+    }
+
+    /// Connects to a relay by whichever of its addresses answers, then through it. libp2p would try one
+    /// of them alone.
+    async fn dial_through(&self, dial: ThroughRelay, wait: Duration) -> Result<PeerId> {
+        sleep(wait).await;
+        self.dial(dial.relay, Path::Direct).await?;
+        self.dial(dial.beyond, Path::Relayed).await
     }
 
     async fn dial(&self, dial: Dial, path: Path) -> Result<PeerId> {

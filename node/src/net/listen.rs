@@ -2,7 +2,7 @@
 
 use std::{
     io::ErrorKind,
-    net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
+    net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket},
 };
 
 use libp2p::{Multiaddr, PeerId, Swarm, core::transport::ListenerId, multiaddr::Protocol as Part};
@@ -12,7 +12,6 @@ use tokio::time::sleep;
 use super::{
     behaviour::Behaviour,
     limits::{MAX_ADDRESSES, PORT_POLL_INTERVAL},
-    paths::Path,
 };
 use crate::error::{Error, Result};
 
@@ -70,9 +69,13 @@ impl Listeners {
         Some(self.0.remove(at).requested)
     }
 
-    /// Whether each listener has at least one address.
+    /// Whether each listener has at least one address. Many machines speak IPv6 and have no address of it:
+    /// for one of all interfaces nobody waits.
     pub(super) fn are_bound(&self) -> bool {
-        self.0.iter().all(|listener| !listener.bound.is_empty())
+        let may_have_none = |listener: &Listener| {
+            Target::of(&listener.requested).is_some_and(|target| target.ip == Ipv6Addr::UNSPECIFIED)
+        };
+        self.0.iter().all(|listener| !listener.bound.is_empty() || may_have_none(listener))
     }
 
     /// Waits until somebody else could bind every address. Unbounded: the caller has a deadline.
@@ -109,18 +112,49 @@ impl Listeners {
 /// One dial: a peer, where it is known, and its addresses.
 pub(super) type Dial = (Option<PeerId>, Vec<Multiaddr>);
 
-/// Sorts addresses into as few dials as possible; drops what this endpoint cannot dial, or what leads
-/// over a worse path.
-pub(super) fn dials(addresses: Vec<Multiaddr>, path: Path) -> Vec<Dial> {
-    let mut dials: Vec<Dial> = Vec::new();
-    for address in addresses.into_iter().filter(|address| Path::of(address) <= path).take(MAX_ADDRESSES) {
+/// What is dialled at once to reach somebody.
+#[derive(Debug, Default)]
+pub(super) struct Dials {
+    pub(super) direct: Vec<Dial>,
+    pub(super) through_relays: Vec<ThroughRelay>,
+}
+
+/// A peer beyond a relay.
+#[derive(Debug)]
+pub(super) struct ThroughRelay {
+    /// The relay, with all of its addresses.
+    pub(super) relay: Dial,
+    /// The peer, by one of them.
+    pub(super) beyond: Dial,
+}
+
+/// Sorts addresses into as few dials as possible; drops what this endpoint cannot dial.
+pub(super) fn dials(addresses: Vec<Multiaddr>) -> Dials {
+    let mut dials = Dials::default();
+    for address in addresses.into_iter().take(MAX_ADDRESSES) {
         let Some(peer) = destination(&address) else { continue };
-        match dials.iter_mut().find(|(known, _)| known.is_some() && *known == peer) {
-            Some((_, known)) => known.push(address),
-            None => dials.push((peer, vec![address])),
+        let (to_relay, beyond) = split_circuit(&address);
+        if beyond.is_none() {
+            add(&mut dials.direct, peer, address);
+            continue;
+        }
+        let relay = relay_of(&address);
+        let is_it = |known: &&mut ThroughRelay| known.relay.0 == relay && known.beyond.0 == peer;
+        match dials.through_relays.iter_mut().find(is_it) {
+            Some(known) => known.relay.1.push(to_relay),
+            None => dials
+                .through_relays
+                .push(ThroughRelay { relay: (relay, vec![to_relay]), beyond: (peer, vec![address]) }),
         }
     }
     dials
+}
+
+fn add(dials: &mut Vec<Dial>, peer: Option<PeerId>, address: Multiaddr) {
+    match dials.iter_mut().find(|(known, _)| known.is_some() && *known == peer) {
+        Some((_, known)) => known.push(address),
+        None => dials.push((peer, vec![address])),
+    }
 }
 
 /// Whom an address that can be dialled leads to, where it says so: through a relay it must.
@@ -231,14 +265,17 @@ mod tests {
             "/ip4/10.0.0.4/tcp/0".to_owned(),
             "/ip4/10.0.0.5/tcp/5/ws".to_owned(),
             format!("/ip4/10.0.0.6/tcp/6/p2p/{relay}/p2p-circuit/p2p/{peer}"),
+            format!("/ip6/fd00::6/tcp/6/p2p/{relay}/p2p-circuit/p2p/{peer}"),
             format!("/ip4/10.0.0.6/tcp/6/p2p/{relay}/p2p-circuit"),
             format!("/ip4/10.0.0.6/tcp/6/p2p-circuit/p2p/{peer}"),
         ];
-        let shape = |path| -> Vec<_> {
-            let addresses = texts.iter().map(|text| text.parse().unwrap()).collect();
-            dials(addresses, path).into_iter().map(|(peer, addresses)| (peer, addresses.len())).collect()
+        let dials = dials(texts.iter().map(|text| text.parse().unwrap()).collect());
+        let shape: Vec<_> = dials.direct.iter().map(|(peer, addresses)| (*peer, addresses.len())).collect();
+        assert_eq!(shape, [(Some(peer), 2), (None, 1), (None, 1)]);
+        let [ThroughRelay { relay: (known, at), beyond }] = &dials.through_relays[..] else {
+            panic!("one relay: {dials:?}")
         };
-        assert_eq!(shape(Path::Relayed), [(Some(peer), 3), (None, 1), (None, 1)]);
-        assert_eq!(shape(Path::Direct), [(Some(peer), 2), (None, 1), (None, 1)]);
+        assert_eq!((*known, at.len()), (Some(relay), 2));
+        assert_eq!((beyond.0, beyond.1.len()), (Some(peer), 1));
     }
 }

@@ -124,10 +124,7 @@ impl Runner {
         }
         let options = match (peer, addresses.into_iter()) {
             (Some(peer), addresses) => DialOpts::peer_id(peer)
-                .condition(match path {
-                    Path::Direct => PeerCondition::Always,
-                    Path::Relayed => PeerCondition::Disconnected,
-                })
+                .condition(PeerCondition::Always)
                 .addresses(addresses.collect())
                 .build(),
             (None, mut addresses) => match addresses.next() {

@@ -9,6 +9,7 @@ use super::{Store, items::document_error, settings::settings_id};
 use crate::{
     clock, entropy,
     error::{Error, Result},
+    net::limits::MAX_ADDRESSES,
 };
 
 /// Before a relay's peer id, a key of the settings. Its value is the text that the person gave.
@@ -32,7 +33,7 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    /// Reads what a person gives: a ticket, or an address that ends in the relay's peer id.
+    /// Reads what a person gives: a ticket, or addresses that end in the relay's peer id, with spaces between.
     ///
     /// # Errors
     /// What is wrong with the ticket, but for its time; `bad-relay-address`, with it.
@@ -42,11 +43,13 @@ impl Relay {
         if text.get(..TICKET_PREFIX.len()).is_some_and(is_ticket) {
             return Self::of_ticket(text);
         }
-        let bad = || Error::new("bad-relay-address").with("address", text);
-        let address: Multiaddr = text.parse().map_err(|_| bad())?;
-        let is_circuit = address.iter().any(|part| part == Part::P2pCircuit);
-        let Some(Part::P2p(peer)) = address.iter().last().filter(|_| !is_circuit) else { return Err(bad()) };
-        Ok(Self { peer, addresses: vec![address], ticket: None, text: text.to_owned() })
+        let addresses: Vec<Multiaddr> = text.split_whitespace().map(relay_address).collect::<Result<_>>()?;
+        let mut peers = addresses.iter().map(named);
+        let peer = peers.next().flatten().ok_or_else(|| bad_address(text))?;
+        if addresses.len() > MAX_ADDRESSES || !peers.all(|other| other == Some(peer)) {
+            return Err(bad_address(text));
+        }
+        Ok(Self { peer, addresses, ticket: None, text: text.to_owned() })
     }
 
     fn of_ticket(text: &str) -> Result<Self> {
@@ -71,6 +74,24 @@ impl Relay {
         let peer: PeerId = key.strip_prefix(KEY)?.parse().ok()?;
         let relay = Self::parse(std::str::from_utf8(value).ok()?).ok()?;
         (relay.peer == peer).then_some(relay)
+    }
+}
+
+fn bad_address(text: &str) -> Error {
+    Error::new("bad-relay-address").with("address", text)
+}
+
+fn relay_address(text: &str) -> Result<Multiaddr> {
+    let address: Multiaddr = text.parse().map_err(|_| bad_address(text))?;
+    let is_circuit = address.iter().any(|part| part == Part::P2pCircuit);
+    if is_circuit || named(&address).is_none() { Err(bad_address(text)) } else { Ok(address) }
+}
+
+/// The peer whose id an address ends in.
+fn named(address: &Multiaddr) -> Option<PeerId> {
+    match address.iter().last() {
+        Some(Part::P2p(peer)) => Some(peer),
+        _ => None,
     }
 }
 
@@ -135,7 +156,11 @@ mod tests {
         assert_eq!(Relay::of_entry(&Relay::key(peer), relay.text.as_bytes()), Some(relay.clone()));
         assert_eq!(Relay::of_entry(&Relay::key(PeerId::random()), relay.text.as_bytes()), None);
         let circuit = format!("/ip4/192.0.2.1/tcp/1/p2p/{peer}/p2p-circuit/p2p/{peer}");
-        for bad in ["", "relay.example.org", "/ip4/192.0.2.1/tcp/4001", &circuit] {
+        let of = |peer: PeerId| format!("/ip4/192.0.2.1/tcp/4001/p2p/{peer}");
+        let both = format!("{} {}", of(peer), relay.text);
+        assert_eq!(Relay::parse(&both).unwrap().addresses.len(), 2);
+        let two = format!("{} {}", of(peer), of(PeerId::random()));
+        for bad in ["", "relay.example.org", "/ip4/192.0.2.1/tcp/4001", &circuit, &two] {
             assert_eq!(Relay::parse(bad).unwrap_err().code(), "bad-relay-address", "{bad}");
         }
     }

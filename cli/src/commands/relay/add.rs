@@ -9,14 +9,14 @@ use serde_json::json;
 /// Adds a relay.
 #[derive(clap::Args, Debug)]
 pub(super) struct Add {
-    #[arg(value_name = "RELAY")]
-    relay: String,
+    #[arg(value_name = "RELAY", required = true)]
+    relay: Vec<String>,
 }
 
 impl Add {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Failure> {
         let connection = context.connect().await?;
-        let result = connection.post("/v1/relays", json!({ "relay": self.relay })).await;
+        let result = connection.post("/v1/relays", json!({ "relay": self.relay.join(" ") })).await;
         connection.close().await?;
         let answer = result?;
         if context.output.is_json() {

@@ -46,7 +46,7 @@ fn describe(relay: &Value) -> String {
     let line = t!(
         "relay-line",
         relay = short_peer(text_of(relay, "id")).to_owned(),
-        address = text_of(relay, "address").to_owned(),
+        address = list_of(relay, "addresses").first().and_then(Value::as_str).unwrap_or_default().to_owned(),
         state = state
     );
     let reason = match text_of(relay, "reason") {
