@@ -372,7 +372,7 @@ impl<D: Disk> Replica<D> {
             let records = &self.state.records;
             let mut is_live = |record, location| match records.find(&record) {
                 Some((_, Row::Held(held, _))) => held == location && !dead.contains(&record),
-                Some((_, Row::Dropped | Row::Absent)) => false,
+                Some((_, Row::Dropped | Row::Listed | Row::Absent)) => false,
                 // Unknown here, perhaps for want of a key: not ours to destroy.
                 Some((_, Row::Wanted)) | None => true,
             };
@@ -496,6 +496,7 @@ impl<D: Disk> Replica<D> {
             }
             if let Payload::Drop(statement) = &payload
                 && self.state.check_drop(statement).is_ok()
+                && self.state.is_due(statement.body().after.as_ref())
             {
                 listed.extend(statement.body().ids.iter().copied().filter(|id| !fresh.contains(id)));
             }

@@ -67,8 +67,6 @@ pub struct Device {
     pub scheduler: Scheduler,
     /// Whether it was restored, and is to meet another device before it writes.
     pub is_waiting: bool,
-    /// Whether it may start with a drop and without the commit that this waits for.
-    has_open_drops: bool,
     /// Devices that were not heard of for long.
     pub away: BTreeSet<DeviceId>,
     /// When it is its turn to start an epoch.
@@ -114,7 +112,6 @@ impl Device {
             slow_until_ms: 0,
             scheduler: Scheduler::new(number, breakage),
             is_waiting: false,
-            has_open_drops: false,
             away: BTreeSet::new(),
             watch: Watch::default(),
             key,
@@ -222,8 +219,6 @@ impl Device {
 
     /// Ends it at once. What it holds in memory is gone.
     pub fn stop(&mut self) {
-        // A power cut may leave a drop, and not its commit.
-        self.has_open_drops |= self.dirty || self.holds_open_drops();
         self.replica = None;
         self.scheduler.stop();
         self.documents.clear();
@@ -268,7 +263,6 @@ impl Device {
         self.naming.clear();
         self.durable.note_sync(self.unsynced.drain(..).chain(uncounted), Frontier::of(replica.state()));
         self.durable.note_statements(replica.state().statements());
-        self.has_open_drops = false;
         self.storage.note_durable(replica.journal().position());
     }
 

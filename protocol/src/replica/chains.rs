@@ -52,7 +52,7 @@ pub(crate) struct Entry<'a> {
     pub(crate) commit: CommitId,
     pub(crate) record: Slot,
     pub(crate) seen: &'a [Place],
-    /// The changes that it made count.
+    /// The changes that it made count, and those it names that were not here and that a drop lists.
     pub(crate) records: &'a [Slot],
     /// The pieces of attachments that it made count, held or not.
     pub(crate) chunks: &'a [Slot],
@@ -197,6 +197,14 @@ impl Chains {
     /// All chains that are not empty, by device.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&DeviceId, &Chain)> {
         self.numbers.iter().map(|(device, chain)| (device, &self.chains[*chain as usize]))
+    }
+
+    /// All commits, by chain, each with its device and number.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (DeviceId, u64, Entry<'_>)> {
+        self.iter().flat_map(|(device, chain)| {
+            let numbered = (1..).zip((0..chain.len()).filter_map(|index| chain.get(index)));
+            numbered.map(|(number, entry)| (*device, number, entry))
+        })
     }
 
     pub(crate) fn place(&self, commit: &CommitId) -> Option<Place> {

@@ -1,10 +1,13 @@
 //! Drops: what is deleted, and who has deleted it.
 //!
-//! 1. A drop lists changes and attachments' pieces by name, signed by the keeper of the space. One of
-//!    them that is not here is refused from then on, and all count as held for the commits that name
-//!    them. Commits and statements are never dropped, whatever a list says.
+//! 1. A drop lists changes and attachments' pieces by name, signed by the keeper of the space. All of
+//!    them count as held for the commits that name them. Commits and statements are never dropped,
+//!    whatever a list says.
 //! 2. Once the commit that the drop waits for counts, the records that are here go: out of the
-//!    lists, out of every comparison, and out of the journal when its segment is rewritten.
+//!    lists, out of every comparison, and out of the journal when its segment is rewritten. From then
+//!    on those that come are refused. Before that they are taken: should the commit be lost with the
+//!    device that wrote it, one device would refuse for ever what another one keeps. For the same
+//!    reason they are taken again once that commit is put into quarantine.
 //! 3. When they are in no file any more, the device says so by a receipt. A drop that every device
 //!    of the log has confirmed is *settled*.
 //! 4. Settled drops are merged into one that lists all their records and waits for no commit. They
@@ -32,8 +35,11 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Drops {
     drops: BTreeMap<DropId, Held>,
-    /// Records that a drop lists and that are held, but are no changes.
+    /// Records that a drop lists and that are held but are no changes, or are waited for as pieces.
     listed: HashSet<Slot>,
+    /// Drops that had taken effect and are open again: whoever said that they are carried out no longer
+    /// can.
+    reopened: BTreeSet<DropId>,
     receipts: BTreeMap<DeviceId, Confirmed>,
     /// Receipts of devices that the log does not hold yet.
     waiting: BTreeMap<DeviceId, (Signed<Receipt>, Slot)>,
@@ -45,9 +51,15 @@ impl Drops {
         self.listed.insert(slot);
     }
 
-    /// Whether a drop lists a record that is held and no change.
+    /// Whether a drop lists a record that is held and no change, or waited for.
     pub(super) fn is_listed(&self, slot: Slot) -> bool {
         self.listed.contains(&slot)
+    }
+
+    /// Whether only drops list a record that are void should their commit be put into quarantine.
+    pub(super) fn may_be_void(&self, slot: Slot) -> bool {
+        let mut listing = self.drops.values().filter(|held| held.lists(slot)).peekable();
+        listing.peek().is_some() && listing.all(|held| held.after.is_some())
     }
 }
 
@@ -61,6 +73,10 @@ struct Held {
 }
 
 impl Held {
+    fn lists(&self, slot: Slot) -> bool {
+        self.slots.binary_search(&slot).is_ok()
+    }
+
     fn as_list(&self) -> List<'_> {
         List { after: self.after, slots: &self.slots, len: self.slots.len() }
     }
@@ -127,10 +143,12 @@ impl State {
             return effects.refused.push(Refusal::Drop(DropError::Malformed));
         }
         let body = statement.body();
-        let mut slots: Vec<Slot> = body.ids.iter().map(|id| self.records.refuse(*id)).collect();
+        let mut slots: Vec<Slot> = body.ids.iter().map(|id| self.records.list(*id)).collect();
         slots.sort_unstable();
-        let is_other =
-            |slot: &&Slot| matches!(self.records.row(**slot), Row::Held(_, class) if class != Class::Change);
+        let is_other = |slot: &&Slot| match self.records.row(**slot) {
+            Row::Held(_, class) => class != Class::Change,
+            row => row == Row::Wanted,
+        };
         self.drops.listed.extend(slots.iter().filter(is_other));
         let held = Held { record: slot, after: body.after, slots: slots.into(), applied: false };
         self.drops.drops.insert(name, held);
@@ -141,7 +159,6 @@ impl State {
                 self.forget(covered.record);
             }
         }
-        self.forget_wanted();
         // A commit may have waited for a record that nobody has any more.
         self.count(effects);
     }
@@ -189,22 +206,57 @@ impl State {
         MAX_DROPS.saturating_sub(self.drops.drops.len())
     }
 
+    /// Whether a drop that waits for this commit takes effect: that one counts and is in no quarantine.
+    pub(super) fn is_due(&self, after: Option<&CommitId>) -> bool {
+        after.is_none_or(|commit| self.commit_counts(commit) == Some(true))
+    }
+
     /// Lets the drops take effect whose commit counts. Once devices were revoked that waits for the lines
-    /// of quarantine to be drawn: what a revoked device wanted gone too late is not undone any more.
+    /// of quarantine to be drawn: what a revoked device wanted gone too late, nobody may have any more.
     pub(super) fn apply_drops(&mut self, effects: &mut Effects) {
-        if !self.roster().has_endings() {
-            self.carry_out_drops(effects);
-        }
+        let has_endings = self.roster().has_endings();
+        self.apply_those(effects, |state, held| match &held.after {
+            Some(commit) => !has_endings && state.is_due(Some(commit)),
+            None => true,
+        });
     }
 
     /// Lets the drops take effect whose commit counts and is in no quarantine.
     pub(super) fn carry_out_drops(&mut self, effects: &mut Effects) {
-        let is_due = |held: &Held| {
-            let counts = |commit: &CommitId| self.commit_counts(commit) == Some(true);
-            !held.applied && held.after.as_ref().is_none_or(counts)
+        self.apply_those(effects, |state, held| state.is_due(held.after.as_ref()));
+    }
+
+    /// Waits again with the drops whose commit was put into quarantine after they had taken effect here.
+    /// What they list is taken if it comes, as by whoever heard of the quarantine first. Gives whether
+    /// there are any.
+    pub(super) fn reopen_drops(&mut self) -> bool {
+        let is_void = |held: &Held| held.applied && !self.is_due(held.after.as_ref());
+        let void: Vec<DropId> =
+            self.drops.drops.iter().filter(|(_, held)| is_void(held)).map(|(name, _)| *name).collect();
+        if void.is_empty() {
+            return false;
+        }
+        let mut slots = BTreeSet::new();
+        for name in void {
+            if let Some(held) = self.drops.drops.get_mut(&name) {
+                held.applied = false;
+                slots.extend(held.slots.iter().copied());
+                self.drops.reopened.insert(name);
+            }
+        }
+        let is_refused = |slot: &Slot| {
+            let stays = self.drops.drops.values().any(|held| held.applied && held.lists(*slot));
+            !stays && self.records.row(*slot) == Row::Dropped
         };
-        let names: Vec<DropId> =
-            self.drops.drops.iter().filter(|(_, held)| is_due(held)).map(|(name, _)| *name).collect();
+        slots.retain(is_refused);
+        self.expect_again(&slots);
+        true
+    }
+
+    fn apply_those(&mut self, effects: &mut Effects, is_due: impl Fn(&Self, &Held) -> bool) {
+        let all = self.drops.drops.iter();
+        let names = all.filter(|(_, held)| !held.applied && is_due(self, held)).map(|(name, _)| *name);
+        let names: Vec<DropId> = names.collect();
         let mut due = Vec::new();
         for name in names {
             if let Some(held) = self.drops.drops.get_mut(&name) {
@@ -215,9 +267,13 @@ impl State {
         let before = effects.dropped.len();
         for slot in due {
             // Commits and statements stay whatever a list says: chains are made of them.
-            if let Row::Held(_, Class::Change | Class::Chunk) = self.records.row(slot) {
-                effects.dropped.push(self.records.id(slot));
-                self.discard(slot);
+            match self.records.row(slot) {
+                Row::Held(_, Class::Change | Class::Chunk) => {
+                    effects.dropped.push(self.records.id(slot));
+                    self.discard(slot);
+                }
+                Row::Wanted | Row::Listed | Row::Absent => self.refuse(slot),
+                Row::Held(..) | Row::Dropped => {}
             }
         }
         if effects.dropped.len() > before {
@@ -279,10 +335,21 @@ impl State {
         self.drops.drops.len()
     }
 
-    /// Whether a drop has not taken effect here, because its commit has not come or is in quarantine.
+    /// Whether a drop lists a record that has not taken effect here: it may come, and may go.
     #[must_use]
-    pub fn has_open_drops(&self) -> bool {
-        self.drops.drops.values().any(|held| !held.applied)
+    pub fn may_be_dropped(&self, record: &RecordId) -> bool {
+        let Some((slot, _)) = self.records.find(record) else { return false };
+        self.drops.drops.values().any(|held| !held.applied && held.lists(slot))
+    }
+
+    /// The drops that took effect here once and are open again, since this was last asked.
+    pub(super) fn take_reopened(&mut self) -> BTreeSet<DropId> {
+        std::mem::take(&mut self.drops.reopened)
+    }
+
+    /// Whether a drop is held and has not taken effect here.
+    pub(super) fn is_open(&self, name: &DropId) -> bool {
+        self.drops.drops.get(name).is_some_and(|held| !held.applied)
     }
 
     /// The drops that have taken effect here, sorted.
@@ -293,8 +360,8 @@ impl State {
     }
 
     /// Documents of which something is held that a drop lists whose commit is in quarantine: devices that
-    /// did not know have carried it out, and lack what others hold. Folding such a document gives all of
-    /// them the same again.
+    /// did not know have carried it out, and lack what others hold. Devices of the owner give it to each
+    /// other again; to those of others, who compare no records, folding such a document gives the same.
     #[must_use]
     pub fn wronged_documents(&self) -> BTreeSet<DocumentId> {
         let is_void = |after: &CommitId| self.commit_counts(after) == Some(false);

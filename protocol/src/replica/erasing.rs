@@ -66,7 +66,8 @@ impl<D: Disk> Replica<D> {
             let mut is_known = true;
             let mut is_to_go = |record, location| match records.find(&record) {
                 Some((_, Row::Held(held, _))) => held != location,
-                Some((_, Row::Dropped)) => true,
+                // Of one that is listed, bytes are left from when it was dropped, and may be dropped again.
+                Some((_, Row::Dropped | Row::Listed)) => true,
                 Some((_, Row::Wanted | Row::Absent)) => false,
                 // It did not open. Should it come again, and be dropped where it lies then, it must be
                 // found here too.
@@ -98,11 +99,15 @@ impl<D: Disk> Replica<D> {
         nonce: &mut dyn FnMut() -> [u8; NONCE_LEN],
     ) -> Result<Option<Effects>, WriteError<D::Error>> {
         let id = DeviceId::from_bytes(*device.verifying_key().as_bytes());
+        let reopened = self.state.take_reopened();
+        self.erasing.carried_out.retain(|name| !reopened.contains(name));
         let said = self.state.confirmed_by(&id);
         let was_said = |name: &DropId| said.is_some_and(|said| said.contains(name));
         let mut drops = self.state.applied_drops();
         drops.retain(|name| self.erasing.carried_out.contains(name) || was_said(name));
-        if drops.iter().all(was_said) {
+        // What it said of one that is open again is not so any more: its records may have come.
+        let is_outdated = said.is_some_and(|said| said.iter().any(|name| self.state.is_open(name)));
+        if drops.iter().all(was_said) && !is_outdated {
             return Ok(None);
         }
         let number = self.state.next_receipt(&id);

@@ -45,6 +45,9 @@ pub(crate) enum Row {
     Wanted,
     /// It was dropped, and is refused from then on.
     Dropped,
+    /// It is not here, and a drop that has not taken effect lists it: it counts as held for the commits
+    /// that name it, and is taken if it comes.
+    Listed,
     /// Nothing follows from it: what it said is superseded, or it was left aside and may come again.
     Absent,
 }
@@ -78,6 +81,7 @@ impl From<Row> for Packed {
             Row::Wanted => without_place(0),
             Row::Dropped => without_place(1),
             Row::Absent => without_place(2),
+            Row::Listed => without_place(7),
             Row::Held(location, class) => {
                 let tag = match class {
                     Class::Change => 3,
@@ -99,6 +103,7 @@ impl From<Packed> for Row {
             0 => return Self::Wanted,
             1 => return Self::Dropped,
             2 => return Self::Absent,
+            7 => return Self::Listed,
             3 => Class::Change,
             4 => Class::Chunk,
             5 => Class::Commit,
@@ -185,7 +190,7 @@ impl Records {
     pub(crate) fn location(&self, slot: Slot) -> Option<Location> {
         match self.row(slot) {
             Row::Held(location, _) => Some(location),
-            Row::Wanted | Row::Dropped | Row::Absent => None,
+            Row::Wanted | Row::Dropped | Row::Listed | Row::Absent => None,
         }
     }
 
@@ -208,7 +213,7 @@ impl Records {
     /// Notes that an attachment's piece is waited for, unless more is known of it.
     pub(crate) fn want(&mut self, id: RecordId) -> Slot {
         match self.find(&id) {
-            None | Some((_, Row::Absent)) => self.set(id, Row::Wanted).0,
+            None | Some((_, Row::Listed | Row::Absent)) => self.set(id, Row::Wanted).0,
             Some((slot, _)) => slot,
         }
     }
@@ -237,12 +242,22 @@ impl Records {
         slot
     }
 
-    /// Notes that a record will be dropped: one that is not held is refused from now on.
-    pub(crate) fn refuse(&mut self, id: RecordId) -> Slot {
+    /// Notes that a drop lists a record, unless more is known of it.
+    pub(crate) fn list(&mut self, id: RecordId) -> Slot {
         match self.find(&id) {
-            Some((slot, Row::Held(..))) => slot,
-            _ => self.drop(id),
+            None | Some((_, Row::Absent)) => self.set(id, Row::Listed).0,
+            Some((slot, _)) => slot,
         }
+    }
+
+    /// Notes that a record is not held any more, and that a drop lists it.
+    pub(crate) fn put_back_on_list(&mut self, id: RecordId) -> Slot {
+        self.take_out(id, Row::Listed)
+    }
+
+    /// Notes that a dropped record was written again, which leaves bytes of it to be found.
+    pub(crate) fn note_grave(&mut self, location: Location) {
+        self.graves.insert(location.segment);
     }
 
     /// The segments in which records lay that were dropped since this was last asked.
@@ -270,7 +285,7 @@ impl Records {
     pub(crate) fn held(&self) -> impl Iterator<Item = (Slot, &RecordId, Location, Class)> {
         self.ids.iter().zip(&self.rows).enumerate().filter_map(|(index, (id, row))| match Row::from(*row) {
             Row::Held(location, class) => Some((slot(index), id, location, class)),
-            Row::Wanted | Row::Dropped | Row::Absent => None,
+            Row::Wanted | Row::Dropped | Row::Listed | Row::Absent => None,
         })
     }
 
@@ -337,7 +352,7 @@ mod tests {
     fn a_packed_row_is_the_row_that_it_was() {
         let place =
             Location { segment: SegmentNumber::new(u32::MAX).unwrap(), offset: 0xffff_ffff, len: 1 << 20 };
-        let mut rows = vec![Row::Wanted, Row::Dropped, Row::Absent];
+        let mut rows = vec![Row::Wanted, Row::Dropped, Row::Listed, Row::Absent];
         for class in [Class::Change, Class::Chunk, Class::Commit, Class::Statement] {
             rows.extend([Row::Held(place, class), Row::Held(location(1, 0), class)]);
         }
@@ -377,7 +392,11 @@ mod tests {
         assert_eq!(records.want(id(1)), slot);
         assert_eq!(records.row(slot), Row::Dropped);
         let held = records.hold(id(2), location(1, 9), Class::Change);
-        assert_eq!(records.refuse(id(2)), held);
+        assert_eq!(records.list(id(2)), held);
         assert!(records.is_held(held));
+        let listed = records.list(id(3));
+        assert_eq!(records.row(listed), Row::Listed);
+        assert_eq!((records.want(id(3)), records.list(id(3))), (listed, listed));
+        assert_eq!(records.row(listed), Row::Wanted, "who lists it says less than who wants it");
     }
 }

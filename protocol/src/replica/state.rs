@@ -83,6 +83,9 @@ pub struct Counted {
     pub wanted: Vec<RecordId>,
     /// Records that it names and that another commit made count before.
     pub again: Vec<RecordId>,
+    /// Records that it names as changes and that are not held: a drop lists them that waits, or may wait
+    /// again, for a commit.
+    pub listed: Vec<RecordId>,
     /// The log heads that it names; none, if they are those of the device's commit before.
     pub log_heads: Vec<OperationId>,
 }
@@ -96,10 +99,10 @@ pub struct NewlyCounted {
     pub changes: HashMap<RecordId, Change>,
 }
 
-/// A piece of an attachment that came after the commit that names it.
+/// A piece of an attachment that came after the commit that names it, or such a change that a drop lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arrived {
-    /// The piece.
+    /// The record.
     pub item: Item,
     /// Whose commit names it.
     pub device: DeviceId,
@@ -112,12 +115,12 @@ pub struct Arrived {
 pub struct Effects {
     /// Commits that count from now on, each after those it had seen.
     pub counted: Vec<NewlyCounted>,
-    /// Pieces of attachments that came after the commit that names them.
+    /// Pieces of attachments, and changes that a drop lists, that came after the commit that names them.
     pub arrived: Vec<Arrived>,
     /// Records that were held and are dropped now.
     pub dropped: Vec<RecordId>,
-    /// Documents of which a change was put into quarantine or taken out of it: what counted is to be
-    /// read again.
+    /// Documents of which a change was put into quarantine or taken out of it, or came after the commit
+    /// that names it: what counted is to be read again.
     pub redrawn: BTreeSet<DocumentId>,
     /// Whether the device log or the epochs grew.
     pub membership_changed: bool,
@@ -203,6 +206,8 @@ pub struct State {
     /// What changes and chunks that do not count yet are part of.
     subjects: HashMap<Slot, Subject>,
     uncounted: BTreeSet<Slot>,
+    /// Of what is not held and an open drop lists: the first commit that names it as a change, and counts.
+    expected: BTreeMap<Slot, (DeviceId, u64)>,
     /// Counted changes, by document.
     documents: HashMap<DocumentId, Slots>,
     /// Counted chunks that are held, by attachment. A writer who named two for one place is
@@ -249,6 +254,7 @@ impl State {
             apart: BTreeMap::new(),
             subjects: HashMap::new(),
             uncounted: BTreeSet::new(),
+            expected: BTreeMap::new(),
             documents: HashMap::new(),
             blobs: HashMap::new(),
             wanted: Wanted::default(),

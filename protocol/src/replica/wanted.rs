@@ -28,14 +28,6 @@ impl Wanted {
         Some(commit)
     }
 
-    /// Waits no longer for pieces that do not pass.
-    pub(super) fn retain(&mut self, passes: impl Fn(Slot) -> bool) {
-        let gone: Vec<Slot> = self.commits.keys().copied().filter(|slot| !passes(*slot)).collect();
-        for slot in gone {
-            self.remove(slot);
-        }
-    }
-
     fn note_removed(&mut self, commit: (DeviceId, u64)) {
         if let Some(left) = self.lacking.get_mut(&commit) {
             *left -= 1;
@@ -80,7 +72,7 @@ mod tests {
         assert_eq!(wanted.remove(slots[0]), None);
         assert_eq!(wanted.spans(&one), [span(3, 5), span(9, 9)], "it lacks another");
         wanted.remove(slots[1]);
-        wanted.retain(|slot| slot != slots[3]);
+        wanted.remove(slots[3]);
         assert_eq!(wanted.spans(&one), [span(4, 4), span(9, 9)]);
         assert_eq!((wanted.spans(&other), wanted.commits.len()), (vec![span(4, 4)], 3));
     }

@@ -48,7 +48,7 @@ impl Acknowledged {
     /// # Errors
     /// When it was lost.
     pub fn check(&self, state: &State, unasked: &BTreeSet<RecordId>) -> Result<(), Violation> {
-        let is_kept = |record| state.holds(record) || state.has_dropped(record) || unasked.contains(record);
+        let is_kept = |record| is_held_or_listed(record, state) || unasked.contains(record);
         let held = self.records.iter().all(is_kept);
         let counts = state.head(&self.device).0 >= self.number;
         ensure(held && counts, Check::Durability, || {
@@ -58,6 +58,11 @@ impl Acknowledged {
         let back = self.forgotten.iter().find(|document| !is_out && !state.is_forgotten(document));
         ensure(back.is_none(), Check::Forgetting, || format!("{back:?} was forgotten and is back"))
     }
+}
+
+/// Whether a record is held, was dropped, or may be taken again: its drop is void.
+fn is_held_or_listed(record: &RecordId, state: &State) -> bool {
+    state.holds(record) || state.has_dropped(record) || state.may_be_dropped(record)
 }
 
 const fn forgotten(subject: &Subject) -> Option<DocumentId> {
@@ -89,7 +94,7 @@ impl Told {
     /// # Errors
     /// When something is lost, or counts under another name.
     pub fn check(&self, state: &State) -> Result<(), Violation> {
-        let lost = self.records.iter().find(|record| !state.holds(record) && !state.has_dropped(record));
+        let lost = self.records.iter().find(|record| !is_held_or_listed(record, state));
         ensure(lost.is_none(), Check::SentIsKept, || format!("{lost:?} was sent and then lost"))?;
         let changed = self.heads.iter().find(|(device, (number, commit))| {
             let (now, name) = state.head(device);

@@ -35,18 +35,10 @@ impl Device {
 
     /// Whether all come to agree when another device is lost. Who was let in and has met nobody since holds
     /// the secrets of epochs that perhaps only its sponsor can state: without that one it is let in again.
-    /// And who has a drop without its commit has refused what others still hold, should nobody else have that
-    /// commit (`records.md`).
     #[must_use]
     pub fn may_lose_another(&self) -> bool {
         let states = |epoch: &EpochId| self.durable.states(&StatementId::from(*epoch));
-        !self.has_open_drops
-            && !self.holds_open_drops()
-            && self.storage.epochs().iter().all(|(epoch, _)| states(epoch))
-    }
-
-    pub(super) fn holds_open_drops(&self) -> bool {
-        self.replica.as_ref().is_some_and(|replica| replica.state().has_open_drops())
+        self.storage.epochs().iter().all(|(epoch, _)| states(epoch))
     }
 
     /// A new device in the place of this one, which is off: its disk holds what the backup does, and its

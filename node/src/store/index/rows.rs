@@ -24,7 +24,7 @@ pub(super) enum Row<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::store) enum Kept {
     Counted(Counted),
-    /// A piece of an attachment that came after its commit.
+    /// What came after the commit that names it.
     Arrived(Item),
 }
 
@@ -39,6 +39,7 @@ pub(super) struct CountedRow {
     items: Vec<ItemRow>,
     wanted: Vec<RecordId>,
     again: Vec<RecordId>,
+    listed: Vec<RecordId>,
     log_heads: Vec<OperationId>,
 }
 
@@ -160,6 +161,7 @@ impl From<&Counted> for CountedRow {
             items: counted.items.iter().map(ItemRow::from).collect(),
             wanted: counted.wanted.clone(),
             again: counted.again.clone(),
+            listed: counted.listed.clone(),
             log_heads: counted.log_heads.clone(),
         }
     }
@@ -177,6 +179,7 @@ impl From<CountedRow> for Counted {
             items: row.items.into_iter().map(Item::from).collect(),
             wanted: row.wanted,
             again: row.again,
+            listed: row.listed,
             log_heads: row.log_heads,
         }
     }

@@ -58,6 +58,7 @@ fn counted(number: u64, items: u8) -> Counted {
         items: (0..items).map(item).collect(),
         wanted: vec![RecordId::from_bytes([3; 32])],
         again: vec![RecordId::from_bytes([4; 32])],
+        listed: vec![RecordId::from_bytes([6; 32])],
         log_heads: vec![OperationId::from_bytes([5; 32])],
     }
 }

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use super::{Counted, Effects, Item, NewlyCounted, Pending, Refusal, State, Subject};
 use crate::{
     crypto::sign::VerifyingKey,
-    id::CommitId,
-    record::Commit,
+    id::{CommitId, DeviceId, RecordId},
+    record::{Change, Commit},
     replica::{
         chains::NewEntry,
         records::{Class, Row, Slot},
@@ -118,9 +118,9 @@ impl State {
         place -= commit.log_heads.len();
         let Some(record) = commit.records.get(place) else { return Some(false) };
         let is_there = match self.records.find(record)? {
-            (_, Row::Held(_, Class::Change) | Row::Dropped) => true,
-            (slot, Row::Held(..)) => self.drops.is_listed(slot),
-            (_, Row::Wanted | Row::Absent) => false,
+            (_, Row::Held(_, Class::Change) | Row::Dropped | Row::Listed) => true,
+            (slot, Row::Held(..) | Row::Wanted) => self.drops.is_listed(slot),
+            (_, Row::Absent) => false,
         };
         is_there.then_some(true)
     }
@@ -138,53 +138,102 @@ impl State {
             items: Vec::with_capacity(commit.records.len() + commit.chunks.len()),
             wanted: Vec::new(),
             again: Vec::new(),
+            listed: Vec::new(),
             log_heads: commit.log_heads.clone(),
         };
         let mut entry = NewEntry::new(name, pending.record, commit.log_heads.clone());
         for record in &commit.records {
-            let Some((slot, Row::Held(_, Class::Change))) = self.records.find(record) else { continue };
-            if let Some(item) = self.count_item(slot) {
-                entry.add(slot, Class::Change);
-                counted.items.push(item);
-                if let Some(change) = self.staged.remove(&slot) {
-                    self.staged_bytes -= change.bytes.len();
-                    changes.insert(*record, change);
-                }
-            } else {
-                entry.add_again(slot);
-                counted.again.push(*record);
+            if let Some(change) = self.count_change(record, &mut entry, &mut counted) {
+                changes.insert(*record, change);
             }
         }
-        for record in &commit.chunks {
-            match self.records.find(record) {
-                Some((slot, Row::Held(_, Class::Chunk))) => {
-                    if let Some(item) = self.count_item(slot) {
-                        entry.add(slot, Class::Chunk);
-                        counted.items.push(item);
-                    } else {
-                        entry.add_again(slot);
-                        counted.again.push(*record);
-                    }
-                }
-                // Another commit wants it already.
-                Some((slot, Row::Wanted)) => {
-                    entry.add_again(slot);
-                    counted.again.push(*record);
-                }
-                // It is no piece of anything, or no more.
-                Some((_, Row::Held(..) | Row::Dropped)) => {}
-                Some((_, Row::Absent)) | None => {
-                    let slot = self.records.want(*record);
-                    entry.add(slot, Class::Chunk);
-                    self.wanted.insert(slot, commit.device, commit.number);
-                    counted.wanted.push(*record);
-                }
-            }
-        }
+        commit.chunks.iter().for_each(|record| self.count_chunk(record, &mut entry, &mut counted));
         self.uncounted.remove(&pending.record);
         self.chains.push(commit.device, commit.number, &entry, &commit.seen);
         self.doubt_quarantine(commit, !counted.again.is_empty());
         NewlyCounted { counted, changes }
+    }
+
+    /// A name among a commit's changes; gives the change if its bytes are at hand.
+    fn count_change(
+        &mut self,
+        record: &RecordId,
+        entry: &mut NewEntry,
+        counted: &mut Counted,
+    ) -> Option<Change> {
+        let (slot, row) = self.records.find(record)?;
+        if !matches!(row, Row::Held(_, Class::Change)) {
+            if self.may_come(slot, row) {
+                entry.add(slot, Class::Change);
+                counted.listed.push(*record);
+                if row != Row::Dropped {
+                    self.expected.entry(slot).or_insert((counted.device, counted.number));
+                }
+            }
+            return None;
+        }
+        let Some(item) = self.count_item(slot) else {
+            entry.add_again(slot);
+            counted.again.push(*record);
+            return None;
+        };
+        entry.add(slot, Class::Change);
+        counted.items.push(item);
+        let change = self.staged.remove(&slot)?;
+        self.staged_bytes -= change.bytes.len();
+        Some(change)
+    }
+
+    /// A name among a commit's pieces of attachments.
+    fn count_chunk(&mut self, record: &RecordId, entry: &mut NewEntry, counted: &mut Counted) {
+        match self.records.find(record) {
+            Some((slot, Row::Held(_, Class::Chunk))) => {
+                if let Some(item) = self.count_item(slot) {
+                    entry.add(slot, Class::Chunk);
+                    counted.items.push(item);
+                } else {
+                    entry.add_again(slot);
+                    counted.again.push(*record);
+                }
+            }
+            // Another commit wants it already.
+            Some((slot, Row::Wanted)) => {
+                entry.add_again(slot);
+                counted.again.push(*record);
+            }
+            Some((slot, Row::Dropped)) if self.may_come(slot, Row::Dropped) => {
+                entry.add(slot, Class::Chunk);
+                counted.wanted.push(*record);
+            }
+            // It is no piece of anything, or no more.
+            Some((_, Row::Held(..) | Row::Dropped)) => {}
+            Some((_, Row::Listed | Row::Absent)) | None => {
+                let slot = self.want(*record, counted.device, counted.number);
+                entry.add(slot, Class::Chunk);
+                counted.wanted.push(*record);
+            }
+        }
+    }
+
+    /// Whether what a counted commit names may come yet: it is not here, and wanted as a piece, or listed by
+    /// a drop that waits for a commit, or would again were that one put into quarantine.
+    pub(super) fn may_come(&self, slot: Slot, row: Row) -> bool {
+        match row {
+            Row::Listed | Row::Wanted => true,
+            Row::Dropped => self.drops.may_be_void(slot),
+            Row::Held(..) | Row::Absent => false,
+        }
+    }
+
+    /// Waits for a piece of an attachment that a commit names.
+    pub(super) fn want(&mut self, record: RecordId, device: DeviceId, number: u64) -> Slot {
+        let before = self.records.find(&record);
+        let slot = self.records.want(record);
+        if matches!(before, Some((_, Row::Listed))) {
+            self.drops.note_listed(slot);
+        }
+        self.wanted.insert(slot, device, number);
+        slot
     }
 
     /// A record that counts from now on; `None` when it counted before, by another commit.

@@ -26,12 +26,21 @@ impl State {
             self.note_counted(slot, item.subject);
         }
         for record in &counted.wanted {
-            let slot = self.records.want(*record);
-            entry.add(slot, Class::Chunk);
-            self.wanted.insert(slot, counted.device, counted.number);
+            match self.records.find(record) {
+                // Dropped when they came to count, it may be a piece of several commits.
+                Some((slot, Row::Wanted)) => entry.add_again(slot),
+                _ => entry.add(self.want(*record, counted.device, counted.number), Class::Chunk),
+            }
+        }
+        for record in &counted.listed {
+            let slot = self.records.list(*record);
+            entry.add(slot, Class::Change);
+            if !self.records.is_held(slot) {
+                self.expected.entry(slot).or_insert((counted.device, counted.number));
+            }
         }
         for record in &counted.again {
-            if let Some((slot, Row::Held(..) | Row::Wanted)) = self.records.find(record) {
+            if let Some((slot, Row::Held(..) | Row::Wanted | Row::Listed)) = self.records.find(record) {
                 entry.add_again(slot);
             }
         }
@@ -39,13 +48,14 @@ impl State {
         self.records.add_commit(&counted.commit);
     }
 
-    /// Takes back a piece of an attachment that came after its commit, and gives whose commit that is
-    /// and its number.
+    /// Takes back what came after the commit that names it, and gives whose commit that is and its number.
     pub fn restore_arrived(&mut self, item: &Item) -> Option<(DeviceId, u64)> {
-        let (slot, Row::Wanted) = self.records.find(&item.record)? else { return None };
-        self.records.hold(item.record, item.location, class_of(item.subject));
+        let (slot, Row::Wanted | Row::Listed) = self.records.find(&item.record)? else { return None };
+        let (wanted, expected) = (self.wanted.remove(slot), self.expected.remove(&slot));
+        let class = class_of(item.subject);
+        self.records.hold(item.record, item.location, class);
         self.note_counted(slot, item.subject);
-        self.wanted.remove(slot)
+        if class == Class::Chunk { wanted } else { expected }
     }
 
     /// Commits as an index keeps them, each after those it had seen.
@@ -63,7 +73,7 @@ impl State {
         subjects.extend(self.quarantine.subjects());
         self.chains.in_order().into_iter().filter_map(move |place| {
             let (device, number) = self.chains.owner(place);
-            self.counted_of(device, number, &self.chains.at(place), &subjects)
+            self.counted_of(device, number, &self.chains.at(place), &mut subjects)
         })
     }
 
@@ -72,30 +82,41 @@ impl State {
         device: DeviceId,
         number: u64,
         entry: &Entry<'_>,
-        subjects: &HashMap<Slot, Subject>,
+        subjects: &mut HashMap<Slot, Subject>,
     ) -> Option<Counted> {
-        let item = |slot: &Slot| {
-            let (record, location) = (self.records.id(*slot), self.records.location(*slot)?);
-            Some(Item { record, location, subject: *subjects.get(slot)? })
-        };
-        let is_there = |slot: &Slot| matches!(self.records.row(*slot), Row::Held(..) | Row::Wanted);
-        let wanted = |slot: &&Slot| self.records.row(**slot) == Row::Wanted;
-        Some(Counted {
+        let mut counted = Counted {
             device,
             number,
             commit: entry.commit,
             record: self.records.id(entry.record),
             location: self.records.location(entry.record)?,
             seen: entry.seen.iter().map(|place| self.chains.at(*place).commit).collect(),
-            items: entry.records.iter().chain(entry.chunks).filter_map(item).collect(),
-            wanted: entry.chunks.iter().filter(wanted).map(|slot| self.records.id(*slot)).collect(),
-            again: entry
-                .again
-                .iter()
-                .filter(|slot| is_there(slot))
-                .map(|slot| self.records.id(*slot))
-                .collect(),
+            items: Vec::with_capacity(entry.records.len() + entry.chunks.len()),
+            wanted: Vec::new(),
+            again: Vec::new(),
+            listed: Vec::new(),
             log_heads: self.chains.of(&device).new_log_heads(number).to_vec(),
-        })
+        };
+        let records = entry.records.iter().map(|slot| (*slot, Class::Change));
+        for (slot, named_as) in records.chain(entry.chunks.iter().map(|slot| (*slot, Class::Chunk))) {
+            let (record, row) = (self.records.id(slot), self.records.row(slot));
+            match row {
+                Row::Held(location, class) if class == named_as => match subjects.remove(&slot) {
+                    Some(subject) => counted.items.push(Item { record, location, subject }),
+                    // By several commits, when it was not here: the first one made it count.
+                    None => counted.again.push(record),
+                },
+                _ if !self.may_come(slot, row) => {}
+                _ if named_as == Class::Chunk => counted.wanted.push(record),
+                _ => counted.listed.push(record),
+            }
+        }
+        let is_there = |slot: &Slot| match self.records.row(*slot) {
+            Row::Held(..) => true,
+            row => self.may_come(*slot, row),
+        };
+        let again = entry.again.iter().filter(|slot| is_there(slot));
+        counted.again.extend(again.map(|slot| self.records.id(*slot)));
+        Some(counted)
     }
 }

@@ -1,6 +1,8 @@
 //! What a record does once it was opened: statements count by their own signatures, changes wait for a
 //! commit.
 
+use std::collections::BTreeSet;
+
 use super::{Arrived, Effects, Item, Refusal, State, Subject, is_droppable};
 use crate::{
     crypto::kem::KemSecret,
@@ -31,7 +33,11 @@ impl State {
         let before = self.records.find(&id).map(|(_, row)| row);
         match before {
             Some(Row::Held(..)) => {}
-            Some(Row::Dropped) if is_droppable(&payload) => effects.refused.push(Refusal::Dropped),
+            Some(Row::Dropped) if is_droppable(&payload) => {
+                // Its bytes are written, in a segment that may have been searched for such.
+                self.records.note_grave(location);
+                effects.refused.push(Refusal::Dropped);
+            }
             _ => self.insert_new(id, location, payload, &mut effects),
         }
         effects
@@ -47,23 +53,31 @@ impl State {
             _ => Class::Statement,
         };
         let slot = self.records.hold(id, location, class);
-        if matches!(before, Some((_, Row::Dropped))) {
+        if matches!(before, Some((_, Row::Dropped | Row::Listed))) {
             self.drops.note_listed(slot);
         }
-        if let (Payload::BlobChunk(chunk), Some((device, number))) = (&payload, wanted) {
-            let subject = Subject::Blob(chunk.blob, chunk.index);
-            self.note_counted(slot, subject);
-            self.doubt_piece();
-            self.arrivals += 1;
-            effects.arrived.push(Arrived { item: Item { record: id, location, subject }, device, number });
-            return;
+        let expected = self.expected.remove(&slot);
+        let (named_by, subject) = match &payload {
+            Payload::BlobChunk(chunk) => (wanted, Subject::Blob(chunk.blob, chunk.index)),
+            Payload::Change(change) => (expected, subject_of(change)),
+            _ => return self.insert_unnamed(slot, payload, effects),
+        };
+        let Some((device, number)) = named_by else { return self.insert_unnamed(slot, payload, effects) };
+        self.arrivals += u64::from(class == Class::Chunk);
+        self.note_counted(slot, subject);
+        self.doubt_piece();
+        if let Subject::Document(document) | Subject::Forgotten(document) = subject {
+            effects.redrawn.insert(document);
         }
+        effects.arrived.push(Arrived { item: Item { record: id, location, subject }, device, number });
+    }
+
+    /// Takes in what no counted commit names yet.
+    fn insert_unnamed(&mut self, slot: Slot, payload: Payload, effects: &mut Effects) {
         self.uncounted.insert(slot);
         match payload {
             Payload::Change(change) => {
-                let document = change.document;
-                let subject = if change.forgets() { Subject::Forgotten } else { Subject::Document };
-                self.subjects.insert(slot, subject(document));
+                self.subjects.insert(slot, subject_of(&change));
                 self.stage(slot, change);
                 self.count(effects);
             }
@@ -101,7 +115,7 @@ impl State {
         let id = self.records.id(slot);
         // Still listed by a drop: who never held it must come to the same conclusions.
         if self.drops.is_listed(slot) {
-            self.records.drop(id)
+            self.records.put_back_on_list(id)
         } else {
             self.records.forget(id)
         };
@@ -122,10 +136,31 @@ impl State {
         self.quarantine.forget(slot);
     }
 
-    /// Waits no longer for pieces of attachments that were dropped.
-    pub(in crate::replica) fn forget_wanted(&mut self) {
-        let records = &self.records;
-        self.wanted.retain(|slot| records.row(slot) == Row::Wanted);
+    /// Refuses from now on what is not here.
+    pub(in crate::replica) fn refuse(&mut self, slot: Slot) {
+        self.records.drop(self.records.id(slot));
+        self.wanted.remove(slot);
+        self.expected.remove(&slot);
+    }
+
+    /// Takes records again that were dropped, if they come: the commits that count and name them are
+    /// looked for in all chains.
+    pub(in crate::replica) fn expect_again(&mut self, slots: &BTreeSet<Slot>) {
+        for slot in slots {
+            self.records.put_back_on_list(self.records.id(*slot));
+        }
+        for (device, number, entry) in self.chains.entries() {
+            for slot in entry.records.iter().filter(|slot| slots.contains(slot)) {
+                self.expected.entry(*slot).or_insert((device, number));
+            }
+            for slot in entry.chunks.iter().filter(|slot| slots.contains(slot)) {
+                if self.records.row(*slot) == Row::Listed {
+                    self.records.want(self.records.id(*slot));
+                    self.drops.note_listed(*slot);
+                    self.wanted.insert(*slot, device, number);
+                }
+            }
+        }
     }
 
     /// Takes records that are gone out of the lists of what documents and attachments consist of.
@@ -244,4 +279,8 @@ impl State {
             self.count(effects);
         }
     }
+}
+
+fn subject_of(change: &Change) -> Subject {
+    if change.forgets() { Subject::Forgotten(change.document) } else { Subject::Document(change.document) }
 }

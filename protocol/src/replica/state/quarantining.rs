@@ -88,6 +88,9 @@ impl State {
             self.draw_lines(effects);
         }
         if self.roster.has_endings() {
+            if self.reopen_drops() {
+                self.draw_lines(effects);
+            }
             self.carry_out_drops(effects);
         }
     }
@@ -199,13 +202,13 @@ impl State {
     /// What is named by commits beyond the lines and by no other.
     fn slots_beyond_lines(&self) -> BTreeSet<Slot> {
         let mut beyond = BTreeSet::new();
+        let row = |slot: &&Slot| self.records.row(**slot);
+        let is_change = |slot: &&Slot| matches!(row(slot), Row::Held(_, Class::Change));
+        // What was waited for as a piece may have turned out to be none.
+        let is_piece = |slot: &&Slot| matches!(row(slot), Row::Held(_, Class::Chunk) | Row::Wanted);
         for (device, line) in &self.quarantine.lines {
             let chain = self.chains.of(device);
             for entry in (*line as usize..chain.len()).filter_map(|index| chain.get(index)) {
-                let row = |slot: &&Slot| self.records.row(**slot);
-                let is_change = |slot: &&Slot| matches!(row(slot), Row::Held(_, Class::Change));
-                // What was waited for as a piece may have turned out to be none.
-                let is_piece = |slot: &&Slot| matches!(row(slot), Row::Held(_, Class::Chunk) | Row::Wanted);
                 beyond.extend(entry.records.iter().filter(is_change));
                 beyond.extend(entry.chunks.iter().filter(is_piece));
             }
@@ -213,10 +216,14 @@ impl State {
         if !beyond.is_empty() {
             for (device, chain) in self.chains.iter() {
                 let counting = self.quarantine.lines.get(device).map_or(chain.len(), |line| *line as usize);
-                let again = (0..counting).filter_map(|index| chain.get(index)).flat_map(|entry| entry.again);
-                again.for_each(|slot| {
-                    beyond.remove(slot);
-                });
+                for entry in (0..counting).filter_map(|index| chain.get(index)) {
+                    // What was not here when it was named, several commits may have made count.
+                    let records = entry.records.iter().filter(is_change);
+                    let chunks = entry.chunks.iter().filter(is_piece);
+                    for slot in records.chain(chunks).chain(entry.again) {
+                        beyond.remove(slot);
+                    }
+                }
             }
         }
         beyond

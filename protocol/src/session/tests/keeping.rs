@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::{
+    id::RecordId,
     journal::SegmentNumber,
     limits::{MAX_WANT, REQUESTS_OF_A_BLOB},
-    record::{BlobChunk, Commit, DropStatement},
-    replica::{Effects, Fold, Refusal},
+    record::{BlobChunk, Commit, DropStatement, drop_record},
+    replica::{Effects, Fold, Refusal, State},
     signed::Signed,
 };
 
@@ -116,6 +117,69 @@ fn nothing_goes_before_what_takes_its_place_counts() {
     let ingested = phone.replica.ingest(&id(1), &others).unwrap();
     assert_eq!(ingested.effects.dropped.len(), 1);
     assert_eq!(phone.texts(), ["new"]);
+}
+
+/// Three devices of one person, of which the phone has nothing but a drop that waits for a commit that is
+/// lost with the laptop, and the tablet what that drop lists.
+fn lost_with_its_commit(fill: impl Fn(&mut Device), ids: impl Fn(&State) -> Vec<RecordId>) -> [Device; 2] {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    laptop.state_operation(Author::Device(id(1)), &key(1), 3);
+    sync(&mut laptop, &mut phone).unwrap();
+    let mut tablet = device(3, 9, 7);
+    fill(&mut laptop);
+    let mut sessions = open_sessions([[4; 32]; 2]);
+    run(&mut laptop, &mut tablet, &mut sessions).unwrap();
+    sessions[1].fetch(&laptop.space(), BLOB, 2, false);
+    run(&mut laptop, &mut tablet, &mut sessions).unwrap();
+    let (space, after) = (laptop.space(), Some(CommitId::from_bytes([77; 32])));
+    let mut ids = ids(laptop.replica.state());
+    ids.sort_unstable();
+    let statement = DropStatement { space, keeper: keeper().verifying_key(), after, ids, replaces: vec![] };
+    let drop = Payload::Drop(Signed::new(statement, &keeper()));
+    phone.replica.write_statement(drop, &mut Device::nonces(&mut 9_000)).unwrap();
+    // The commit comes before what it names, which counts as held.
+    let commit = laptop.replica.state().counted().next().unwrap().location;
+    let commit = laptop.replica.read(commit).unwrap();
+    assert_eq!(phone.replica.ingest(&id(1), &[commit]).unwrap().effects.counted.len(), 1);
+    phone.replica.sync().unwrap();
+    [phone, tablet]
+}
+
+#[test]
+fn a_change_whose_drop_waits_for_a_lost_commit_is_taken_and_counts() {
+    let all = |state: &State| state.document(&DOCUMENT).map(|(record, _)| record).collect();
+    let [mut phone, mut tablet] = lost_with_its_commit(|laptop| laptop.write("kept"), all);
+    assert_eq!(phone.texts(), [""; 0]);
+    // The heads are the same: that something is missing, the sums of records tell.
+    sync(&mut phone, &mut tablet).unwrap();
+    assert_eq!((phone.texts(), tablet.texts()), (vec!["kept".to_owned()], vec!["kept".to_owned()]));
+    assert_eq!(phone.frontier(), tablet.frontier());
+    // Nothing is sent twice, and it is the same after a start, by the journal and by an index.
+    assert_eq!(sync(&mut phone, &mut tablet).unwrap().records, 0);
+    let counted: Vec<_> = phone.replica.state().counted().collect();
+    assert_eq!((counted[0].items.len(), counted[0].listed.len()), (1, 0));
+    let frontier = phone.frontier();
+    assert_eq!(phone.frontier_after_a_start(), frontier);
+
+    let [mut phone, _] = lost_with_its_commit(|laptop| laptop.write("kept"), all);
+    let location = tablet.replica.state().document(&DOCUMENT).next().unwrap().1;
+    let change = tablet.replica.read(location).unwrap();
+    let effects = phone.replica.ingest(&id(3), &[change]).unwrap().effects;
+    assert_eq!((effects.arrived.len(), effects.arrived[0].device, effects.arrived[0].number), (1, id(1), 1));
+    assert_eq!(effects.redrawn.into_iter().collect::<Vec<_>>(), [DOCUMENT]);
+}
+
+#[test]
+fn a_piece_whose_drop_waits_for_a_lost_commit_is_fetched() {
+    let all = |state: &State| state.counted().flat_map(|one| one.items).map(|item| item.record).collect();
+    let [mut phone, mut tablet] = lost_with_its_commit(|laptop| laptop.attach(2), all);
+    let mut sessions = open_sessions([[5; 32]; 2]);
+    run(&mut phone, &mut tablet, &mut sessions).unwrap();
+    sessions[0].fetch(&phone.space(), BLOB, 2, false);
+    run(&mut phone, &mut tablet, &mut sessions).unwrap();
+    let held = |device: &Device| device.replica.state().chunks_held(&BLOB);
+    assert_eq!((held(&phone), held(&tablet)), (2, 2));
+    assert_eq!(phone.frontier(), tablet.frontier());
 }
 
 #[test]
@@ -254,16 +318,28 @@ impl Device {
 }
 
 #[test]
-fn a_change_that_comes_with_its_drop_is_not_written() {
+fn a_change_that_comes_with_its_drop_is_in_no_file() {
     let (mut laptop, mut phone) = laptop_and_phone();
     laptop.write("old");
-    let location = laptop.replica.state().document(&DOCUMENT).next().unwrap().1;
+    let (record, location) = laptop.replica.state().document(&DOCUMENT).next().unwrap();
     let old = laptop.replica.read(location).unwrap();
     laptop.fold("new");
-    let all = [laptop.records(), vec![old]].concat();
+    let all = [laptop.records(), vec![old.clone()]].concat();
+    // With the commit that its drop waits for, which nobody knows to count before: it is searched for.
+    assert_eq!(phone.replica.find_dropped(), Ok(None));
     let ingested = phone.replica.ingest(&id(1), &all).unwrap();
-    assert_eq!((ingested.dropped_before, ingested.effects.refused), (1, vec![]));
+    assert_eq!((ingested.dropped_before, ingested.effects.refused), (0, vec![Refusal::Dropped]));
     assert_eq!(phone.texts(), ["new"]);
+    assert_eq!(phone.replica.find_dropped(), Ok(Some(SegmentNumber::FIRST)));
+    phone.erase();
+    assert_eq!(phone.texts(), ["new"]);
+    // By a drop that waits for none, it is not written.
+    let (mut phone, space) = (laptop_and_phone().1, laptop.space());
+    let (keeper, ids) = (keeper().verifying_key(), vec![record]);
+    let statement = DropStatement { space, keeper, after: None, ids, replaces: vec![] };
+    let drop = drop_record(&Signed::new(statement, &key(9)));
+    let ingested = phone.replica.ingest(&id(1), &[drop, old]).unwrap();
+    assert_eq!((ingested.dropped_before, ingested.effects.refused), (1, vec![]));
     assert_eq!(phone.replica.find_dropped(), Ok(None));
 }
 
@@ -628,7 +704,7 @@ fn what_waits_past_the_bound_may_come_again() {
     let waits = |number: usize| {
         let mut name = [0; 32];
         name[..8].copy_from_slice(&(number as u64).to_le_bytes());
-        let records = vec![crate::id::RecordId::from_bytes(name)];
+        let records = vec![RecordId::from_bytes(name)];
         let (seen, chunks, log_heads) = (vec![], vec![], log_heads.clone());
         let commit =
             Commit { space, device: id(2), number: 1, previous: None, seen, log_heads, records, chunks };
