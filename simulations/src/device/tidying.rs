@@ -40,7 +40,8 @@ impl Device {
         elected(self.state().log().devices(), |id| self.away.contains(id)) == Some(self.id)
     }
 
-    /// Folds documents with at least so many changes; gives how many.
+    /// Folds documents with at least so many changes, and what a revoked device had dropped in vain; gives
+    /// how many.
     ///
     /// # Errors
     /// When the disk refuses, or a document shows something else afterwards.
@@ -51,9 +52,11 @@ impl Device {
         dice: &mut Dice,
         ledger: &mut Ledger,
     ) -> Result<usize, Trouble> {
-        let mut ids: Vec<DocumentId> = self.state().documents_with(from).collect();
-        ids.sort_unstable();
-        ids.truncate(FOLDS_AT_ONCE);
+        let wronged = self.state().wronged_documents();
+        let mut others: Vec<DocumentId> = self.state().documents_with(from).collect();
+        others.retain(|id| !wronged.contains(id));
+        others.sort_unstable();
+        let ids: Vec<DocumentId> = wronged.into_iter().chain(others).take(FOLDS_AT_ONCE).collect();
         let (mut folds, mut before) = (Vec::new(), Views::new());
         for id in ids {
             let shown = self.documents.view(id)?;
