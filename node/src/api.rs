@@ -203,7 +203,7 @@ fn devices_with_traffic(store: &Store, sessions: Option<&Sessions>) -> Vec<Json>
             traffic.map_or(Json::Null, |(sent, received)| json!({ "sent": sent, "received": received }));
         let way = id.and_then(|id| sessions?.way(id));
         device["path"] = match way {
-            Some(Way::Direct) => "direct".into(),
+            Some(Way::Direct { .. }) => "direct".into(),
             Some(Way::Relayed { .. }) => "relayed".into(),
             None => Json::Null,
         };

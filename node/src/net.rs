@@ -22,15 +22,13 @@ mod endpoint;
 mod framed;
 pub(crate) mod limits;
 mod listen;
-mod paths;
 mod runner;
 mod streams;
 
 pub(crate) use endpoint::{Endpoint, EndpointConfig};
 pub(crate) use framed::{FrameReader, FrameWriter, Framed};
-use libp2p::{Multiaddr, PeerId, core::transport::ListenerId};
+use libp2p::{Multiaddr, PeerId, core::transport::ListenerId, swarm::ConnectionId};
 use musette_protocol::{relaying, session::Version};
-pub(crate) use paths::Path;
 use tokio::sync::{mpsc, oneshot};
 
 use runner::Command;
@@ -83,11 +81,41 @@ impl Protocol {
     }
 }
 
+/// The kind of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Path {
+    /// From one machine to the other.
+    Direct,
+    /// Through a relay, which carries a bounded number of bytes.
+    Relayed,
+}
+
+/// An open connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Connection {
+    /// Its name within the endpoint.
+    pub(crate) id: ConnectionId,
+    /// The transport at the other end.
+    pub(crate) peer: PeerId,
+    /// How it leads there.
+    pub(crate) way: Way,
+}
+
+impl Connection {
+    /// Its kind.
+    pub(crate) const fn path(&self) -> Path {
+        self.way.path()
+    }
+}
+
 /// How a connection leads to a peer, and through whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
     /// From one machine to the other.
-    Direct,
+    Direct {
+        /// Whether over QUIC, else over TCP.
+        quic: bool,
+    },
     /// Through a relay.
     Relayed {
         /// Which, if its address says so.
@@ -99,7 +127,7 @@ impl Way {
     /// The path it takes.
     pub(crate) const fn path(self) -> Path {
         match self {
-            Self::Direct => Path::Direct,
+            Self::Direct { .. } => Path::Direct,
             Self::Relayed { .. } => Path::Relayed,
         }
     }
@@ -138,13 +166,11 @@ pub(crate) enum NetEvent {
     },
     /// The peer opened a stream. Streams opened here are returned by [`Endpoint::open_stream`].
     Stream {
-        /// Who opened it.
-        peer: PeerId,
-        /// Over which path.
-        path: Path,
+        /// Over which connection.
+        connection: Connection,
         /// What for.
         protocol: Protocol,
         /// The stream.
-        stream: Framed,
+        stream: Box<Framed>,
     },
 }

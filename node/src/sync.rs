@@ -30,7 +30,7 @@ use tokio::{sync::mpsc, task::JoinSet};
 use crate::{
     driver::Driver,
     error::{Error, Result},
-    net::{Endpoint, Framed, NetEvent, Path, Protocol},
+    net::{Connection, Endpoint, Framed, NetEvent, Path, Protocol},
     pairing::Pairing,
     recovering::Recovering,
 };
@@ -140,8 +140,7 @@ impl Dials {
 struct Talk {
     contact: Contact<PeerId>,
     endpoint: Arc<Endpoint>,
-    peer: PeerId,
-    path: Path,
+    connection: Connection,
     conversation: Conversation,
     stream: Framed,
 }
@@ -209,24 +208,25 @@ impl Network {
             |joiner: PeerId| Channel { joiner: joiner.to_bytes(), inviter: endpoint.peer_id().to_bytes() };
         match event {
             NetEvent::Discovered { peer, addresses } => self.hear_of(peer, addresses),
-            NetEvent::Stream { peer, path, protocol: Protocol::Sync(version), stream } => {
+            NetEvent::Stream { connection, protocol: Protocol::Sync(version), stream } => {
                 tasks.spawn(async move {
                     let version = network.speak(version).await;
-                    let side = Side { endpoint, peer, path, role: Role::Listener, version };
-                    drop(Conversation::new(network, side, None, Arc::default()).run(stream).await);
+                    let side = Side { endpoint, connection, role: Role::Listener, version };
+                    drop(Conversation::new(network, side, None, Arc::default()).run(*stream).await);
                 });
             }
-            NetEvent::Stream { peer, protocol: Protocol::Pairing, stream, .. } => {
-                let channel = channel(peer);
-                tasks.spawn(async move { network.pairing.clone().invite(&network, channel, stream).await });
+            NetEvent::Stream { connection, protocol: Protocol::Pairing, stream } => {
+                let channel = channel(connection.peer);
+                tasks.spawn(async move { network.pairing.clone().invite(&network, channel, *stream).await });
             }
-            NetEvent::Stream { peer, protocol: Protocol::Recovering, stream, .. } => {
-                let channel = channel(peer);
-                tasks
-                    .spawn(async move { network.recovering.clone().answer(&network, channel, stream).await });
+            NetEvent::Stream { connection, protocol: Protocol::Recovering, stream } => {
+                let channel = channel(connection.peer);
+                tasks.spawn(
+                    async move { network.recovering.clone().answer(&network, channel, *stream).await },
+                );
             }
-            NetEvent::Stream { peer, protocol: Protocol::Addresses, stream, .. } => {
-                tasks.spawn(async move { network.hear_addresses(peer, stream).await });
+            NetEvent::Stream { connection, protocol: Protocol::Addresses, stream } => {
+                tasks.spawn(async move { network.hear_addresses(connection.peer, *stream).await });
             }
             NetEvent::Stream { protocol: Protocol::Relay, .. } => {}
         }
@@ -330,18 +330,17 @@ impl Network {
         let addresses = self.addresses_of(contact).await?;
         let endpoint = self.endpoints.of(contact)?.clone();
         let connecting = async {
-            let peer = endpoint.connect_over(path, addresses.clone()).await?;
-            let path = endpoint.path(peer).ok_or_else(|| Error::new("connection-lost"))?;
-            Ok((peer, path, endpoint.open_sync(peer, path).await?))
+            let connection = endpoint.connect_over(path, addresses.clone()).await?;
+            Ok((connection, endpoint.open_sync(connection).await?))
         };
-        let (peer, path, (version, stream)) = tokio::select! {
+        let (connection, (version, stream)) = tokio::select! {
             connected = connecting => connected?,
             () = handle.close.notified() => return Err(Error::new("session-closed")),
         };
         let version = self.speak(version).await;
-        let side = Side { endpoint: endpoint.clone(), peer, path, role: Role::Dialer, version };
+        let side = Side { endpoint: endpoint.clone(), connection, role: Role::Dialer, version };
         let conversation = Conversation::new(self.clone(), side, Some((contact, addresses)), handle.clone());
-        Ok(Talk { contact, endpoint, peer, path, conversation, stream })
+        Ok(Talk { contact, endpoint, connection, conversation, stream })
     }
 
     /// The version in which who knows this one is spoken to: the newest, where all can no longer be said in

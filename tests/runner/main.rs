@@ -18,6 +18,7 @@ mod homes;
 mod idempotent;
 mod index;
 mod pairing;
+mod reaching;
 mod recovering;
 mod recovery;
 mod replacing;

@@ -41,17 +41,12 @@ pub struct Interrupted {
 /// times on the way. Panics unless it arrives whole, each step within `deadline`.
 pub fn interrupted(world: &World, size: u64, kills: u32, deadline: Duration) -> Interrupted {
     let (laptop, phone, mut laptop_node, mut phone_node) = world.pair(|_| {});
-    let id = laptop.add(&["note", "title=Film"]);
-    let (file, hash) = noise(world, size);
-    let attach = timed(|| drop(laptop.start(&["attach", &id, path(&file)]).wait(deadline).ok()));
-    fs::remove_file(&file).unwrap();
+    let (film, attach) = Film::attach(world, &laptop, size, deadline);
     until(PATIENCE, "the attachment is known", || (missing(&phone_node) == size).then_some(()));
 
     let before = moved(&laptop_node);
     let (empty, began) = (phone.journal_len(), Instant::now());
-    // Nobody waits for the answer, and nobody asks again.
-    let fetch = format!("/v1/items/{id}/attachments/{NAME}/fetch");
-    let asked = phone_node.api.send("POST", &fetch, Some(&json!({}))).unwrap();
+    let asked = film.ask(&phone_node);
     let mut receiver_peak = 0;
     for kill in 1..=u64::from(kills) {
         await_length(&phone, empty + size * kill / (u64::from(kills) + 1), deadline);
@@ -61,22 +56,57 @@ pub fn interrupted(world: &World, size: u64, kills: u32, deadline: Duration) -> 
         assert!(missing(&phone_node) > 0, "kill {kill} came too late");
     }
     drop(asked);
-    until_seen(deadline, "it is whole", || match missing(&phone_node) {
-        0 => Ok(()),
-        left => Err(format!("{left} bytes are missing: {}", phone_node.api.get("/v1/status"))),
-    });
+    film.await_whole(&phone_node, deadline);
     let (fetch, moved) = (began.elapsed(), moved(&laptop_node) - before);
 
-    let back = world.path().join("back.bin");
-    let line = ["extract", &id, NAME, "--to", path(&back)];
-    let extract = timed(|| drop(phone.start(&line).wait(deadline).ok()));
-    assert!(hash_of(&back) == hash, "other bytes than were attached");
-    fs::remove_file(&back).unwrap();
+    let extract = film.check(world, &phone, deadline);
     receiver_peak = receiver_peak.max(peak(&mut phone_node));
     let sender_peak = peak(&mut laptop_node);
     phone_node.stop();
     laptop_node.stop();
     Interrupted { moved, attach, fetch, extract, sender_peak, receiver_peak }
+}
+
+/// A large attachment.
+#[derive(Debug)]
+pub struct Film {
+    item: String,
+    hash: blake3::Hash,
+}
+
+impl Film {
+    /// Attaches a file of `size` bytes to a new item; tells how long that took.
+    pub fn attach(world: &World, device: &Device, size: u64, deadline: Duration) -> (Self, Duration) {
+        let item = device.add(&["note", "title=Film"]);
+        let (file, hash) = noise(world, size);
+        let took = timed(|| drop(device.start(&["attach", &item, path(&file)]).wait(deadline).ok()));
+        fs::remove_file(&file).unwrap();
+        (Self { item, hash }, took)
+    }
+
+    /// Asks for it. Nobody waits for the answer, and nobody asks again.
+    pub fn ask(&self, node: &Node) -> impl Sized + use<> {
+        let fetch = format!("/v1/items/{}/attachments/{NAME}/fetch", self.item);
+        node.api.send("POST", &fetch, Some(&json!({}))).unwrap()
+    }
+
+    /// Waits until all of it is there.
+    pub fn await_whole(&self, node: &Node, deadline: Duration) {
+        until_seen(deadline, "it is whole", || match missing(node) {
+            0 => Ok(()),
+            left => Err(format!("{left} bytes are missing: {}", node.api.get("/v1/status"))),
+        });
+    }
+
+    /// Takes it out into a file, and compares; tells how long it took out.
+    pub fn check(&self, world: &World, device: &Device, deadline: Duration) -> Duration {
+        let back = world.path().join("back.bin");
+        let line = ["extract", &self.item, NAME, "--to", path(&back)];
+        let extract = timed(|| drop(device.start(&line).wait(deadline).ok()));
+        assert!(hash_of(&back) == self.hash, "other bytes than were attached");
+        fs::remove_file(&back).unwrap();
+        extract
+    }
 }
 
 fn timed(of: impl FnOnce()) -> Duration {
@@ -117,17 +147,19 @@ fn hash_of(path: &Path) -> blake3::Hash {
     }
 }
 
-fn missing(node: &Node) -> u64 {
+/// Bytes of attachments that are elsewhere.
+pub fn missing(node: &Node) -> u64 {
     node.api.get("/v1/status")["attachments"]["missing_bytes"].as_u64().unwrap()
 }
 
-fn moved(node: &Node) -> u64 {
+/// Bytes that a node wrote to and read from session streams.
+pub fn moved(node: &Node) -> u64 {
     let traffic = node.api.get("/v1/status")["traffic"].clone();
     ["sent", "received"].iter().map(|way| traffic[way].as_u64().unwrap()).sum()
 }
 
-/// Watched without a pause: between two looks of ten milliseconds all of it may come.
-fn await_length(device: &Device, length: u64, deadline: Duration) {
+/// Waits until a device's journal has this length. Watched without a pause: between two looks of ten milliseconds all of it may come.
+pub fn await_length(device: &Device, length: u64, deadline: Duration) {
     let began = Instant::now();
     while device.journal_len() < length {
         assert!(began.elapsed() < deadline, "{} stays at {} bytes", device.name, device.journal_len());

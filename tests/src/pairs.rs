@@ -25,8 +25,8 @@ pub struct Met {
 /// Two devices that know each other, the first one's node running.
 #[derive(Debug)]
 pub struct Pair {
-    /// The relay that both use.
-    pub relay: Relay,
+    /// The relays that both use.
+    pub relays: Vec<Relay>,
     /// Where they are.
     pub hosts: [Host; 2],
     /// The device that was first.
@@ -38,40 +38,55 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// Sets them up.
-    pub fn new(world: &World, lab: &mut Lab, one: Kind, other: Kind) -> Self {
-        let at_relay = lab.host(Kind::Open);
-        let relay = Relay::start(&at_relay.namespace, &world.path().join("relay"), &at_relay.public, 4001);
+    /// Sets them up, with so many relays.
+    pub fn new(world: &World, lab: &mut Lab, one: Kind, other: Kind, relays: usize) -> Self {
+        let relays: Vec<Relay> = (0..relays)
+            .map(|number| {
+                let folder = world.path().join(format!("relay-{number}"));
+                Relay::start(&lab.host(Kind::Open), &folder)
+            })
+            .collect();
         let hosts = [lab.host(one), lab.host(other)];
         let laptop = world.device("laptop").in_namespace(&hosts[0].namespace);
         let phone = world.device("phone").in_namespace(&hosts[1].namespace);
         laptop.init();
         laptop.add(&["note", "title=Before"]);
-        let laptop_node = laptop.up_with(&["--no-discovery"]);
-        use_relay(&laptop, &laptop_node, &relay);
+        let laptop_node = laptop.up_with(&NO_DISCOVERY);
+        use_relays(&laptop, &laptop_node, &relays);
         let ticket = laptop.ticket(&["--yes"]);
         let line = ["device", "join", &ticket, "--device", "phone", "--yes", "--no-discovery"];
         phone.run(&line).ok();
-        Self { relay, hosts, laptop, laptop_node, phone }
+        Self { relays, hosts, laptop, laptop_node, phone }
     }
 }
 
-/// Names a relay for a device and the others of its person, and waits until it has a place there.
-pub fn use_relay(device: &Device, node: &Node, relay: &Relay) {
-    let addresses: Vec<&str> = relay.addresses.iter().map(String::as_str).collect();
-    device.run(&[&["relay", "add"], &addresses[..]].concat()).ok();
-    until(PATIENCE, "a place at the relay", || {
+/// Each device finds the other by relays and addresses alone.
+pub const NO_DISCOVERY: [&str; 1] = ["--no-discovery"];
+
+/// Names relays for a device and the others of its person, and waits until it has a place at each.
+pub fn use_relays(device: &Device, node: &Node, relays: &[Relay]) {
+    for relay in relays {
+        let addresses: Vec<&str> = relay.addresses.iter().map(String::as_str).collect();
+        device.run(&[&["relay", "add"], &addresses[..]].concat()).ok();
+    }
+    await_places(node, relays.len());
+}
+
+/// Waits until a node has so many places at relays.
+pub fn await_places(node: &Node, count: usize) {
+    until(PATIENCE, "places at the relays", || {
         let relays = node.api.get("/v1/relays");
-        let mut relays = relays["relays"].as_array().unwrap().iter();
-        relays.all(|relay| relay["state"] == "reserved").then_some(())
+        let relays = relays["relays"].as_array().unwrap().iter();
+        let held = relays.filter(|relay| relay["state"] == "reserved").count();
+        (held == count).then_some(())
     });
 }
 
 /// Lets two devices behind these routers meet.
 pub fn meet(world: &World, lab: &mut Lab, one: Kind, other: Kind) -> Met {
-    let Pair { relay: _relay, laptop_node, phone, .. } = Pair::new(world, lab, one, other);
+    let Pair { relays: _relays, laptop_node, phone, .. } = Pair::new(world, lab, one, other, 1);
     let began = Instant::now();
-    let phone_node = phone.up_with(&["--no-discovery"]);
+    let phone_node = phone.up_with(&NO_DISCOVERY);
     phone_node.await_agreement("laptop");
     let synced = began.elapsed();
     let direct = loop {

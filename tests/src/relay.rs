@@ -1,48 +1,68 @@
 //! A relay that runs.
 
-use std::{path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use crate::{
     binaries,
+    natlab::Host,
     process::Process,
     wait::{PATIENCE, until},
 };
+
+const PORT: u16 = 4001;
 
 /// A running `musette-relay`. It is killed when this is dropped.
 #[derive(Debug)]
 pub struct Relay {
     process: Process,
+    host: Host,
+    folder: PathBuf,
     /// Its addresses, each ending in its peer id.
     pub addresses: Vec<String>,
 }
 
 impl Relay {
-    /// Starts one in a namespace, with what it keeps in `folder`, listening at these IP addresses.
-    pub fn start(namespace: &str, folder: &Path, ips: &[String], port: u16) -> Self {
-        std::fs::create_dir_all(folder).unwrap();
-        let listen: Vec<String> = ips
+    /// Starts one on a host of the public network, with what it keeps in a folder.
+    pub fn start(host: &Host, folder: &Path) -> Self {
+        fs::create_dir_all(folder).unwrap();
+        let listen: Vec<String> = host
+            .public
             .iter()
             .flat_map(|ip| {
                 let family = if ip.contains(':') { "ip6" } else { "ip4" };
-                [format!("/{family}/{ip}/udp/{port}/quic-v1"), format!("/{family}/{ip}/tcp/{port}")]
+                [format!("/{family}/{ip}/udp/{PORT}/quic-v1"), format!("/{family}/{ip}/tcp/{PORT}")]
             })
             .collect();
         let mut command = Command::new("ip");
-        command.args(["netns", "exec", namespace]).arg(binaries::relay());
+        command.args(["netns", "exec", &host.namespace]).arg(binaries::relay());
         command.arg("--key-file").arg(folder.join("key")).arg("--listen").args(&listen);
-        let (log, told) = (folder.join("relay.log"), folder.join("relay.out"));
-        let stdout = std::fs::File::create(&told).unwrap();
-        let process = Process::start_into(command, stdout, log);
+        let told = folder.join("relay.out");
+        let stdout = fs::File::create(&told).unwrap();
+        let process = Process::start_into(command, stdout, folder.join("relay.log"));
         let addresses = until(PATIENCE, "the relay listens", || {
-            let told = std::fs::read_to_string(&told).unwrap();
+            let told = fs::read_to_string(&told).unwrap();
             let addresses: Vec<String> = told.lines().map(str::to_owned).collect();
             (addresses.len() == listen.len()).then_some(addresses)
         });
-        Self { process, addresses }
+        Self { process, host: host.clone(), folder: folder.to_owned(), addresses }
     }
 
-    /// Its process.
-    pub fn process(&mut self) -> &mut Process {
-        &mut self.process
+    /// Whether this is the relay of that peer id.
+    pub fn is(&self, peer: &str) -> bool {
+        self.addresses[0].ends_with(peer)
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts it again after it was killed.
+    pub fn restart(&mut self) {
+        *self = Self::start(&self.host.clone(), &self.folder.clone());
     }
 }

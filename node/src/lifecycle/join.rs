@@ -131,8 +131,9 @@ async fn enrol_over(
     addresses: &[Multiaddr],
     on_event: &mut (dyn FnMut(JoinEvent) + Send),
 ) -> Result<DeviceId> {
-    let peer = endpoint.connect_any(addresses.to_vec()).await?;
-    let mut stream = endpoint.open_any(peer, Protocol::Pairing).await?;
+    let connection = endpoint.connect_any(addresses.to_vec()).await?;
+    let peer = connection.peer;
+    let mut stream = endpoint.open_stream(connection, Protocol::Pairing).await?;
     let channel = Channel { joiner: endpoint.peer_id().to_bytes(), inviter: peer.to_bytes() };
     let seeds = Seeds::draw();
     let new_device = seeds.device(&options.device_name);

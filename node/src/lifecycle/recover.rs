@@ -224,11 +224,12 @@ impl Newcomer<'_> {
 
     /// Asks whoever answers at one of these addresses, again while too many do.
     async fn ask(&mut self, endpoint: &Endpoint, addresses: Vec<Multiaddr>) -> Result<LetIn> {
-        let peer = endpoint.connect_any(addresses.clone()).await?;
+        let connection = endpoint.connect_any(addresses.clone()).await?;
+        let peer = connection.peer;
         let addresses: Vec<Multiaddr> = addresses.into_iter().map(without_peer).collect();
         let mut tries = 0;
         loop {
-            let mut stream = endpoint.open_any(peer, Protocol::Recovering).await?;
+            let mut stream = endpoint.open_stream(connection, Protocol::Recovering).await?;
             let channel = Channel { joiner: endpoint.peer_id().to_bytes(), inviter: peer.to_bytes() };
             let ended = self.talk(channel, &addresses, &mut stream).await;
             drop(stream.close().await);

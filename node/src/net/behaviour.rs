@@ -7,11 +7,9 @@ use libp2p::{
     swarm::{NetworkBehaviour, behaviour::toggle::Toggle},
     tcp, yamux,
 };
+use tokio::sync::mpsc;
 
-use super::{
-    limits,
-    paths::{Path, Streams},
-};
+use super::{NetEvent, limits, streams::Streams};
 use crate::error::{Error, Result};
 
 /// What identify tells about us: that this is a Musette, not which one, which version or which system.
@@ -28,17 +26,7 @@ pub(super) struct Behaviour {
     relay: Toggle<relay::client::Behaviour>,
     pub(super) dcutr: Toggle<dcutr::Behaviour>,
     autonat: Toggle<autonat::v2::client::Behaviour>,
-    pub(super) direct: Streams,
-    pub(super) relayed: Streams,
-}
-
-impl Behaviour {
-    pub(super) const fn streams(&self, path: Path) -> &Streams {
-        match path {
-            Path::Direct => &self.direct,
-            Path::Relayed => &self.relayed,
-        }
-    }
+    pub(super) streams: Streams,
 }
 
 /// What an endpoint takes part in.
@@ -52,11 +40,11 @@ pub(super) struct Part {
     pub(super) max_inbound: u32,
 }
 
-/// A swarm that listens nowhere yet: QUIC, and TCP with Noise and Yamux.
+/// A swarm that listens nowhere yet, and tells `events` of streams: QUIC, and TCP with Noise and Yamux.
 ///
 /// # Errors
 /// `network-unavailable` when the system gives no network at all.
-pub(super) fn swarm(key: Keypair, part: Part) -> Result<Swarm<Behaviour>> {
+pub(super) fn swarm(key: Keypair, part: Part, events: mpsc::Sender<NetEvent>) -> Result<Swarm<Behaviour>> {
     let unavailable = || Error::new("network-unavailable");
     let swarm = SwarmBuilder::with_existing_identity(key)
         .with_tokio()
@@ -71,7 +59,7 @@ pub(super) fn swarm(key: Keypair, part: Part) -> Result<Swarm<Behaviour>> {
         })
         .with_relay_client(noise::Config::new, yamux_config)
         .map_err(|_| unavailable())?
-        .with_behaviour(|key, relay| behaviour(key, part, relay))
+        .with_behaviour(|key, relay| behaviour(key, part, relay, events))
         .map_err(|_| unavailable())?
         .with_swarm_config(|swarm| {
             // Smart dialling gives QUIC a head start over TCP.
@@ -85,7 +73,12 @@ pub(super) fn swarm(key: Keypair, part: Part) -> Result<Swarm<Behaviour>> {
     Ok(swarm)
 }
 
-fn behaviour(key: &Keypair, part: Part, relay: relay::client::Behaviour) -> Behaviour {
+fn behaviour(
+    key: &Keypair,
+    part: Part,
+    relay: relay::client::Behaviour,
+    events: mpsc::Sender<NetEvent>,
+) -> Behaviour {
     let identify = identify::Config::new(PROTOCOL_VERSION.to_owned(), key.public())
         .with_agent_version(AGENT_VERSION.to_owned())
         .with_hide_listen_addrs(true)
@@ -104,8 +97,7 @@ fn behaviour(key: &Keypair, part: Part, relay: relay::client::Behaviour) -> Beha
         relay: part.relays.then_some(relay).into(),
         dcutr: part.relays.then(|| dcutr::Behaviour::new(key.public().to_peer_id())).into(),
         autonat: part.relays.then(autonat::v2::client::Behaviour::default).into(),
-        direct: Streams::over(Path::Direct),
-        relayed: Streams::over(Path::Relayed),
+        streams: Streams::new(events),
     }
 }
 

@@ -4,7 +4,6 @@ use std::{collections::HashMap, fmt, time::Duration};
 
 use futures::{AsyncReadExt as _, AsyncWriteExt as _, FutureExt as _, future::select_ok};
 use libp2p::{Multiaddr, PeerId, StreamProtocol, identity::Keypair, multiaddr::Protocol as AddressPart};
-use libp2p_stream::Control;
 use musette_protocol::session::Version;
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -13,17 +12,17 @@ use tokio::{
 };
 
 use super::{
-    Framed, NetEvent, Path, Protocol, Reservation, Way,
+    Connection, Framed, NetEvent, Path, Protocol, Reservation,
     behaviour::{self, Part},
     circuits::Circuits,
     limits::{
         CONNECT_DEADLINE, DIRECT_HEAD_START, LISTEN_DEADLINE, MAX_INBOUND_CONNECTIONS, MAX_IPS_PER_NAME,
-        MAX_WAITING_COMMANDS, MAX_WAITING_EVENTS, OPEN_STREAM_DEADLINE, PING_LEN, PULSE_DEADLINE,
-        RESERVE_DEADLINE, STOP_DEADLINE,
+        MAX_WAITING_COMMANDS, MAX_WAITING_EVENTS, OPEN_STREAM_DEADLINE, PING_LEN, RESERVE_DEADLINE,
+        STOP_DEADLINE,
     },
     listen::{self, Dial, Dials, Listeners, ThroughRelay},
     runner::{Command, Runner, View},
-    streams::{Slots, accept},
+    streams::Controls,
 };
 use crate::{
     entropy,
@@ -48,10 +47,9 @@ pub(crate) struct Endpoint {
     peer_id: PeerId,
     view: watch::Receiver<View>,
     commands: mpsc::Sender<Command>,
-    /// For direct connections, and for relayed ones.
-    streams: [Control; 2],
-    /// The swarm's task, and one per protocol that takes streams.
-    tasks: Vec<AbortHandle>,
+    streams: Controls,
+    /// The swarm's task.
+    task: AbortHandle,
 }
 
 impl Endpoint {
@@ -70,14 +68,13 @@ impl Endpoint {
     ) -> Result<(Self, mpsc::Receiver<NetEvent>)> {
         let key = config.key.unwrap_or_else(Keypair::generate_ed25519);
         let part = Part { discovery: config.discovery, relays: config.relays, max_inbound };
-        let mut swarm = behaviour::swarm(key, part)?;
-        let listeners = Listeners::bind(&mut swarm, &config.listen)?;
         let (events, event_receiver) = mpsc::channel(MAX_WAITING_EVENTS);
+        let mut swarm = behaviour::swarm(key, part, events.clone())?;
+        let listeners = Listeners::bind(&mut swarm, &config.listen)?;
         let (commands, command_receiver) = mpsc::channel(MAX_WAITING_COMMANDS);
         let (view, view_receiver) = watch::channel(View::default());
         let (bound, is_bound) = oneshot::channel();
-        let streams = Path::ALL.map(|path| swarm.behaviour().streams(path).new_control());
-        let mut tasks = accept_all(&streams, &events);
+        let streams = swarm.behaviour().streams.controls();
         let peer_id = *swarm.local_peer_id();
         let runner = Runner {
             swarm,
@@ -88,8 +85,8 @@ impl Endpoint {
             events,
             bound: Some(bound),
         };
-        tasks.push(tokio::spawn(runner.run(command_receiver)).abort_handle());
-        let endpoint = Self { peer_id, view: view_receiver, commands, streams, tasks };
+        let task = tokio::spawn(runner.run(command_receiver)).abort_handle();
+        let endpoint = Self { peer_id, view: view_receiver, commands, streams, task };
         match timeout(LISTEN_DEADLINE, is_bound).await {
             Ok(Ok(outcome)) => outcome?,
             Ok(Err(_)) => return Err(stopped()),
@@ -135,21 +132,16 @@ impl Endpoint {
         }
     }
 
-    /// The best path to a peer, if a connection is open.
-    pub(crate) fn path(&self, peer: PeerId) -> Option<Path> {
-        self.view.borrow().path(peer)
-    }
-
-    /// How a connection over this path leads to a peer.
-    pub(crate) fn way(&self, peer: PeerId, path: Path) -> Option<Way> {
-        let view = self.view.borrow();
-        view.connections.get(&peer)?.values().find(|way| way.path() == path).copied()
+    /// The best connection with a peer; of two alike the newer.
+    fn best(&self, peer: PeerId) -> Option<Connection> {
+        self.view.borrow().best(peer)
     }
 
     /// Resolves once there is a direct connection to the peer; never when the endpoint stopped.
     pub(crate) async fn until_direct(&self, peer: PeerId) {
         let mut view = self.view.clone();
-        if view.wait_for(|view| view.path(peer) == Some(Path::Direct)).await.is_err() {
+        let is_direct = |view: &View| view.best(peer).is_some_and(|best| best.path() == Path::Direct);
+        if view.wait_for(is_direct).await.is_err() {
             std::future::pending::<()>().await;
         }
     }
@@ -160,7 +152,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// `unreachable` after [`CONNECT_DEADLINE`] at the latest, `endpoint-stopped`.
-    pub(crate) async fn connect_any(&self, addresses: Vec<Multiaddr>) -> Result<PeerId> {
+    pub(crate) async fn connect_any(&self, addresses: Vec<Multiaddr>) -> Result<Connection> {
         self.connect_over(Path::Relayed, addresses).await
     }
 
@@ -168,7 +160,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// As there.
-    pub(crate) async fn connect_over(&self, path: Path, addresses: Vec<Multiaddr>) -> Result<PeerId> {
+    pub(crate) async fn connect_over(&self, path: Path, addresses: Vec<Multiaddr>) -> Result<Connection> {
         let connecting = async {
             let Dials { direct, through_relays } = listen::dials(resolve(addresses).await);
             let wait = if direct.is_empty() { Duration::ZERO } else { DIRECT_HEAD_START };
@@ -179,7 +171,8 @@ impl Endpoint {
             if attempts.is_empty() {
                 return Err(Error::new("unreachable"));
             }
-            Ok(select_ok(attempts).await?.0)
+            let (peer, _others) = select_ok(attempts).await?;
+            self.best(peer).ok_or_else(|| Error::new("connection-lost"))
         };
         timeout(CONNECT_DEADLINE, connecting).await.map_err(|_| Error::new("unreachable"))?
     }
@@ -211,51 +204,56 @@ impl Endpoint {
         Ok(Reservation { listener, lost, commands: self.commands.clone() })
     }
 
-    /// Opens a stream to a peer that is connected over this path.
+    /// Opens a stream over a connection.
     ///
     /// # Errors
-    /// `unreachable` when no connection is open, `stream-refused` when the peer does not speak the
-    /// protocol, `connection-lost`, `deadline`.
-    pub(crate) async fn open_stream(&self, peer: PeerId, path: Path, protocol: Protocol) -> Result<Framed> {
-        if self.way(peer, path).is_none() {
-            return Err(Error::new("unreachable"));
-        }
-        let mut streams = self.streams[path as usize].clone();
-        let opening = streams.open_stream(peer, StreamProtocol::new(protocol.name()));
-        match timeout(OPEN_STREAM_DEADLINE, opening).await {
+    /// `connection-lost` when it is not open any more, `stream-refused` when the peer does not speak the
+    /// protocol, `deadline`.
+    pub(crate) async fn open_stream(&self, connection: Connection, protocol: Protocol) -> Result<Framed> {
+        let lost = || Error::new("connection-lost");
+        let mut control = self.streams.of(connection.id).ok_or_else(lost)?;
+        let opening = control.open_stream(connection.peer, StreamProtocol::new(protocol.name()));
+        let opened = tokio::select! {
+            opened = timeout(OPEN_STREAM_DEADLINE, opening) => opened,
+            () = self.until_closed(connection) => return Err(lost()),
+        };
+        match opened {
             Ok(Ok(stream)) => Ok(Framed::over(stream, protocol.max_frame_len())),
             Ok(Err(libp2p_stream::OpenStreamError::UnsupportedProtocol(_))) => {
                 Err(Error::new("stream-refused"))
             }
-            Ok(Err(_)) => Err(Error::new("connection-lost")),
+            Ok(Err(_)) => Err(lost()),
             Err(_) => Err(Error::new("deadline")),
         }
     }
 
-    /// As [`Endpoint::open_stream`], over the best path there is.
-    ///
-    /// # Errors
-    /// As there.
-    pub(crate) async fn open_any(&self, peer: PeerId, protocol: Protocol) -> Result<Framed> {
-        let path = self.path(peer).ok_or_else(|| Error::new("unreachable"))?;
-        self.open_stream(peer, path, protocol).await
+    async fn until_closed(&self, connection: Connection) {
+        let mut view = self.view.clone();
+        // The endpoint stopped: so it is.
+        let _ = view.wait_for(|view| !view.is_open(&connection)).await;
     }
 
     /// Asks a peer that is connected directly for a sign of life.
     ///
     /// # Errors
-    /// When it gives none within [`PULSE_DEADLINE`].
-    pub(crate) async fn ping(&self, peer: PeerId) -> Result<()> {
+    /// When it gives none within this time.
+    pub(crate) async fn ping(&self, peer: PeerId, within: Duration) -> Result<()> {
         let silent = || Error::new("connection-lost");
         let asking = async {
-            let mut streams = self.streams[Path::Direct as usize].clone();
-            let mut stream = streams.open_stream(peer, libp2p::ping::PROTOCOL_NAME).await.ok()?;
+            let connection = self.direct(peer)?;
+            let mut control = self.streams.of(connection.id)?;
+            let mut stream = control.open_stream(peer, libp2p::ping::PROTOCOL_NAME).await.ok()?;
             let (asked, mut answer) = (entropy::bytes::<PING_LEN>(), [0; PING_LEN]);
             stream.write_all(&asked).await.ok()?;
             stream.read_exact(&mut answer).await.ok()?;
             (asked == answer).then_some(())
         };
-        timeout(PULSE_DEADLINE, asking).await.ok().flatten().ok_or_else(silent)
+        timeout(within, asking).await.ok().flatten().ok_or_else(silent)
+    }
+
+    /// The direct connection with a peer, if there is one.
+    pub(crate) fn direct(&self, peer: PeerId) -> Option<Connection> {
+        self.best(peer).filter(|best| best.path() == Path::Direct)
     }
 
     /// Ends all connections to a peer.
@@ -268,10 +266,10 @@ impl Endpoint {
     ///
     /// # Errors
     /// As [`Endpoint::open_stream`].
-    pub(crate) async fn open_sync(&self, peer: PeerId, path: Path) -> Result<(Version, Framed)> {
+    pub(crate) async fn open_sync(&self, connection: Connection) -> Result<(Version, Framed)> {
         let mut refused = Error::new("stream-refused");
         for version in Version::ALL {
-            match self.open_stream(peer, path, Protocol::Sync(version)).await {
+            match self.open_stream(connection, Protocol::Sync(version)).await {
                 Ok(stream) => return Ok((version, stream)),
                 Err(error) if error.code() == "stream-refused" => refused = error,
                 Err(error) => return Err(error),
@@ -289,19 +287,13 @@ impl Endpoint {
             let _ = is_done.await;
         };
         let _ = timeout(STOP_DEADLINE, stopping).await;
-        self.end_tasks();
-    }
-
-    fn end_tasks(&self) {
-        for task in &self.tasks {
-            task.abort();
-        }
+        self.task.abort();
     }
 }
 
 impl Drop for Endpoint {
     fn drop(&mut self) {
-        self.end_tasks();
+        self.task.abort();
     }
 }
 
@@ -309,23 +301,6 @@ impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Endpoint").finish_non_exhaustive()
     }
-}
-
-fn accept_all(streams: &[Control; 2], events: &mpsc::Sender<NetEvent>) -> Vec<AbortHandle> {
-    let slots = Slots::default();
-    let mut tasks = Vec::new();
-    for (path, control) in Path::ALL.into_iter().zip(streams) {
-        for protocol in Protocol::SERVED {
-            let incoming = control
-                .clone()
-                .accept(StreamProtocol::new(protocol.name()))
-                .expect("a new swarm has no protocol registered");
-            tasks.push(
-                tokio::spawn(accept(incoming, path, protocol, slots.clone(), events.clone())).abort_handle(),
-            );
-        }
-    }
-    tasks
 }
 
 /// Addresses with the system's answer in the place of each name; what has none is left out.
@@ -396,6 +371,11 @@ mod tests {
         EndpointConfig { listen, ..EndpointConfig::default() }
     }
 
+    async fn open(endpoint: &Endpoint, peer: PeerId, protocol: Protocol) -> Result<Framed> {
+        let connection = endpoint.best(peer).ok_or_else(|| Error::new("unreachable"))?;
+        endpoint.open_stream(connection, protocol).await
+    }
+
     async fn start(addresses: &[&str]) -> Started {
         Endpoint::start(listening(addresses)).await.unwrap()
     }
@@ -416,8 +396,8 @@ mod tests {
 
     async fn next_stream(events: &mut mpsc::Receiver<NetEvent>) -> (PeerId, Protocol, Framed) {
         loop {
-            if let NetEvent::Stream { peer, protocol, stream, .. } = next(events).await {
-                return (peer, protocol, stream);
+            if let NetEvent::Stream { connection, protocol, stream } = next(events).await {
+                return (connection.peer, protocol, *stream);
             }
         }
     }
@@ -426,14 +406,14 @@ mod tests {
         let (server, server_events) = start(&[listen]).await;
         let (client, client_events) = start(&[]).await;
         let address = server.listen_addresses().remove(0);
-        assert_eq!(client.connect_any(vec![address]).await, Ok(server.peer_id()));
+        assert_eq!(client.connect_any(vec![address]).await.unwrap().peer, server.peer_id());
         ((server, server_events), (client, client_events))
     }
 
     async fn exchange_over(listen: &str) {
         let ((_server, mut server_events), (client, _client_events)) = connected(listen).await;
         let peer = _server.peer_id();
-        let mut ours = client.open_any(peer, SYNC).await.unwrap();
+        let mut ours = open(&client, peer, SYNC).await.unwrap();
         let large = vec![0x5a; MAX_SYNC_FRAME_LEN];
         let sending = tokio::spawn(async move {
             ours.send(b"hello").await.unwrap();
@@ -464,7 +444,7 @@ mod tests {
 
     fn bare_swarm() -> libp2p::Swarm<behaviour::Behaviour> {
         let part = Part { max_inbound: 8, ..Part::default() };
-        behaviour::swarm(Keypair::generate_ed25519(), part).unwrap()
+        behaviour::swarm(Keypair::generate_ed25519(), part, mpsc::channel(1).0).unwrap()
     }
 
     /// A swarm without an endpoint around it, whose addresses are given with its name, and the
@@ -506,7 +486,7 @@ mod tests {
         let dead: Multiaddr = "/ip4/127.0.0.1/udp/9/quic-v1".parse().unwrap();
         let (other, _events) = start(&[]).await;
         let fallback = vec![dead.with_p2p(server).unwrap(), addresses[0].clone()];
-        assert_eq!(other.connect_any(fallback).await, Ok(server));
+        assert_eq!(other.connect_any(fallback).await.unwrap().peer, server);
         let arrival = next(&mut arrivals).await.to_string();
         assert!(arrival.contains("/tcp/"), "{arrival}");
     }
@@ -514,15 +494,20 @@ mod tests {
     #[tokio::test]
     async fn two_that_know_the_newest_version_speak_it() {
         let ((server, mut events), (client, _client_events)) = connected(QUIC).await;
-        let (version, mut ours) = client.open_sync(server.peer_id(), Path::Direct).await.unwrap();
+        let (version, mut ours) = client.open_sync(client.best(server.peer_id()).unwrap()).await.unwrap();
         ours.send(b"hello").await.unwrap();
         assert_eq!((version, next_stream(&mut events).await.1), (Version::NEWEST, SYNC));
     }
 
     #[tokio::test]
     async fn who_knows_an_earlier_version_only_is_spoken_to_in_that() {
-        let mut swarm = bare_swarm();
-        let mut control = swarm.behaviour().streams(Path::Direct).new_control();
+        let mut swarm = libp2p::SwarmBuilder::with_new_identity()
+            .with_tokio()
+            .with_quic()
+            .with_behaviour(|_| libp2p_stream::Behaviour::new())
+            .unwrap()
+            .build();
+        let mut control = swarm.behaviour().new_control();
         let mut incoming = control.accept(StreamProtocol::new("/musette/sync/1")).unwrap();
         swarm.listen_on(QUIC.parse().unwrap()).unwrap();
         let address = loop {
@@ -536,12 +521,12 @@ mod tests {
             }
         });
         let (client, _events) = start(&[]).await;
-        let peer = client.connect_any(vec![address]).await.unwrap();
-        let (version, mut ours) = client.open_sync(peer, Path::Direct).await.unwrap();
+        let connection = client.connect_any(vec![address]).await.unwrap();
+        let (version, mut ours) = client.open_sync(connection).await.unwrap();
         assert_eq!(version, Version::First);
         ours.send(b"hello").await.unwrap();
         assert_eq!(incoming.next().await.unwrap().0, client.peer_id());
-        let pairing = client.open_any(peer, Protocol::Pairing).await;
+        let pairing = client.open_stream(connection, Protocol::Pairing).await;
         assert_eq!(pairing.unwrap_err().code(), "stream-refused");
         running.abort();
     }
@@ -565,7 +550,7 @@ mod tests {
             assert_eq!(outcome.unwrap_err().code(), "unreachable");
         }
         assert_eq!(client.connect_any(Vec::new()).await.unwrap_err().code(), "unreachable");
-        let stranger = client.open_any(PeerId::random(), SYNC).await;
+        let stranger = open(&client, PeerId::random(), SYNC).await;
         assert_eq!(stranger.unwrap_err().code(), "unreachable");
     }
 
@@ -576,13 +561,13 @@ mod tests {
         let (first, _first_events) = start(&[]).await;
         let (second, _second_events) = start(&[]).await;
         first.connect_any(vec![address.clone()]).await.unwrap();
-        let _held = first.open_any(server.peer_id(), SYNC).await.unwrap();
+        let _held = open(&first, server.peer_id(), SYNC).await.unwrap();
         let _taken = next_stream(&mut events).await;
 
         // The refusal follows the handshake, so the dialler may see a short connection.
         let _ = second.connect_any(vec![address]).await;
-        until(|| second.path(server.peer_id()).is_none()).await;
-        assert!(first.path(server.peer_id()).is_some());
+        until(|| second.best(server.peer_id()).is_none()).await;
+        assert!(first.best(server.peer_id()).is_some());
     }
 
     #[tokio::test]
@@ -590,16 +575,16 @@ mod tests {
         let ((server, mut events), (client, _client_events)) = connected(QUIC).await;
         let mut held = Vec::new();
         for _ in 0..MAX_STREAMS_PER_PROTOCOL {
-            let mut ours = client.open_any(server.peer_id(), Protocol::Pairing).await.unwrap();
+            let mut ours = open(&client, server.peer_id(), Protocol::Pairing).await.unwrap();
             ours.send(b"x").await.unwrap();
             held.push((ours, next_stream(&mut events).await));
         }
-        let mut extra = client.open_any(server.peer_id(), Protocol::Pairing).await.unwrap();
+        let mut extra = open(&client, server.peer_id(), Protocol::Pairing).await.unwrap();
         let sent = extra.send(b"x").await;
         assert!(sent.is_err() || !matches!(extra.recv().await, Ok(Some(_))));
 
         held.clear();
-        let mut again = client.open_any(server.peer_id(), Protocol::Pairing).await.unwrap();
+        let mut again = open(&client, server.peer_id(), Protocol::Pairing).await.unwrap();
         again.send(b"again").await.unwrap();
         let (.., mut theirs) = next_stream(&mut events).await;
         assert_eq!(theirs.recv().await.unwrap().as_deref(), Some(&b"again"[..]));
@@ -623,14 +608,14 @@ mod tests {
     async fn stopping_tells_peers_and_frees_the_port() {
         for listen in [TCP, QUIC] {
             let ((server, events), (client, _client_events)) = connected(listen).await;
-            let _stream = client.open_any(server.peer_id(), SYNC).await.unwrap();
+            let _stream = open(&client, server.peer_id(), SYNC).await.unwrap();
             let address = server.listen_addresses().remove(0).to_string();
-            assert!(client.path(server.peer_id()).is_some());
+            assert!(client.best(server.peer_id()).is_some());
             drop(events);
             server.stop().await;
             let again = Endpoint::start(listening(&[&address])).await;
             assert_eq!(again.map(|_| ()), Ok(()), "{address}");
-            until(|| client.path(server.peer_id()).is_none()).await;
+            until(|| client.best(server.peer_id()).is_none()).await;
         }
     }
 

@@ -74,8 +74,8 @@ pub(super) const PING_INTERVAL: Duration = Duration::from_secs(10);
 pub(super) const PING_DEADLINE: Duration = Duration::from_secs(10);
 /// Bytes of libp2p's ping.
 pub(super) const PING_LEN: usize = 32;
-/// A sign of life from a relay that carries something: two round trips over a slow mobile network.
-pub(super) const PULSE_DEADLINE: Duration = Duration::from_secs(2);
+/// A sign of life that somebody waits for: two round trips over a slow mobile network.
+pub(crate) const PULSE_DEADLINE: Duration = Duration::from_millis(1_500);
 /// Until each listen address is known. Passing it is no error: a laptop may start without network.
 pub(super) const LISTEN_DEADLINE: Duration = Duration::from_secs(2);
 /// For saying goodbye to peers and freeing the ports when stopping.

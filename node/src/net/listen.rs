@@ -10,6 +10,7 @@ use libp2p::{Multiaddr, PeerId, Swarm, core::transport::ListenerId, multiaddr::P
 use tokio::time::sleep;
 
 use super::{
+    Way,
     behaviour::Behaviour,
     limits::{MAX_ADDRESSES, PORT_POLL_INTERVAL},
 };
@@ -188,6 +189,12 @@ pub(super) fn relay_of(address: &Multiaddr) -> Option<PeerId> {
         },
         _ => None,
     }
+}
+
+/// How a connection leads to the peer, by the address at this end or by the one that was dialled.
+pub(super) fn way_of(address: &Multiaddr) -> Way {
+    let is_relayed = address.iter().any(|part| part == Part::P2pCircuit);
+    if is_relayed { Way::Relayed { by: relay_of(address) } } else { Way::Direct { quic: is_quic(address) } }
 }
 
 /// Whether an address is one of QUIC, and leads through no relay.

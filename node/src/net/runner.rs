@@ -18,12 +18,11 @@ use tokio::{
 };
 
 use super::{
-    NetEvent, Way,
+    Connection, NetEvent, Path, Way,
     behaviour::{Behaviour, BehaviourEvent},
     circuits::Circuits,
     limits::{MAX_ADDRESSES, MAX_EXTERNAL_ADDRESSES, STOP_DEADLINE},
     listen::{self, Dial, Listeners},
-    paths::Path,
 };
 use crate::error::{Error, Result};
 
@@ -117,7 +116,7 @@ impl Runner {
     }
 
     fn dial(&mut self, (peer, addresses): Dial, path: Path, reply: oneshot::Sender<Result<PeerId>>) {
-        let has_way = |peer: &PeerId| self.view.borrow().path(*peer).is_some_and(|best| best <= path);
+        let has_way = |peer: &PeerId| self.view.borrow().best(*peer).is_some_and(|best| best.path() <= path);
         if let Some(peer) = peer.filter(has_way) {
             let _ = reply.send(Ok(peer));
             return;
@@ -142,7 +141,10 @@ impl Runner {
     async fn handle_event(&mut self, event: Event) {
         match event {
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
-                let way = way_of(&endpoint);
+                let way = listen::way_of(match &endpoint {
+                    ConnectedPoint::Dialer { address, .. } => address,
+                    ConnectedPoint::Listener { local_addr, .. } => local_addr,
+                });
                 self.view.send_modify(|view| {
                     view.connections.entry(peer_id).or_default().insert(connection_id, way);
                 });
@@ -152,13 +154,16 @@ impl Runner {
             }
             SwarmEvent::ConnectionClosed { peer_id, connection_id, .. } => {
                 self.view.send_modify(|view| view.forget(peer_id, connection_id));
+                self.close_circuits(peer_id);
             }
             SwarmEvent::OutgoingConnectionError { connection_id, .. } => {
                 if let Some(reply) = self.dialling.remove(&connection_id) {
                     let _ = reply.send(Err(unreachable_peer()));
                 }
             }
-            SwarmEvent::ExternalAddrConfirmed { address } if Path::of(&address) == Path::Direct => {
+            SwarmEvent::ExternalAddrConfirmed { address }
+                if listen::way_of(&address).path() == Path::Direct =>
+            {
                 self.view.send_modify(|view| view.add_external(address));
             }
             SwarmEvent::ExternalAddrExpired { address } => {
@@ -166,6 +171,21 @@ impl Runner {
             }
             SwarmEvent::Behaviour(event) => self.handle_behaviour(event).await,
             event => self.handle_listening(event),
+        }
+    }
+
+    /// Ends what a relay carried that is not connected any more: libp2p notices in its own time.
+    fn close_circuits(&mut self, relay: PeerId) {
+        let view = self.view.borrow();
+        if view.connections.contains_key(&relay) {
+            return;
+        }
+        let carried = |way: &Way| matches!(way, Way::Relayed { by: Some(by) } if *by == relay);
+        let all = view.connections.values().flatten();
+        let ended: Vec<ConnectionId> = all.filter(|(_, way)| carried(way)).map(|(id, _)| *id).collect();
+        drop(view);
+        for id in ended {
+            self.swarm.close_connection(id);
         }
     }
 
@@ -268,9 +288,15 @@ impl View {
         all.take(MAX_ADDRESSES).cloned().collect()
     }
 
-    /// The best path to a peer, if there is a connection.
-    pub(super) fn path(&self, peer: PeerId) -> Option<Path> {
-        self.connections.get(&peer)?.values().map(|way| way.path()).min()
+    /// The best connection with a peer; of two alike the newer.
+    pub(super) fn best(&self, peer: PeerId) -> Option<Connection> {
+        let connections = self.connections.get(&peer)?.iter().rev();
+        let (id, way) = connections.min_by_key(|(_, way)| way.path())?;
+        Some(Connection { id: *id, peer, way: *way })
+    }
+
+    pub(super) fn is_open(&self, connection: &Connection) -> bool {
+        self.connections.get(&connection.peer).is_some_and(|open| open.contains_key(&connection.id))
     }
 
     fn forget(&mut self, peer: PeerId, connection: ConnectionId) {
@@ -287,17 +313,6 @@ impl View {
         self.external.retain(|known| *known != address);
         self.external.insert(0, address);
         self.external.truncate(MAX_EXTERNAL_ADDRESSES);
-    }
-}
-
-fn way_of(endpoint: &ConnectedPoint) -> Way {
-    let address = match endpoint {
-        ConnectedPoint::Dialer { address, .. } => address,
-        ConnectedPoint::Listener { local_addr, .. } => local_addr,
-    };
-    match Path::of(address) {
-        Path::Direct => Way::Direct,
-        Path::Relayed => Way::Relayed { by: listen::relay_of(address) },
     }
 }
 

@@ -20,7 +20,7 @@ use super::Network;
 use crate::{
     clock,
     error::{Error, Result},
-    net::{Endpoint, Framed, Path, Protocol},
+    net::{Connection, Endpoint, Framed, Protocol},
     store::Store,
 };
 
@@ -74,16 +74,16 @@ impl Network {
 
     /// Tells the other side of a session where the devices are, and again whenever that changes. Never
     /// returns: a device of an earlier version, which refuses the stream, is not told.
-    pub(super) async fn tell_addresses(&self, endpoint: &Endpoint, peer: PeerId, path: Path) {
-        if let Err(error) = self.tell_until_lost(endpoint, peer, path).await {
+    pub(super) async fn tell_addresses(&self, endpoint: &Endpoint, connection: Connection) {
+        if let Err(error) = self.tell_until_lost(endpoint, connection).await {
             tracing::debug!(code = error.code(), "addresses are not told");
         }
         std::future::pending::<()>().await;
     }
 
-    async fn tell_until_lost(&self, endpoint: &Endpoint, peer: PeerId, path: Path) -> Result<()> {
+    async fn tell_until_lost(&self, endpoint: &Endpoint, connection: Connection) -> Result<()> {
         let mut changed = self.addresses.changed.subscribe();
-        let mut stream = endpoint.open_stream(peer, path, Protocol::Addresses).await?;
+        let mut stream = endpoint.open_stream(connection, Protocol::Addresses).await?;
         loop {
             let frame = self.addresses.book().frame(clock::now());
             self.scheduler.count_sent(frame.len() as u64);

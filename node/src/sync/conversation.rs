@@ -5,6 +5,7 @@
 //! ends the handshake if it is still under way, says [`NotNow`] and goes.
 
 use std::{
+    pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -21,7 +22,7 @@ use musette_protocol::{
 };
 use tokio::{
     sync::Notify,
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 
 use super::{
@@ -32,15 +33,15 @@ use super::{
 use crate::{
     entropy,
     error::{Error, Result},
-    net::{Endpoint, FrameReader, FrameWriter, Framed, Path, Way},
+    net::{Connection, Endpoint, FrameReader, FrameWriter, Framed, Path, Way, limits::PULSE_DEADLINE},
 };
 
 /// A handshake takes three round trips.
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(20);
 /// How long a refusal may take to leave.
 const FAREWELL_DEADLINE: Duration = Duration::from_secs(1);
-/// How often a relay is asked for a sign of life while it carries something.
-const PULSE: Duration = Duration::from_secs(1);
+/// How often the other end is asked for a sign of life while bytes flow.
+const PULSE: Duration = Duration::from_millis(500);
 /// For how long after the last byte.
 const PULSE_AFTER: Duration = Duration::from_secs(5);
 /// What a frame's length takes on the stream.
@@ -49,8 +50,7 @@ const FRAME_HEAD_LEN: u64 = 4;
 /// One side of a session that begins.
 pub(super) struct Side {
     pub(super) endpoint: Arc<Endpoint>,
-    pub(super) peer: PeerId,
-    pub(super) path: Path,
+    pub(super) connection: Connection,
     pub(super) role: Role,
     pub(super) version: Version,
 }
@@ -59,8 +59,7 @@ pub(super) struct Side {
 pub(super) struct Conversation {
     network: Network,
     endpoint: Arc<Endpoint>,
-    peer: PeerId,
-    path: Path,
+    connection: Connection,
     role: Role,
     binding: [u8; 32],
     /// Where the peer was reached, and as whom, if it was dialled.
@@ -83,15 +82,14 @@ impl Conversation {
         dialled: Option<(Contact<PeerId>, Vec<Multiaddr>)>,
         handle: Arc<Handle>,
     ) -> Self {
-        let Side { endpoint, peer, path, role, version } = side;
-        let binding = binding(role, endpoint.peer_id(), peer);
+        let Side { endpoint, connection, role, version } = side;
+        let binding = binding(role, endpoint.peer_id(), connection.peer);
         let session = Session::in_version(version, role, binding, entropy::bytes());
         let session = Arc::new(Mutex::new(session));
         Self {
             network,
             endpoint,
-            peer,
-            path,
+            connection,
             role,
             binding,
             dialled,
@@ -111,7 +109,7 @@ impl Conversation {
             ended = self.read(reader) => ended.err().unwrap_or_else(|| Error::new("connection-lost")),
             ended = self.write(writer) => ended,
             () = self.leave() => Error::new("session-closed"),
-            () = self.lost_relay() => Error::new("connection-lost"),
+            () = self.lost_peer() => Error::new("connection-lost"),
             () = self.tell_addresses() => Error::new("stopping"),
             () = self.handshake_deadline() => Error::new("deadline"),
         };
@@ -161,26 +159,51 @@ impl Conversation {
     /// Tells the other device where the person's devices are, once it proved to be one. Never returns.
     async fn tell_addresses(&self) {
         self.is_established.notified().await;
-        self.network.tell_addresses(&self.endpoint, self.peer, self.path).await;
+        self.network.tell_addresses(&self.endpoint, self.connection).await;
     }
 
-    /// Returns once the relay that carries the session is gone. While bytes flow, or have just ceased to,
-    /// it is asked for a sign of life often enough that another relay takes over within seconds.
-    async fn lost_relay(&self) {
-        let Some(Way::Relayed { by: Some(relay) }) = self.endpoint.way(self.peer, self.path) else {
-            return std::future::pending().await;
+    /// Returns once the other end of the connection is silent: the relay's, where one carries the session.
+    /// It is asked for a sign of life while bytes flow, or have just ceased to, and when the network
+    /// changed; so another way is found within seconds. Over TCP the question would wait behind all that is
+    /// on its way, and the system tells when a process at the other end dies.
+    async fn lost_peer(&self) {
+        let other_end = match self.connection.way {
+            Way::Relayed { by: Some(relay) } => relay,
+            _ => self.connection.peer,
         };
+        let way = self.endpoint.direct(other_end).map(|direct| direct.way);
+        if way != Some(Way::Direct { quic: true }) {
+            return std::future::pending().await;
+        }
+        let mut news = self.network.relays.news();
         let mut flowed = (0, Instant::now());
+        // A slow line is full of what it carries: an answer may take several times as long as the last one.
+        let mut patience = PULSE_DEADLINE;
         loop {
-            sleep(PULSE).await;
+            let is_news = timeout(PULSE, news.changed()).await.is_ok();
             let bytes =
                 self.handle.sent.load(Ordering::Relaxed) + self.handle.received.load(Ordering::Relaxed);
             if bytes != flowed.0 {
                 flowed = (bytes, Instant::now());
             }
-            if flowed.1.elapsed() < PULSE_AFTER && self.endpoint.ping(relay).await.is_err() {
-                return self.endpoint.disconnect(relay).await;
+            if !is_news && flowed.1.elapsed() > PULSE_AFTER {
+                continue;
             }
+            let asked = Instant::now();
+            let mut answer = pin!(self.endpoint.ping(other_end, patience));
+            let in_time = timeout(patience / 3, &mut answer).await;
+            if in_time.is_err() {
+                // Perhaps it is the network: relays are to be asked meanwhile.
+                self.network.relays.hear_news();
+            }
+            let answered = match in_time {
+                Ok(answered) => answered,
+                Err(_) => answer.await,
+            };
+            if answered.is_err() {
+                return self.endpoint.disconnect(other_end).await;
+            }
+            patience = PULSE_DEADLINE + asked.elapsed() * 4;
         }
     }
 
@@ -229,7 +252,7 @@ impl Conversation {
     async fn ended_by(&self, error: SessionError) -> Error {
         let code = code_of(error);
         if matches!(error, SessionError::Unrecognised | SessionError::RefusedByPeer(_)) {
-            self.network.scheduler.tell(|schedule, _| schedule.note_stranger(self.peer));
+            self.network.scheduler.tell(|schedule, _| schedule.note_stranger(self.connection.peer));
         }
         if let SessionError::Fork { device } = error {
             self.note_fork(device).await;
@@ -294,11 +317,10 @@ impl Conversation {
             std::future::pending::<()>().await;
         }
         let dialer = if self.role == Role::Dialer { own } else { device };
-        let way = self.endpoint.way(self.peer, self.path).ok_or_else(|| Error::new("connection-lost"))?;
-        let is_relayed = self.path == Path::Relayed;
+        let is_relayed = self.connection.path() == Path::Relayed;
         let since_ms = self.network.scheduler.elapsed_ms();
         let standing = Standing { is_relayed, dialer, binding: self.binding, since_ms };
-        let begun = Begun { standing, peer: self.peer, way, handle: &self.handle };
+        let begun = Begun { standing, connection: self.connection, handle: &self.handle };
         let Some(number) = self.network.sessions.register(device, begun) else {
             return Err(Error::new("session-duplicate"));
         };
@@ -311,7 +333,7 @@ impl Conversation {
             {
                 schedule.handle_dial_failed(moment, contact, Ending::Lost, draw());
             }
-            schedule.handle_connected(moment, device, Some(self.peer));
+            schedule.handle_connected(moment, device, Some(self.connection.peer));
         });
         // What a device states of itself is better; one of an earlier version states nothing.
         let addresses = match dialled {

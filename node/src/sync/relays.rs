@@ -24,7 +24,7 @@ use super::{Network, scheduler::draw};
 use crate::{
     clock,
     error::{Error, Result},
-    net::{Endpoint, Path, Protocol, Reservation},
+    net::{Connection, Endpoint, Path, Protocol, Reservation, limits::PULSE_DEADLINE},
     store::relays::Relay,
 };
 
@@ -32,8 +32,9 @@ use crate::{
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// A relay's answer to a ticket.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
-/// The longest pause: when a relay is back, its devices are within this time.
-const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+/// The longest pause. With what is drawn on top it is 20 s: when a relay is back, its devices are within
+/// this time.
+const LONGEST_PAUSE: Duration = Duration::from_secs(16);
 
 /// Where each place stands; cheap to clone.
 #[derive(Clone, Default)]
@@ -57,9 +58,15 @@ impl Relays {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The network changed: who waits for its next try need not wait any longer.
+    /// The network may have changed: connections are looked after, and who waits for its next try need not
+    /// wait any longer.
     pub(super) fn hear_news(&self) {
         self.news.send_modify(|generation| *generation += 1);
+    }
+
+    /// Changes when the network may have.
+    pub(super) fn news(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
     }
 
     fn note(&self, relay: PeerId, held: Result<()>) {
@@ -122,7 +129,9 @@ impl Network {
             if let Ok(mut reservation) = held {
                 self.relays.note(relay.peer, Ok(()));
                 pause = FIRST_PAUSE;
-                reservation.lost().await;
+                // Whoever lost the same relay can be reached again, or soon.
+                self.scheduler.tell(|schedule, moment| schedule.handle_network_changed(moment));
+                self.until_lost(&mut reservation, relay.peer, &mut news).await;
                 tracing::info!("a place at a relay is lost");
                 self.relays.note(relay.peer, Err(Error::new("connection-lost")));
             } else if let Err(error) = held {
@@ -135,11 +144,25 @@ impl Network {
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
+
+    /// Until a place is lost. When the network may have changed, the relay is asked for a sign of life.
+    async fn until_lost(&self, place: &mut Reservation, relay: PeerId, news: &mut watch::Receiver<u64>) {
+        loop {
+            tokio::select! {
+                () = place.lost() => return,
+                _ = news.changed() => {
+                    if self.endpoints.devices.ping(relay, PULSE_DEADLINE).await.is_err() {
+                        self.endpoints.devices.disconnect(relay).await;
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// Shows a ticket to a relay that is connected.
-async fn present(endpoint: &Endpoint, relay: PeerId, ticket: &RelayTicket) -> Result<()> {
-    let mut stream = endpoint.open_stream(relay, Path::Direct, Protocol::Relay).await?;
+async fn present(endpoint: &Endpoint, relay: Connection, ticket: &RelayTicket) -> Result<()> {
+    let mut stream = endpoint.open_stream(relay, Protocol::Relay).await?;
     stream.send(&encode(&Message::Present { ticket: ticket.to_bytes() })).await?;
     let answer = timeout(ANSWER_DEADLINE, stream.recv()).await.map_err(|_| Error::new("deadline"))??;
     match decode(&answer.ok_or_else(|| Error::new("connection-lost"))?) {
@@ -151,9 +174,9 @@ async fn present(endpoint: &Endpoint, relay: PeerId, ticket: &RelayTicket) -> Re
 
 /// Connects, shows the ticket, and asks for a place.
 async fn take_place(endpoint: &Endpoint, relay: &Relay) -> Result<Reservation> {
-    endpoint.connect_over(Path::Direct, relay.addresses.clone()).await?;
+    let connection = endpoint.connect_over(Path::Direct, relay.addresses.clone()).await?;
     if let Some(ticket) = &relay.ticket {
-        present(endpoint, relay.peer, ticket).await?;
+        present(endpoint, connection, ticket).await?;
     }
     let address = relay.addresses.first().ok_or_else(|| Error::new("unreachable"))?;
     endpoint.reserve(address.clone()).await

@@ -12,7 +12,7 @@ use libp2p::PeerId;
 use musette_protocol::{id::DeviceId, schedule::Standing};
 use tokio::sync::{Notify, watch};
 
-use crate::net::Way;
+use crate::net::{Connection, Way};
 
 /// All of them; cheap to clone.
 #[derive(Clone, Default)]
@@ -31,17 +31,14 @@ struct Table {
 struct Live {
     number: u64,
     standing: Standing,
-    peer: PeerId,
-    way: Way,
+    connection: Connection,
     handle: Arc<Handle>,
 }
 
 /// A session that begins to stand.
 pub(super) struct Begun<'a> {
     pub(super) standing: Standing,
-    /// The other side's transport.
-    pub(super) peer: PeerId,
-    pub(super) way: Way,
+    pub(super) connection: Connection,
     pub(super) handle: &'a Arc<Handle>,
 }
 
@@ -75,7 +72,7 @@ impl Sessions {
 
     /// How the session with this device reaches it.
     pub(crate) fn way(&self, device: DeviceId) -> Option<Way> {
-        self.table().live.get(&device).map(|live| live.way)
+        self.table().live.get(&device).map(|live| live.connection.way)
     }
 
     /// Whether this is the handle of a session that stands.
@@ -87,8 +84,12 @@ impl Sessions {
     pub(super) async fn device_over(&self, peer: PeerId) -> DeviceId {
         let mut changed = self.changed.subscribe();
         loop {
-            let found =
-                self.table().live.iter().find(|(_, live)| live.peer == peer).map(|(device, _)| *device);
+            let found = self
+                .table()
+                .live
+                .iter()
+                .find(|(_, live)| live.connection.peer == peer)
+                .map(|(device, _)| *device);
             if let Some(device) = found {
                 return device;
             }
@@ -109,7 +110,7 @@ impl Sessions {
 
     /// Makes this the session with `device`, unless the one that stands is to be kept.
     pub(super) fn register(&self, device: DeviceId, begun: Begun<'_>) -> Option<u64> {
-        let Begun { standing, peer, way, handle } = begun;
+        let Begun { standing, connection, handle } = begun;
         let mut table = self.table();
         table.next += 1;
         let number = table.next;
@@ -119,7 +120,7 @@ impl Sessions {
             }
             live.handle.close.notify_one();
         }
-        table.live.insert(device, Live { number, standing, peer, way, handle: handle.clone() });
+        table.live.insert(device, Live { number, standing, connection, handle: handle.clone() });
         drop(table);
         self.changed.send_replace(());
         Some(number)
@@ -138,16 +139,20 @@ impl Sessions {
 
 #[cfg(test)]
 mod tests {
+    use libp2p::swarm::ConnectionId;
+
     use super::*;
 
     #[test]
     fn both_sides_keep_the_same_of_two_sessions() {
         let (small, large) = (DeviceId::from_bytes([1; 32]), DeviceId::from_bytes([2; 32]));
         let (here, there) = (Sessions::default(), Sessions::default());
-        let (handle, peer) = (Arc::new(Handle::default()), PeerId::random());
+        let handle = Arc::new(Handle::default());
+        let way = Way::Direct { quic: true };
+        let connection = Connection { id: ConnectionId::new_unchecked(1), peer: PeerId::random(), way };
         let over = |dialer| {
             let standing = Standing { is_relayed: false, dialer, binding: [0; 32], since_ms: 0 };
-            Begun { standing, peer, way: Way::Direct, handle: &handle }
+            Begun { standing, connection, handle: &handle }
         };
         // Each side meets the two sessions in another order.
         assert!(here.register(large, over(small)).is_some());

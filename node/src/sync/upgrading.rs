@@ -17,9 +17,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10 * 60);
 impl Network {
     /// Runs a conversation to its end, over better paths as they come. `number` is that of its dial.
     pub(super) async fn converse(&self, talk: Talk, number: &mut u64) -> Error {
-        let Talk { contact, endpoint, peer, path, conversation, stream } = talk;
+        let Talk { contact, endpoint, connection, conversation, stream } = talk;
         let mut running = pin!(conversation.run(stream));
-        if path == Path::Direct {
+        if connection.path() == Path::Direct {
             return running.await;
         }
         let (mut pause, mut after) = (FIRST_PAUSE, Duration::ZERO);
@@ -28,7 +28,7 @@ impl Network {
             let wait = after;
             let mut over = pin!(async {
                 tokio::time::sleep(wait).await;
-                endpoint.until_direct(peer).await;
+                endpoint.until_direct(connection.peer).await;
                 match self.connect(contact, Path::Direct, &handle).await {
                     Ok(talk) => {
                         *number = self.dials().begin(contact, handle.clone());
