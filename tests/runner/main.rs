@@ -6,6 +6,7 @@
 mod attachments;
 mod backups;
 mod canary;
+mod capturing;
 mod copies;
 mod crash;
 mod damage;
