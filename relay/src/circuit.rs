@@ -1,161 +1,110 @@
-//! The circuits: libp2p's circuit relay v2, the server's side.
+//! One request on libp2p's hop protocol, from its first byte to the last of its circuit.
 //!
-//! 1. A peer that cannot be called makes a reservation, and is told this relay's addresses.
-//! 2. Another peer asks for a circuit to it; the relay opens one, and copies bytes both ways.
-//! 3. The two agree on a key through it, which the relay does not learn.
+//! 1. The peer asks to be callable (RESERVE), or to be connected to another (CONNECT).
+//! 2. For a circuit, the called is asked on a stream of its own whether it takes the call.
+//! 3. Both are told what the circuit may carry; then bytes are carried ([`copy`]). Who pays for
+//!    them is the called ([`crate::desk`]).
 //!
-//! Nothing that names a peer is logged above debug.
+//! Every wait but that for the circuit's own bytes has a deadline.
 
-use futures::StreamExt;
-use libp2p::{
-    Multiaddr, PeerId, Swarm, SwarmBuilder, TransportError, connection_limits, identify,
-    identity::Keypair,
-    multiaddr::Protocol,
-    noise, ping, relay,
-    swarm::{NetworkBehaviour, SwarmEvent},
-    tcp, yamux,
+pub(crate) mod copy;
+pub(crate) mod wire;
+
+use std::time::Duration;
+
+use libp2p::{PeerId, Stream};
+use tokio::time::timeout;
+
+use self::wire::{HopMessage, HopType, Peer, ReadError, Reservation, Status, StopMessage, StopType};
+use crate::{
+    abuse::Abuse,
+    desk::{Line, Moment, Reserved},
+    limits::REQUEST_DEADLINE,
+    service::{OnLine, Request, Service},
 };
 
-use crate::limits;
-
-#[cfg(test)]
-mod tests;
-
-/// What identify tells about this relay: that it is one of Musette's, not which version.
-const AGENT_VERSION: &str = "musette-relay";
-const PROTOCOL_VERSION: &str = "/musette/1";
-
-/// Why the relay cannot start.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum RelayError {
-    #[error("this system gives no network")]
-    NoNetwork,
-    #[error("cannot listen on {address}: {error}")]
-    Listen { address: Multiaddr, error: TransportError<std::io::Error> },
-}
-
-/// The protocols of the relay. Limits come first: a refused connection costs the others nothing.
-#[derive(NetworkBehaviour)]
-struct Behaviour {
-    limits: connection_limits::Behaviour,
-    identify: identify::Behaviour,
-    ping: ping::Behaviour,
-    relay: relay::Behaviour,
-}
-
-/// A relay that runs for as long as [`Relay::next_address`] is awaited.
-pub(crate) struct Relay {
-    swarm: Swarm<Behaviour>,
-    /// Whether the addresses that it listens on are what others are told.
-    announces_own: bool,
-}
-
-impl Relay {
-    /// Starts listening. `announce` are the addresses that others are told; empty: those that it
-    /// listens on.
-    ///
-    /// # Errors
-    /// When an address is none to listen on, or is in use.
-    pub(crate) fn start(
-        key: Keypair,
-        listen: &[Multiaddr],
-        announce: &[Multiaddr],
-    ) -> Result<Self, RelayError> {
-        let mut swarm = swarm(key)?;
-        for address in listen {
-            let failed = |error| RelayError::Listen { address: address.clone(), error };
-            swarm.listen_on(address.clone()).map_err(failed)?;
+/// Serves a stream of hop.
+pub(crate) async fn serve(service: &Service, mut stream: Stream, request: Request) {
+    let message = match timeout(REQUEST_DEADLINE, wire::read::<HopMessage>(&mut stream)).await {
+        Ok(Ok(message)) => message,
+        Ok(Err(ReadError::Malformed)) => {
+            service.tell(Abuse::Malformed, &request);
+            return answer(service, &mut stream, &HopMessage::answer(Status::MalformedMessage)).await;
         }
-        // A reservation without an address to call is worth nothing, and clients refuse it.
-        announce.iter().for_each(|address| swarm.add_external_address(address.clone()));
-        tracing::info!("relaying");
-        Ok(Self { swarm, announces_own: announce.is_empty() })
-    }
-
-    /// Serves until there is one more address at which the relay can be reached.
-    pub(crate) async fn next_address(&mut self) -> Multiaddr {
-        loop {
-            match self.swarm.select_next_some().await {
-                SwarmEvent::NewListenAddr { address, .. } => {
-                    if self.announces_own {
-                        self.swarm.add_external_address(address.clone());
-                    }
-                    return with_peer(address, *self.swarm.local_peer_id());
-                }
-                SwarmEvent::ExpiredListenAddr { address, .. } => self.swarm.remove_external_address(&address),
-                SwarmEvent::ListenerError { error, .. } => tracing::warn!(%error, "a listener failed"),
-                SwarmEvent::ListenerClosed { reason: Err(error), .. } => {
-                    tracing::error!(%error, "a listener is closed");
-                }
-                event => tracing::debug!(?event),
-            }
-        }
-    }
-}
-
-fn with_peer(address: Multiaddr, peer: PeerId) -> Multiaddr {
-    address.with(Protocol::P2p(peer))
-}
-
-fn swarm(key: Keypair) -> Result<Swarm<Behaviour>, RelayError> {
-    let swarm = SwarmBuilder::with_existing_identity(key)
-        .with_tokio()
-        .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux_config)
-        .map_err(|_| RelayError::NoNetwork)?
-        .with_quic_config(|mut quic| {
-            quic.handshake_timeout = limits::HANDSHAKE_DEADLINE;
-            quic.max_concurrent_stream_limit = limits::MAX_STREAMS_PER_CONNECTION;
-            quic.max_stream_data = limits::STREAM_WINDOW_BYTES;
-            quic.max_connection_data = limits::CONNECTION_WINDOW_BYTES;
-            quic
-        })
-        .with_behaviour(behaviour)
-        .map_err(|_| RelayError::NoNetwork)?
-        .with_swarm_config(|swarm| swarm.with_idle_connection_timeout(limits::IDLE_DEADLINE))
-        .with_connection_timeout(limits::HANDSHAKE_DEADLINE)
-        .build();
-    Ok(swarm)
-}
-
-fn yamux_config() -> yamux::Config {
-    let mut config = yamux::Config::default();
-    config.set_max_num_streams(limits::MAX_STREAMS_PER_CONNECTION as usize);
-    config
-}
-
-fn behaviour(key: &Keypair) -> Behaviour {
-    let connections = connection_limits::ConnectionLimits::default()
-        .with_max_pending_incoming(Some(limits::MAX_PENDING_INBOUND))
-        .with_max_established_incoming(Some(limits::MAX_CONNECTIONS))
-        .with_max_established_per_peer(Some(limits::MAX_CONNECTIONS_PER_PEER));
-    let identify = identify::Config::new(PROTOCOL_VERSION.to_owned(), key.public())
-        .with_agent_version(AGENT_VERSION.to_owned())
-        .with_hide_listen_addrs(true)
-        .with_cache_size(0);
-    let ping = ping::Config::new().with_interval(limits::PING_INTERVAL).with_timeout(limits::PING_DEADLINE);
-    Behaviour {
-        limits: connection_limits::Behaviour::new(connections),
-        identify: identify::Behaviour::new(identify),
-        ping: ping::Behaviour::new(ping),
-        relay: relay::Behaviour::new(key.public().to_peer_id(), relay_config()),
-    }
-}
-
-fn relay_config() -> relay::Config {
-    let config = relay::Config {
-        max_reservations: limits::MAX_RESERVATIONS,
-        max_reservations_per_peer: limits::MAX_RESERVATIONS_PER_PEER,
-        reservation_duration: limits::RESERVATION_DURATION,
-        reservation_rate_limiters: Vec::new(),
-        max_circuits: limits::MAX_CIRCUITS,
-        max_circuits_per_peer: limits::MAX_CIRCUITS_PER_PEER,
-        max_circuit_duration: limits::MAX_CIRCUIT_DURATION,
-        max_circuit_bytes: limits::MAX_CIRCUIT_BYTES,
-        circuit_src_rate_limiters: Vec::new(),
+        // Nobody is left to answer.
+        Ok(Err(ReadError::Io(_))) | Err(_) => return,
     };
-    config
-        .reservation_rate_per_peer(limits::PEER_BURST, limits::PEER_INTERVAL)
-        .reservation_rate_per_ip(limits::ADDRESS_BURST, limits::ADDRESS_INTERVAL)
-        .circuit_src_per_peer(limits::PEER_BURST, limits::PEER_INTERVAL)
-        .circuit_src_per_ip(limits::ADDRESS_BURST, limits::ADDRESS_INTERVAL)
+    match HopType::try_from(message.kind) {
+        Ok(HopType::Reserve) => {
+            let reply = match service.desk().reserve(request.connection, Moment::now()) {
+                Ok(reserved) => reservation(reserved),
+                Err(status) => HopMessage::answer(status),
+            };
+            answer(service, &mut stream, &reply).await;
+        }
+        Ok(HopType::Connect) => connect(service, stream, request, message.peer).await,
+        Ok(HopType::Status) | Err(_) => {
+            service.tell(Abuse::Malformed, &request);
+            answer(service, &mut stream, &HopMessage::answer(Status::UnexpectedMessage)).await;
+        }
+    }
+}
+
+fn reservation(reserved: Reserved) -> HopMessage {
+    let seconds = u64::try_from(reserved.expires.as_millis() / 1000).unwrap_or_default();
+    HopMessage {
+        reservation: Some(Reservation { expires: seconds, addresses: reserved.addresses }),
+        limit: Some(reserved.limit),
+        ..HopMessage::answer(Status::Ok)
+    }
+}
+
+/// Answers, if the peer takes it in time; counts what was answered.
+async fn answer(service: &Service, stream: &mut Stream, reply: &HopMessage) {
+    service.metrics.answered(reply.status());
+    // A peer that does not take its answer has none.
+    let _ = timeout(REQUEST_DEADLINE, async {
+        wire::write(stream, reply).await?;
+        futures::AsyncWriteExt::close(stream).await
+    })
+    .await;
+}
+
+async fn connect(service: &Service, mut stream: Stream, request: Request, called: Option<Peer>) {
+    let Some(called) = called.and_then(|peer| PeerId::from_bytes(&peer.id).ok()) else {
+        service.tell(Abuse::Malformed, &request);
+        return answer(service, &mut stream, &HopMessage::answer(Status::MalformedMessage)).await;
+    };
+    let line = service.desk().call(request.connection, called, Moment::now());
+    let line = match line {
+        Ok(line) => OnLine::new(service, line),
+        Err(status) => return answer(service, &mut stream, &HopMessage::answer(status)).await,
+    };
+    let Ok(Some(other)) = timeout(REQUEST_DEADLINE, ask(service, &line)).await else {
+        return answer(service, &mut stream, &HopMessage::answer(Status::ConnectionFailed)).await;
+    };
+    service.metrics.answered(Status::Ok);
+    let reply = HopMessage { limit: Some(line.limit), ..HopMessage::answer(Status::Ok) };
+    if !matches!(timeout(REQUEST_DEADLINE, wire::write(&mut stream, &reply)).await, Ok(Ok(()))) {
+        return;
+    }
+    // From here on this is a circuit, not a request.
+    drop(request);
+    let life = Duration::from_secs(line.limit.seconds.unwrap_or_default().into());
+    let ended = timeout(life, copy::both_ways(stream, other, &line.budget)).await;
+    tracing::debug!(orderly = matches!(ended, Ok(Ok(()))), "a circuit ended");
+}
+
+/// Asks the called whether it takes the call; its stream, if it does.
+async fn ask(service: &Service, line: &Line) -> Option<Stream> {
+    let mut stream = service.commands.open(line.called, line.connection).await?;
+    let call = StopMessage {
+        kind: StopType::Connect.into(),
+        peer: Some(Peer { id: line.caller_peer.to_bytes(), addresses: Vec::new() }),
+        limit: Some(line.limit),
+        status: None,
+    };
+    wire::write(&mut stream, &call).await.ok()?;
+    let reply: StopMessage = wire::read(&mut stream).await.ok()?;
+    (reply.kind() == StopType::Status && reply.status() == Status::Ok).then_some(stream)
 }

@@ -4,15 +4,16 @@
 //! relay, which lets him see who calls whom, but not what they say.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Read, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    fs::File,
+    io::{self, Read},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
-use libp2p::identity::Keypair;
+use libp2p::identity::{KeyType, Keypair};
+use musette_protocol::crypto::{secret::Secret32, sign::SigningKey};
 
-use crate::limits::MAX_KEY_FILE_BYTES;
+use crate::{files, limits::MAX_KEY_FILE_BYTES};
 
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +25,8 @@ pub(crate) enum KeyError {
     Exposed { path: PathBuf },
     #[error("{} holds no transport key", path.display())]
     NotAKey { path: PathBuf },
+    #[error("there is no key at {} yet: start the relay once, it makes one", path.display())]
+    NoKey { path: PathBuf },
 }
 
 /// Reads the key; where there is no file, draws one and writes it.
@@ -37,11 +40,33 @@ pub(crate) fn load_or_create(path: &Path) -> Result<Keypair, KeyError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let key = Keypair::generate_ed25519();
             let bytes = key.to_protobuf_encoding().expect("an Ed25519 key has an encoding");
-            create(path, &bytes).map_err(failed)?;
+            files::replace(path, &bytes).map_err(failed)?;
             Ok(key)
         }
         Err(error) => Err(failed(error)),
     }
+}
+
+/// Reads the key that a relay made.
+///
+/// # Errors
+/// As [`load_or_create`], and where there is none: a ticket of a key that no relay has is worthless.
+pub(crate) fn load_existing(path: &Path) -> Result<Keypair, KeyError> {
+    match File::open(path) {
+        Ok(file) => load(path, &file),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(KeyError::NoKey { path: path.to_owned() })
+        }
+        Err(error) => Err(KeyError::Io { path: path.to_owned(), error }),
+    }
+}
+
+/// The same key, for signing tickets.
+pub(crate) fn signing(key: &Keypair) -> SigningKey {
+    let key = key.clone().try_into_ed25519().expect("a relay makes and loads no other kind");
+    let mut seed = [0; 32];
+    seed.copy_from_slice(key.secret().as_ref());
+    SigningKey::from_secret(&Secret32::from_bytes(seed))
 }
 
 fn load(path: &Path, file: &File) -> Result<Keypair, KeyError> {
@@ -51,29 +76,15 @@ fn load(path: &Path, file: &File) -> Result<Keypair, KeyError> {
     }
     let mut bytes = Vec::new();
     file.take(MAX_KEY_FILE_BYTES).read_to_end(&mut bytes).map_err(failed)?;
-    Keypair::from_protobuf_encoding(&bytes).map_err(|_| KeyError::NotAKey { path: path.to_owned() })
-}
-
-/// All or nothing, so that a power cut leaves no half a key behind.
-fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut new = path.as_os_str().to_owned();
-    new.push(".new");
-    let new = PathBuf::from(new);
-    // One that a power cut left behind.
-    match fs::remove_file(&new) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(dir)?.sync_all()
+    // Only a key of this kind is its own name, as tickets need it.
+    let key = Keypair::from_protobuf_encoding(&bytes).ok().filter(|key| key.key_type() == KeyType::Ed25519);
+    key.ok_or_else(|| KeyError::NotAKey { path: path.to_owned() })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -91,7 +102,7 @@ mod tests {
     fn another_file_is_refused_and_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("letter");
-        create(&path, b"not a key").unwrap();
+        files::replace(&path, b"not a key").unwrap();
         assert!(matches!(load_or_create(&path), Err(KeyError::NotAKey { .. })));
         assert_eq!(fs::read(&path).unwrap(), b"not a key");
     }

@@ -1,0 +1,327 @@
+//! Puts load on a relay that runs elsewhere, with libp2p's own client, and prints what it saw.
+//!
+//! ```sh
+//! load hold --relay ADDR --ticket TICKET --clients 2000 --circuits 200 --pid PID
+//! load transfer --relay ADDR --ticket TICKET --megabytes 50 --times 5
+//! load flood --relay ADDR --strangers 500 --seconds 60
+//! ```
+//!
+//! All of it comes from one address, so the relay's configuration has to allow that address as much,
+//! and the ticket as many peers.
+
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program to measure with")]
+
+use std::{
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use clap::{Parser, Subcommand};
+use futures::{AsyncReadExt, AsyncWriteExt, StreamExt, stream};
+use libp2p::{
+    Multiaddr, PeerId, StreamProtocol, Swarm, SwarmBuilder,
+    multiaddr::Protocol,
+    noise, relay,
+    swarm::{NetworkBehaviour, SwarmEvent},
+    tcp, yamux,
+};
+use libp2p_stream::Control;
+use musette_protocol::{
+    codec::{decode, encode},
+    relaying::{Message, PROTOCOL, RelayTicket},
+};
+use tokio::{
+    sync::mpsc,
+    time::{sleep, timeout},
+};
+
+const SINK: StreamProtocol = StreamProtocol::new("/musette/load/sink");
+const HOP: StreamProtocol = StreamProtocol::new("/libp2p/circuit/relay/0.2.0/hop");
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Clients that begin at once.
+const ABREAST: usize = 32;
+
+#[derive(Parser)]
+struct Options {
+    #[arg(long, global = true)]
+    relay: Option<Multiaddr>,
+    #[command(subcommand)]
+    load: Load,
+}
+
+#[derive(Subcommand)]
+enum Load {
+    /// So many reserved clients and circuits, then the relay's memory.
+    Hold {
+        #[arg(long)]
+        ticket: String,
+        #[arg(long)]
+        clients: usize,
+        #[arg(long)]
+        circuits: usize,
+        #[arg(long)]
+        pid: u32,
+    },
+    /// The time that so many megabytes take through one circuit.
+    Transfer {
+        #[arg(long)]
+        ticket: String,
+        #[arg(long)]
+        megabytes: usize,
+        #[arg(long)]
+        times: usize,
+    },
+    /// Strangers that connect, ask, send garbage, and come again.
+    Flood {
+        #[arg(long)]
+        strangers: usize,
+        #[arg(long)]
+        seconds: u64,
+    },
+}
+
+#[derive(NetworkBehaviour)]
+struct Behaviour {
+    relay: relay::client::Behaviour,
+    streams: libp2p_stream::Behaviour,
+}
+
+#[derive(Debug, PartialEq)]
+enum Told {
+    Connected(PeerId),
+    Reserved,
+    Over,
+}
+
+struct Client {
+    peer: PeerId,
+    control: Control,
+    todo: mpsc::UnboundedSender<(bool, Multiaddr)>,
+    told: mpsc::UnboundedReceiver<Told>,
+}
+
+impl Client {
+    fn new() -> Self {
+        let swarm = swarm();
+        let (peer, control) = (*swarm.local_peer_id(), swarm.behaviour().streams.new_control());
+        let ((todo, doing), (telling, told)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
+        tokio::spawn(run(swarm, doing, telling));
+        Self { peer, control, todo, told }
+    }
+
+    async fn connects(&mut self, address: Multiaddr, peer: PeerId) -> bool {
+        let _ = self.todo.send((false, address));
+        self.told(&Told::Connected(peer)).await
+    }
+
+    async fn told(&mut self, expected: &Told) -> bool {
+        let wait = async {
+            while let Some(told) = self.told.recv().await {
+                if told == *expected || told == Told::Over {
+                    return told == *expected;
+                }
+            }
+            false
+        };
+        timeout(PATIENCE, wait).await.unwrap_or(false)
+    }
+
+    async fn reserved(relay: &Multiaddr, ticket: &RelayTicket) -> Option<Self> {
+        let mut client = Self::new();
+        client.connects(relay.clone(), peer_of(relay)).await.then_some(())?;
+        let mut stream =
+            client.control.open_stream(peer_of(relay), StreamProtocol::new(PROTOCOL)).await.ok()?;
+        let frame = encode(&Message::Present { ticket: ticket.to_bytes() });
+        stream.write_all(&u32::try_from(frame.len()).unwrap().to_le_bytes()).await.ok()?;
+        stream.write_all(&frame).await.ok()?;
+        stream.flush().await.ok()?;
+        let mut reply = Vec::new();
+        stream.read_to_end(&mut reply).await.ok()?;
+        match decode(reply.get(4..)?).ok()? {
+            Message::Admitted(_) => {}
+            other => println!("not admitted: {other:?}"),
+        }
+        let _ = client.todo.send((true, relay.clone().with(Protocol::P2pCircuit)));
+        client.told(&Told::Reserved).await.then_some(client)
+    }
+
+    async fn call(relay: &Multiaddr, called: PeerId) -> Option<Self> {
+        let mut client = Self::new();
+        let address = relay.clone().with(Protocol::P2pCircuit).with(Protocol::P2p(called));
+        client.connects(address, called).await.then_some(client)
+    }
+}
+
+fn peer_of(address: &Multiaddr) -> PeerId {
+    match address.iter().last() {
+        Some(Protocol::P2p(peer)) => peer,
+        _ => panic!("the relay's address ends with its name"),
+    }
+}
+
+fn swarm() -> Swarm<Behaviour> {
+    SwarmBuilder::with_new_identity()
+        .with_tokio()
+        .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default)
+        .unwrap()
+        .with_quic()
+        .with_relay_client(noise::Config::new, yamux::Config::default)
+        .unwrap()
+        .with_behaviour(|_, relay| Behaviour { relay, streams: libp2p_stream::Behaviour::new() })
+        .unwrap()
+        .with_swarm_config(|swarm| swarm.with_idle_connection_timeout(Duration::from_secs(3600)))
+        .build()
+}
+
+async fn run(
+    mut swarm: Swarm<Behaviour>,
+    mut doing: mpsc::UnboundedReceiver<(bool, Multiaddr)>,
+    telling: mpsc::UnboundedSender<Told>,
+) {
+    loop {
+        tokio::select! {
+            event = swarm.select_next_some() => {
+                let told = match event {
+                    SwarmEvent::Behaviour(BehaviourEvent::Relay(relay::client::Event::ReservationReqAccepted { .. })) => Told::Reserved,
+                    SwarmEvent::ConnectionEstablished { peer_id, .. } => Told::Connected(peer_id),
+                    SwarmEvent::OutgoingConnectionError { .. } | SwarmEvent::ListenerClosed { .. } => Told::Over,
+                    _ => continue,
+                };
+                let _ = telling.send(told);
+            }
+            order = doing.recv() => match order {
+                Some((true, address)) => drop(swarm.listen_on(address)),
+                Some((false, address)) => drop(swarm.dial(address)),
+                None => return,
+            },
+        }
+    }
+}
+
+/// Takes in what is sent, and says how much it was at the end.
+fn sink(client: &mut Client) {
+    let mut incoming = client.control.accept(SINK).unwrap();
+    tokio::spawn(async move {
+        while let Some((_, mut stream)) = incoming.next().await {
+            tokio::spawn(async move {
+                let (mut buffer, mut count) = (vec![0; 64 * 1024], 0_u64);
+                while let Ok(read @ 1..) = stream.read(&mut buffer).await {
+                    count += read as u64;
+                }
+                let _ = stream.write_all(&count.to_le_bytes()).await;
+                let _ = stream.close().await;
+            });
+        }
+    });
+}
+
+fn memory_kib(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+async fn hold(relay: &Multiaddr, ticket: &RelayTicket, clients: usize, circuits: usize, pid: u32) {
+    let (before, begun) = (memory_kib(pid), Instant::now());
+    let reserved =
+        stream::iter(0..clients).map(|_| Client::reserved(relay, ticket)).buffer_unordered(ABREAST);
+    let mut reserved: Vec<_> = reserved.filter_map(std::future::ready).collect().await;
+    let idle = memory_kib(pid);
+    println!(
+        "{} of {clients} reserved in {:.1} s; relay: {before} KiB before, {idle} KiB after, {:.1} KiB a client",
+        reserved.len(),
+        begun.elapsed().as_secs_f64(),
+        (idle - before) as f64 / reserved.len() as f64
+    );
+    reserved.iter_mut().take(circuits).for_each(sink);
+    let begun = Instant::now();
+    let calls = reserved.iter().take(circuits).map(|called| async {
+        let mut caller = Client::call(relay, called.peer).await?;
+        let mut stream = caller.control.open_stream(called.peer, SINK).await.ok()?;
+        stream.write_all(&vec![7; 1_000_000]).await.ok()?;
+        Some((caller, stream))
+    });
+    let open: Vec<_> =
+        stream::iter(calls).buffer_unordered(ABREAST).filter_map(std::future::ready).collect().await;
+    println!(
+        "{} of {circuits} circuits open in {:.1} s, a megabyte sent on each; relay: {} KiB",
+        open.len(),
+        begun.elapsed().as_secs_f64(),
+        memory_kib(pid)
+    );
+    let ended = stream::iter(open).map(|(caller, mut stream)| async move {
+        stream.close().await.ok()?;
+        let mut count = [0; 8];
+        stream.read_exact(&mut count).await.ok()?;
+        drop(caller);
+        (u64::from_le_bytes(count) == 1_000_000).then_some(())
+    });
+    let ended: Vec<_> = ended.buffer_unordered(ABREAST).filter_map(std::future::ready).collect().await;
+    println!("{} circuits carried all of it; {} clients are still there", ended.len(), reserved.len());
+}
+
+async fn transfer(relay: &Multiaddr, ticket: &RelayTicket, megabytes: usize, times: usize) {
+    let mut called = Client::reserved(relay, ticket).await.expect("a reservation");
+    sink(&mut called);
+    let mut caller = Client::call(relay, called.peer).await.expect("a circuit");
+    for _ in 0..times {
+        let begun = Instant::now();
+        let mut stream = caller.control.open_stream(called.peer, SINK).await.unwrap();
+        for _ in 0..megabytes {
+            stream.write_all(&vec![7; 1_000_000]).await.unwrap();
+        }
+        stream.close().await.unwrap();
+        stream.read_exact(&mut [0; 8]).await.unwrap();
+        let seconds = begun.elapsed().as_secs_f64();
+        println!("{megabytes} MB in {seconds:.2} s: {:.1} MB/s", megabytes as f64 / seconds);
+    }
+}
+
+async fn flood(relay: &Multiaddr, strangers: usize, seconds: u64) {
+    let counts = Arc::new([const { AtomicU64::new(0) }; 3]);
+    for _ in 0..strangers {
+        let (relay, counts) = (relay.clone(), Arc::clone(&counts));
+        tokio::spawn(async move {
+            loop {
+                counts[0].fetch_add(1, Ordering::Relaxed);
+                let mut client = Client::new();
+                if !client.connects(relay.clone(), peer_of(&relay)).await {
+                    sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+                counts[1].fetch_add(1, Ordering::Relaxed);
+                let name = peer_of(&relay);
+                while let Ok(mut stream) = client.control.open_stream(name, HOP).await {
+                    counts[2].fetch_add(1, Ordering::Relaxed);
+                    let _ = stream.write_all(&[2, 8, 0]).await;
+                    let _ = stream.write_all(&[0xff; 4096]).await;
+                }
+            }
+        });
+    }
+    sleep(Duration::from_secs(seconds)).await;
+    let [tried, connected, asked] = [0, 1, 2].map(|at| counts[at].load(Ordering::Relaxed));
+    println!(
+        "{strangers} strangers in {seconds} s: {tried} tries to connect, {connected} connected, {asked} requests"
+    );
+}
+
+#[tokio::main]
+async fn main() {
+    let options = Options::parse();
+    let relay = options.relay.expect("--relay");
+    let parse = |ticket: String| ticket.parse::<RelayTicket>().expect("a relay ticket");
+    match options.load {
+        Load::Hold { ticket, clients, circuits, pid } => {
+            hold(&relay, &parse(ticket), clients, circuits, pid).await
+        }
+        Load::Transfer { ticket, megabytes, times } => {
+            transfer(&relay, &parse(ticket), megabytes, times).await
+        }
+        Load::Flood { strangers, seconds } => flood(&relay, strangers, seconds).await,
+    }
+}

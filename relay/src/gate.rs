@@ -1,0 +1,114 @@
+//! Where connections are let in: asks [`crate::desk`] before a handshake, and after it.
+//!
+//! It also keeps the relay from calling anybody but those who call it. A node may ask whether it can
+//! be reached from outside (AutoNAT); what it asks to be called must be where it called from, or the
+//! relay would be a way to knock at other people's doors.
+
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex},
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use libp2p::{
+    Multiaddr, PeerId,
+    core::{Endpoint, transport::PortUse},
+    swarm::{
+        ConnectionClosed, ConnectionDenied, ConnectionId, FromSwarm, ListenFailure, NetworkBehaviour,
+        THandler, THandlerInEvent, THandlerOutEvent, ToSwarm, dummy,
+    },
+};
+
+use crate::{desk::Desk, service::lock, source::Source};
+
+/// Why a connection does not come about.
+#[derive(Debug, thiserror::Error)]
+enum Denied {
+    #[error("too many connections")]
+    Full,
+    #[error("nobody called from there")]
+    Unknown,
+}
+
+/// The behaviour: see the module.
+pub(crate) struct Behaviour {
+    desk: Arc<Mutex<Desk>>,
+}
+
+impl Behaviour {
+    pub(crate) const fn new(desk: Arc<Mutex<Desk>>) -> Self {
+        Self { desk }
+    }
+}
+
+fn checked(holds: bool, denied: Denied) -> Result<(), ConnectionDenied> {
+    if holds { Ok(()) } else { Err(ConnectionDenied::new(denied)) }
+}
+
+impl NetworkBehaviour for Behaviour {
+    type ConnectionHandler = dummy::ConnectionHandler;
+    type ToSwarm = Infallible;
+
+    fn handle_pending_inbound_connection(
+        &mut self,
+        connection: ConnectionId,
+        _: &Multiaddr,
+        remote: &Multiaddr,
+    ) -> Result<(), ConnectionDenied> {
+        let may = |source| lock(&self.desk).may_connect(connection, source, Instant::now());
+        checked(Source::of(remote).is_some_and(may), Denied::Full)
+    }
+
+    fn handle_established_inbound_connection(
+        &mut self,
+        connection: ConnectionId,
+        peer: PeerId,
+        _: &Multiaddr,
+        remote: &Multiaddr,
+    ) -> Result<THandler<Self>, ConnectionDenied> {
+        let may = |source| lock(&self.desk).arrived(connection, peer, source, Instant::now());
+        checked(Source::of(remote).is_some_and(may), Denied::Full)?;
+        Ok(dummy::ConnectionHandler)
+    }
+
+    fn handle_pending_outbound_connection(
+        &mut self,
+        _: ConnectionId,
+        _: Option<PeerId>,
+        addresses: &[Multiaddr],
+        _: Endpoint,
+    ) -> Result<Vec<Multiaddr>, ConnectionDenied> {
+        let desk = lock(&self.desk);
+        let known = |address| Source::of(address).is_some_and(|source| desk.connections.knows(source));
+        checked(addresses.iter().all(known), Denied::Unknown)?;
+        Ok(Vec::new())
+    }
+
+    fn handle_established_outbound_connection(
+        &mut self,
+        _: ConnectionId,
+        _: PeerId,
+        _: &Multiaddr,
+        _: Endpoint,
+        _: PortUse,
+    ) -> Result<THandler<Self>, ConnectionDenied> {
+        Ok(dummy::ConnectionHandler)
+    }
+
+    fn on_swarm_event(&mut self, event: FromSwarm) {
+        if let FromSwarm::ConnectionClosed(ConnectionClosed { connection_id, .. })
+        | FromSwarm::ListenFailure(ListenFailure { connection_id, .. }) = event
+        {
+            lock(&self.desk).left(connection_id, Instant::now());
+        }
+    }
+
+    fn on_connection_handler_event(&mut self, _: PeerId, _: ConnectionId, event: THandlerOutEvent<Self>) {
+        match event {}
+    }
+
+    fn poll(&mut self, _: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
+        Poll::Pending
+    }
+}
