@@ -317,10 +317,10 @@ async fn main() {
     let parse = |ticket: String| ticket.parse::<RelayTicket>().expect("a relay ticket");
     match options.load {
         Load::Hold { ticket, clients, circuits, pid } => {
-            hold(&relay, &parse(ticket), clients, circuits, pid).await
+            hold(&relay, &parse(ticket), clients, circuits, pid).await;
         }
         Load::Transfer { ticket, megabytes, times } => {
-            transfer(&relay, &parse(ticket), megabytes, times).await
+            transfer(&relay, &parse(ticket), megabytes, times).await;
         }
         Load::Flood { strangers, seconds } => flood(&relay, strangers, seconds).await,
     }

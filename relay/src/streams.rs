@@ -10,7 +10,10 @@
 
 mod handler;
 
-use std::task::{Context, Poll};
+use std::{
+    collections::VecDeque,
+    task::{Context, Poll},
+};
 
 use libp2p::{
     Multiaddr, PeerId, Stream,
@@ -71,14 +74,15 @@ impl Commands {
 
 /// The behaviour: see the module.
 pub(crate) struct Behaviour {
-    arrived: std::collections::VecDeque<Arrived>,
+    /// Empty after each turn of the loop, which takes all of it before it listens to connections.
+    arrived: VecDeque<Arrived>,
     commands: mpsc::Receiver<(PeerId, ConnectionId, Command)>,
 }
 
 impl Behaviour {
     pub(crate) fn new() -> (Self, Commands) {
         let (sender, commands) = mpsc::channel(MAX_COMMANDS);
-        (Self { arrived: std::collections::VecDeque::new(), commands }, Commands(sender))
+        (Self { arrived: VecDeque::new(), commands }, Commands(sender))
     }
 }
 

@@ -70,19 +70,20 @@ impl ConnectionHandler for Handler {
         event: ConnectionEvent<Self::InboundProtocol, Self::OutboundProtocol, (), Self::OutboundOpenInfo>,
     ) {
         match event {
-            ConnectionEvent::FullyNegotiatedInbound(FullyNegotiatedInbound { protocol, .. }) => {
-                if self.arrived.len() < MAX_REQUESTS_PER_CONNECTION as usize {
-                    self.arrived.push_back(match protocol {
-                        Either::Left(stream) => (Purpose::Hop, stream),
-                        Either::Right(stream) => (Purpose::Present, stream),
-                    });
-                }
+            ConnectionEvent::FullyNegotiatedInbound(FullyNegotiatedInbound { protocol, .. })
+                if self.arrived.len() < MAX_REQUESTS_PER_CONNECTION as usize =>
+            {
+                self.arrived.push_back(match protocol {
+                    Either::Left(stream) => (Purpose::Hop, stream),
+                    Either::Right(stream) => (Purpose::Present, stream),
+                });
             }
             ConnectionEvent::FullyNegotiatedOutbound(FullyNegotiatedOutbound { protocol, info }) => {
                 // Whoever waited for it may have stopped waiting; then it is dropped.
                 let _ = info.send(protocol);
             }
-            // The sender is dropped with the event, and whoever waits for it knows.
+            // One stream too many is dropped; so is the sender of one that failed, and whoever waits
+            // for that knows.
             _ => {}
         }
     }
