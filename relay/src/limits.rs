@@ -32,8 +32,9 @@ pub(crate) const CONNECTIONS_PER_SOURCE: u32 = 256;
 /// New connections that one address may make in a minute, as many at once.
 pub(crate) const CONNECTS_PER_SOURCE_AND_MINUTE: u32 = 120;
 /// New connections that all addresses together may make in a second, those of
-/// [`REGULAR_TTL`] not counted. A handshake takes about a millisecond: this is a fifth of a core.
-pub(crate) const CONNECTS_PER_SECOND: u32 = 200;
+/// [`REGULAR_TTL`] not counted. A handshake takes one or two milliseconds: this is a fifth of a core.
+/// After a restart two thousand clients are back in twenty seconds.
+pub(crate) const CONNECTS_PER_SECOND: u32 = 100;
 /// Bytes through one circuit to a stranger, where the relay is open: texts, not attachments.
 pub(crate) const OPEN_CIRCUIT_BYTES: u64 = 16_000_000;
 /// Seconds of such a circuit: a first sync of texts.
@@ -80,12 +81,15 @@ pub(crate) const MAX_SOURCES: usize = 16_384;
 pub(crate) const MAX_MESSAGE_BYTES: usize = 4 * 1024;
 /// Requests of one connection that are being answered.
 pub(crate) const MAX_REQUESTS_PER_CONNECTION: u32 = 8;
-/// Requests of one connection at once, and in a minute.
+/// Requests of one connection with a ticket at once, and in a minute.
 pub(crate) const REQUESTS_PER_CONNECTION_AND_MINUTE: u32 = 30;
+/// The same of one without: it presents a ticket, or calls a few people.
+pub(crate) const STRANGERS_REQUESTS_AND_MINUTE: u32 = 12;
 /// Requests from one address at once, and in a minute, reserving and calling together.
 pub(crate) const REQUESTS_PER_SOURCE_AND_MINUTE: u32 = 600;
-/// Requests beyond its rate after which a connection is closed: one that does not listen.
-pub(crate) const MAX_EXCESS_REQUESTS: u32 = 30;
+/// Requests beyond its rate after which a connection is closed: one that does not listen. To connect
+/// again costs it more than the relay.
+pub(crate) const MAX_EXCESS_REQUESTS: u32 = 8;
 /// A request must have come, and its answer be taken, in this time.
 pub(crate) const REQUEST_DEADLINE: Duration = Duration::from_secs(10);
 /// Commands to connections that wait: one for each circuit that starts.

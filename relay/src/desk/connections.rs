@@ -17,6 +17,7 @@ use crate::{
     limits::{
         IDLE_DEADLINE, MAX_EXCESS_REQUESTS, MAX_PENDING_INBOUND, MAX_REQUESTS_PER_CONNECTION, MAX_SOURCES,
         REGULAR_TTL, REQUESTS_PER_CONNECTION_AND_MINUTE, REQUESTS_PER_SOURCE_AND_MINUTE,
+        STRANGERS_REQUESTS_AND_MINUTE,
     },
     rate::{Bucket, Buckets, Rate},
     source::Source,
@@ -165,7 +166,11 @@ impl Connections {
 
     pub(super) fn request(&mut self, connection: ConnectionId, now: Instant) -> Requested {
         let Some(guest) = self.guests.get_mut(&connection) else { return Requested::Drop };
-        let rate = Rate::new(REQUESTS_PER_CONNECTION_AND_MINUTE, MINUTE);
+        let count = match guest.account {
+            Some(_) => REQUESTS_PER_CONNECTION_AND_MINUTE,
+            None => STRANGERS_REQUESTS_AND_MINUTE,
+        };
+        let rate = Rate::new(count, MINUTE);
         let serve = guest.requests < MAX_REQUESTS_PER_CONNECTION
             && guest.bucket.take(rate, now)
             && self.requests.take(guest.source, now);
