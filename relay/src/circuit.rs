@@ -91,8 +91,11 @@ async fn connect(service: &Service, mut stream: Stream, request: Request, called
     // From here on this is a circuit, not a request.
     drop(request);
     let life = Duration::from_secs(line.limit.seconds.unwrap_or_default().into());
-    let ended = timeout(life, copy::both_ways(stream, other, &line.budget)).await;
-    tracing::debug!(orderly = matches!(ended, Ok(Ok(()))), "a circuit ended");
+    let orderly = tokio::select! {
+        ended = timeout(life, copy::both_ways(stream, other, &line.budget)) => matches!(ended, Ok(Ok(()))),
+        () = line.broken() => false,
+    };
+    tracing::debug!(orderly, "a circuit ended");
 }
 
 /// Asks the called whether it takes the call; its stream, if it does.

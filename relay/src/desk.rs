@@ -274,10 +274,8 @@ impl Desk {
             }
             Status::ResourceLimitExceeded
         })?;
-        for end in [caller, connection] {
-            self.connections.circuit_begins(end);
-        }
-        Ok(Line { caller, caller_peer: peer, source, called, connection, budget, limit })
+        let ends = [caller, connection].map(|end| self.connections.circuit_begins(end));
+        Ok(Line { caller, caller_peer: peer, source, called, connection, ends, budget, limit })
     }
 
     /// Gives a circuit's place back.

@@ -112,3 +112,35 @@ impl NetworkBehaviour for Behaviour {
         Poll::Pending
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use musette_protocol::crypto::sign::VerifyingKey;
+
+    use super::*;
+    use crate::{config::Limits, ledger::Ledger};
+
+    #[test]
+    fn only_where_a_call_came_from_is_called_back() {
+        let desk = Desk::new(
+            Limits::default(),
+            VerifyingKey::from_bytes([1; 32]),
+            Ledger::default(),
+            Instant::now(),
+        );
+        let mut gate = Behaviour::new(Arc::new(Mutex::new(desk)));
+        let [here, caller, other] = ["/ip4/192.0.2.1/tcp/1", "/ip4/192.0.2.7/tcp/9", "/ip4/192.0.2.8/tcp/9"]
+            .map(|address| address.parse::<Multiaddr>().unwrap());
+        let (connection, peer) = (ConnectionId::new_unchecked(1), PeerId::random());
+        gate.handle_pending_inbound_connection(connection, &here, &caller).unwrap();
+        gate.handle_established_inbound_connection(connection, peer, &here, &caller).unwrap();
+        let mut may = |addresses: &[&Multiaddr]| {
+            let addresses: Vec<_> = addresses.iter().copied().cloned().collect();
+            let call = ConnectionId::new_unchecked(2);
+            gate.handle_pending_outbound_connection(call, None, &addresses, Endpoint::Dialer).is_ok()
+        };
+        assert!(may(&[&caller]));
+        assert!(!may(&[&other]) && !may(&[&caller, &other]), "a relay knocks at nobody else's door");
+        assert!(!may(&[&"/dns4/example.org/tcp/1".parse().unwrap()]), "a name could be anybody's");
+    }
+}

@@ -112,7 +112,8 @@ mod tests {
         let mut heard = vec![0; 100];
         other.read_exact(&mut heard).await.unwrap();
         one.write_all(&[8]).await.unwrap();
-        let error = carrying.await.unwrap().unwrap_err();
+        let ended = tokio::time::timeout(std::time::Duration::from_secs(10), carrying);
+        let error = ended.await.expect("it ends").unwrap().unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::QuotaExceeded);
         assert_eq!(other.read_to_end(&mut heard).await.unwrap(), 0);
     }

@@ -10,6 +10,7 @@ use std::{
 };
 
 use libp2p::{PeerId, swarm::ConnectionId};
+use tokio::sync::watch;
 
 use crate::{
     abuse::Abuse,
@@ -28,8 +29,20 @@ pub(crate) struct Line {
     pub(crate) called: PeerId,
     /// The connection of the called.
     pub(crate) connection: ConnectionId,
+    pub(super) ends: [watch::Receiver<()>; 2],
     pub(crate) budget: Budget,
     pub(crate) limit: Limit,
+}
+
+impl Line {
+    /// Waits until a connection of either end has ended. A stream of it may not say so.
+    pub(crate) async fn broken(&self) {
+        let [mut caller, mut called] = self.ends.clone();
+        tokio::select! {
+            _ = caller.changed() => {}
+            _ = called.changed() => {}
+        }
+    }
 }
 
 /// What one circuit may still carry: of its own limit, and of the account of whoever is called.

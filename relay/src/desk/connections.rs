@@ -8,6 +8,7 @@ use std::{
 
 use libp2p::{PeerId, swarm::ConnectionId};
 use musette_protocol::relaying::Refusal;
+use tokio::sync::watch;
 
 use super::calls::one_less;
 use crate::{
@@ -45,6 +46,8 @@ pub(crate) struct Guest {
     /// When it last had a circuit; at first, when it came.
     busy: Instant,
     circuits: u32,
+    /// Dropped with this, so that the circuits of a connection end when it does.
+    here: watch::Sender<()>,
     requests: u32,
     excess: u32,
     bucket: Bucket,
@@ -53,7 +56,8 @@ pub(crate) struct Guest {
 impl Guest {
     pub(super) fn new(peer: PeerId, source: Source, now: Instant) -> Self {
         let bucket = Bucket::full(now);
-        Self { peer, source, account: None, busy: now, circuits: 0, requests: 0, excess: 0, bucket }
+        let (here, _) = watch::channel(());
+        Self { peer, source, account: None, busy: now, circuits: 0, here, requests: 0, excess: 0, bucket }
     }
 }
 
@@ -211,9 +215,14 @@ impl Connections {
         Ok(())
     }
 
-    pub(super) fn circuit_begins(&mut self, connection: ConnectionId) {
-        if let Some(guest) = self.guests.get_mut(&connection) {
-            guest.circuits += 1;
+    /// What tells a circuit that this end of it is gone; at once, if it is already.
+    pub(super) fn circuit_begins(&mut self, connection: ConnectionId) -> watch::Receiver<()> {
+        match self.guests.get_mut(&connection) {
+            Some(guest) => {
+                guest.circuits += 1;
+                guest.here.subscribe()
+            }
+            None => watch::channel(()).1,
         }
     }
 

@@ -60,7 +60,7 @@ fn log_and_disk_hold_what_is_listed_and_nothing_else() {
     // One thread, so that all of the relay's tasks log to this subscriber.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let _guard = tracing::subscriber::set_default(seen.clone());
-    let (names, dir) = runtime.block_on(async { timeout(PATIENCE, whole_life()).await.unwrap() });
+    let (names, dir) = runtime.block_on(async { timeout(PATIENCE, whole_life(&seen)).await.unwrap() });
 
     let (fields, log) = std::mem::take(&mut *seen.0.lock().unwrap());
     assert!(fields.iter().all(|field| FIELDS.contains(field)), "{fields:?}");
@@ -86,7 +86,7 @@ fn log_and_disk_hold_what_is_listed_and_nothing_else() {
 
 /// A relay that admits, carries, refuses, is abused and stops; the names of those it saw, and where
 /// it wrote.
-async fn whole_life() -> (Vec<String>, TempDir) {
+async fn whole_life(seen: &Seen) -> (Vec<String>, TempDir) {
     let relay = Running::start(TCP, |_| {}).await;
     let called = called(&relay, 1).await;
     let mut caller = Client::new();
@@ -103,6 +103,10 @@ async fn whole_life() -> (Vec<String>, TempDir) {
     read_frame(&mut stream, MAX_FRAME_LEN).await.unwrap();
     relay.stop.send(()).unwrap();
     relay.stopped.await.unwrap();
+    // The circuit ends with its connections, and has its say.
+    while !seen.0.lock().unwrap().1.contains("a circuit ended") {
+        tokio::task::yield_now().await;
+    }
     let names = [called.peer, caller.peer, stranger.peer].map(|peer| peer.to_string());
     (names.to_vec(), relay.dir)
 }
