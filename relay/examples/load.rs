@@ -136,7 +136,7 @@ impl Client {
         let mut stream =
             client.control.open_stream(peer_of(relay), StreamProtocol::new(PROTOCOL)).await.ok()?;
         let frame = encode(&Message::Present { ticket: ticket.to_bytes() });
-        stream.write_all(&u32::try_from(frame.len()).unwrap().to_le_bytes()).await.ok()?;
+        stream.write_all(&u32::try_from(frame.len()).unwrap().to_be_bytes()).await.ok()?;
         stream.write_all(&frame).await.ok()?;
         stream.flush().await.ok()?;
         let mut reply = Vec::new();

@@ -130,14 +130,14 @@ pub(crate) async fn write<M: Message>(stream: &mut (impl AsyncWrite + Unpin), me
     stream.flush().await
 }
 
-/// Reads a frame of Musette's own: its length in four bytes, little-endian, then that many.
+/// Reads a frame of Musette's own: its length in four bytes, big-endian, then that many.
 pub(crate) async fn read_frame(
     stream: &mut (impl AsyncRead + Unpin),
     max: usize,
 ) -> Result<Vec<u8>, ReadError> {
     let mut len = [0; 4];
     stream.read_exact(&mut len).await?;
-    let len = usize::try_from(u32::from_le_bytes(len)).map_err(|_| ReadError::Malformed)?;
+    let len = usize::try_from(u32::from_be_bytes(len)).map_err(|_| ReadError::Malformed)?;
     let mut bytes = within(len, max)?;
     stream.read_exact(&mut bytes).await?;
     Ok(bytes)
@@ -146,7 +146,7 @@ pub(crate) async fn read_frame(
 /// Writes such a frame.
 pub(crate) async fn write_frame(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
     let len = u32::try_from(bytes.len()).expect("frames are bounded");
-    stream.write_all(&[&len.to_le_bytes()[..], bytes].concat()).await?;
+    stream.write_all(&[&len.to_be_bytes()[..], bytes].concat()).await?;
     stream.flush().await
 }
 
