@@ -1,11 +1,16 @@
 //! Files that only their owner may read, written whole or not at all.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
+
+/// Makes a folder that only its owner may enter, unless it is there.
+pub(crate) fn private_dir(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
 
 /// Writes a file in place of the one that is there, so that a power cut leaves no half of it behind.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {

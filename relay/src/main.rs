@@ -33,6 +33,7 @@ mod ticket;
 use std::{
     fmt::Display,
     io::{self, Write},
+    path::PathBuf,
     process::ExitCode,
 };
 
@@ -58,6 +59,8 @@ enum Failure {
     Relay(#[from] server::RelayError),
     #[error("{0}")]
     Ticket(#[from] ticket::TicketError),
+    #[error("data_dir, {}: {error}", path.display())]
+    Data { path: PathBuf, error: io::Error },
     #[error("the system refused: {0}")]
     System(#[from] io::Error),
 }
@@ -91,6 +94,8 @@ fn start_logs() {
 fn run(options: &ConfigFile) -> Result<(), Failure> {
     start_logs();
     let config = Config::load(options.config.as_deref())?;
+    files::private_dir(&config.data_dir)
+        .map_err(|error| Failure::Data { path: config.data_dir.clone(), error })?;
     let key = key::load_or_create(&config.key_file())?;
     allow_files();
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {

@@ -66,8 +66,7 @@ pub const NO_DISCOVERY: [&str; 1] = ["--no-discovery"];
 /// Names relays for a device and the others of its person, and waits until it has a place at each.
 pub fn use_relays(device: &Device, node: &Node, relays: &[Relay]) {
     for relay in relays {
-        let addresses: Vec<&str> = relay.addresses.iter().map(String::as_str).collect();
-        device.run(&[&["relay", "add"], &addresses[..]].concat()).ok();
+        device.run(&["relay", "add", &relay.ticket()]).ok();
     }
     await_places(node, relays.len());
 }

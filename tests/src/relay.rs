@@ -22,7 +22,7 @@ pub struct Relay {
     host: Host,
     folder: PathBuf,
     /// Its addresses, each ending in its peer id.
-    pub addresses: Vec<String>,
+    addresses: Vec<String>,
 }
 
 impl Relay {
@@ -37,18 +37,33 @@ impl Relay {
                 [format!("/{family}/{ip}/udp/{PORT}/quic-v1"), format!("/{family}/{ip}/tcp/{PORT}")]
             })
             .collect();
+        let config = folder.join("relay.toml");
+        let data = folder.join("data");
+        fs::write(&config, format!("listen = {listen:?}\ndata_dir = {data:?}\nmetrics = \"off\"\n")).unwrap();
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &host.namespace]).arg(binaries::relay());
-        command.arg("--key-file").arg(folder.join("key")).arg("--listen").args(&listen);
+        command.args(["run", "--config"]).arg(&config);
         let told = folder.join("relay.out");
         let stdout = fs::File::create(&told).unwrap();
-        let process = Process::start_into(command, stdout, folder.join("relay.log"));
+        let mut process = Process::start_into(command, stdout, folder.join("relay.log"));
         let addresses = until(PATIENCE, "the relay listens", || {
+            assert!(process.ended().is_none(), "the relay does not run: {}", process.stderr());
             let told = fs::read_to_string(&told).unwrap();
             let addresses: Vec<String> = told.lines().map(str::to_owned).collect();
             (addresses.len() == listen.len()).then_some(addresses)
         });
         Self { process, host: host.clone(), folder: folder.to_owned(), addresses }
+    }
+
+    /// A ticket with which it can be used.
+    pub fn ticket(&self) -> String {
+        let mut command = Command::new(binaries::relay());
+        command
+            .args(["ticket", "--days", "30", "--quota", "2GB", "--config"])
+            .arg(self.folder.join("relay.toml"));
+        let made = command.arg("--address").args(&self.addresses).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        String::from_utf8(made.stdout).unwrap().trim().to_owned()
     }
 
     /// Whether this is the relay of that peer id.
