@@ -217,6 +217,19 @@ forget-waits-here = This device has not erased it yet: it does so within a minut
 forget-waits = "{ $name }" was not met yet.
 forget-waits-since = "{ $name }" has not erased it yet; last seen { $since }. It takes a minute or two while both run.
 
+net-here = On its own network this device is at { $addresses }.
+net-nowhere = This device is on no network.
+net-open = It can be called from everywhere: others connect to it directly.
+net-keeps = It is behind a router that lets in answers alone, and keeps the door it chose. Direct connections come about with most others, with a relay’s help.
+net-chooses-anew = It is behind a router that chooses another door for everybody it calls. Direct connections come about only with who can be called from everywhere; with others a relay carries everything.
+net-unknown = How it looks from outside nobody has said yet: a relay tells, once one is connected.
+net-seen = The relay { $relay } sees it at { $address }.
+net-no-relay = There is no relay: devices on other networks reach it only if it can be called. To add one: musette relay add RELAY
+net-no-place = None of the relays can be reached, or none gives it a place: musette relay list
+net-one-place = It can be reached through one relay. A second one helps when that is down.
+net-places = It can be reached through { $count } relays.
+net-no-udp = This network seems to let no QUIC through (UDP): direct connections are rarer, and all is a little slower.
+
 relay-added = The relay { $relay } is used from now on, by all of your devices.
 relay-removed = The relay { $relay } is used no more.
 relay-none = There is no relay. To add one: musette relay add RELAY
@@ -986,6 +999,7 @@ help-musette-timeline--from = From this date on
 help-musette-timeline--to = Until this date
 help-musette-timeline--kind = Only this kind
 help-musette-doctor = Check that everything is in order
+help-musette-doctor-net = Explain the network that this device is in
 help-musette-doctor--compact = Give back the space of what was replaced
 help-musette-doctor--rebuild = Rebuild the index from the journal
 help-musette-events = Follow what changes, one JSON line each, for programs

@@ -222,6 +222,19 @@ forget-waits-here = Cet appareil ne l’a pas encore effacé : il le fait dans 
 forget-waits = « { $name } » n’a pas encore été rencontré.
 forget-waits-since = « { $name } » ne l’a pas encore effacé ; vu pour la dernière fois le { $since }. Il faut une minute ou deux quand les deux tournent.
 
+net-here = Sur son propre réseau, cet appareil se trouve à { $addresses }.
+net-nowhere = Cet appareil n’est sur aucun réseau.
+net-open = On peut l’appeler de partout : les autres s’y connectent directement.
+net-keeps = Il est derrière un routeur qui ne laisse entrer que les réponses, et qui garde la porte choisie. Des connexions directes s’établissent avec la plupart des autres, avec l’aide d’un relais.
+net-chooses-anew = Il est derrière un routeur qui choisit une autre porte pour chacun de ceux qu’il appelle. Des connexions directes ne s’établissent qu’avec ceux qu’on peut appeler de partout ; pour les autres, un relais transporte tout.
+net-unknown = Personne n’a encore dit comment on le voit du dehors : un relais le dit, dès qu’il est connecté.
+net-seen = Le relais { $relay } le voit à { $address }.
+net-no-relay = Il n’y a pas de relais : les appareils d’autres réseaux ne le joignent que si on peut l’appeler. Pour en ajouter un : musette relay add RELAIS
+net-no-place = Aucun relais n’est joignable, ou aucun ne lui donne de place : musette relay list
+net-one-place = On peut le joindre par un relais. Un second aide quand celui-ci est en panne.
+net-places = On peut le joindre par { $count } relais.
+net-no-udp = Ce réseau semble ne pas laisser passer QUIC (UDP) : les connexions directes sont plus rares, et tout est un peu plus lent.
+
 relay-added = Le relais { $relay } est désormais utilisé par tous vos appareils.
 relay-removed = Le relais { $relay } n’est plus utilisé.
 relay-none = Il n’y a aucun relais. Pour en ajouter un : musette relay add RELAIS
@@ -1018,6 +1031,7 @@ help-musette-timeline--from = À partir de cette date
 help-musette-timeline--to = Jusqu’à cette date
 help-musette-timeline--kind = Seulement cette sorte
 help-musette-doctor = Vérifier que tout est en ordre
+help-musette-doctor-net = Expliquer le réseau où se trouve cet appareil
 help-musette-doctor--compact = Rendre la place de ce qui a été remplacé
 help-musette-doctor--rebuild = Refaire l’index à partir du journal
 help-musette-events = Suivre ce qui change, une ligne JSON à la fois, pour les programmes

@@ -62,6 +62,7 @@ mod lines;
 mod relays;
 mod revoking;
 pub(crate) mod socket;
+mod surroundings;
 mod sync;
 mod words;
 
@@ -128,6 +129,7 @@ pub(crate) fn router(context: Context) -> Router {
         .route("/v1/recovery/replace", post(words::replace))
         .route("/v1/doctor", get(doctor))
         .route("/v1/doctor/compact", post(compact))
+        .route("/v1/doctor/net", get(surroundings::show))
         .route("/v1/events", get(lines::events))
         .fallback(async || Error::new("bad-request").with("detail", "no such path"))
         .layer(axum::extract::DefaultBodyLimit::max(MAX_REQUEST_BYTES))

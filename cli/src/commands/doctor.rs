@@ -1,6 +1,8 @@
-//! `musette doctor [--rebuild | --compact]`: is everything in order, and if not, what to do.
+//! `musette doctor [--rebuild | --compact | net]`: is everything in order, and if not, what to do.
 //! Rebuilding needs the home for itself: no node may run on it. Compacting gives back the space of
 //! what was replaced; a node does so by itself when it is worth it.
+
+mod net;
 
 use crate::client::Connection;
 use crate::context::Context;
@@ -14,15 +16,27 @@ const REPAIRS: [&str; 5] = ["damage-skipped", "healed", "healing", "torn-tail", 
 
 /// Checks a home, or rebuilds its index from the journal.
 #[derive(clap::Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Doctor {
     #[arg(long)]
     rebuild: bool,
     #[arg(long, conflicts_with = "rebuild")]
     compact: bool,
+    #[command(subcommand)]
+    part: Option<Part>,
+}
+
+/// What is looked at alone.
+#[derive(clap::Subcommand, Debug)]
+enum Part {
+    Net(net::Net),
 }
 
 impl Doctor {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        if let Some(Part::Net(net)) = self.part {
+            return net.run(context).await;
+        }
         let connection = if self.rebuild {
             context.require_home()?;
             Connection::rebuild(&context.home, vault::unlock(context)?).await?

@@ -256,6 +256,16 @@ impl Endpoint {
         self.best(peer).filter(|best| best.path() == Path::Direct)
     }
 
+    /// As which address a peer sees this endpoint over QUIC, if it said so.
+    pub(crate) fn seen_by(&self, peer: PeerId) -> Option<Multiaddr> {
+        self.view.borrow().seen.get(&peer).cloned()
+    }
+
+    /// Addresses at which relays reached this endpoint when it asked them to.
+    pub(crate) fn external(&self) -> Vec<Multiaddr> {
+        self.view.borrow().external.clone()
+    }
+
     /// Ends all connections to a peer.
     pub(crate) async fn disconnect(&self, peer: PeerId) {
         // A swarm that stopped has none.

@@ -56,6 +56,8 @@ pub(super) struct View {
     /// Addresses of this endpoint at relays, each ending in `/p2p-circuit`.
     pub(super) circuits: Vec<Multiaddr>,
     pub(super) connections: HashMap<PeerId, BTreeMap<ConnectionId, Way>>,
+    /// As which address others see this endpoint over QUIC, while they are connected.
+    pub(super) seen: HashMap<PeerId, Multiaddr>,
 }
 
 pub(super) struct Runner {
@@ -229,8 +231,8 @@ impl Runner {
                     self.emit(NetEvent::Discovered { peer, addresses }).await;
                 }
             }
-            BehaviourEvent::Identify(identify::Event::Received { info, .. }) => {
-                self.note_observed(&info.observed_addr);
+            BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. }) => {
+                self.note_observed(peer_id, info.observed_addr);
             }
             BehaviourEvent::Ping(ping::Event {
                 connection,
@@ -246,10 +248,11 @@ impl Runner {
 
     /// QUIC leaves from the port on which it listens: as others see that, a router lets answers in. identify
     /// puts the port of this machine in its place, which is another one behind many routers.
-    fn note_observed(&mut self, address: &Multiaddr) {
-        if listen::is_quic(address) {
-            let candidate = FromSwarm::NewExternalAddrCandidate(NewExternalAddrCandidate { addr: address });
-            self.swarm.behaviour_mut().dcutr.on_swarm_event(candidate);
+    fn note_observed(&mut self, peer: PeerId, address: Multiaddr) {
+        if listen::is_quic(&address) {
+            let candidate = NewExternalAddrCandidate { addr: &address };
+            self.swarm.behaviour_mut().dcutr.on_swarm_event(FromSwarm::NewExternalAddrCandidate(candidate));
+            self.view.send_modify(|view| view.see(peer, address));
         }
     }
 
@@ -304,7 +307,14 @@ impl View {
             connections.remove(&connection);
             if connections.is_empty() {
                 self.connections.remove(&peer);
+                self.seen.remove(&peer);
             }
+        }
+    }
+
+    fn see(&mut self, peer: PeerId, address: Multiaddr) {
+        if self.connections.contains_key(&peer) {
+            self.seen.insert(peer, address);
         }
     }
 
