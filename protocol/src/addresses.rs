@@ -192,7 +192,10 @@ impl AddressRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crypto::secret::Secret32;
+    use crate::{
+        crypto::secret::Secret32,
+        testkit::{decode_code, file, hex, hex_list},
+    };
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
     const HOUR: i64 = 60 * 60 * 1_000;
@@ -294,6 +297,37 @@ mod tests {
         );
         assert_eq!(refused(|record| record.peer = Vec::new()), AddressError::Bounds);
         assert_eq!(parse_frame(b"\x19\x01"), Err(DecodeError::Malformed));
+    }
+
+    #[test]
+    fn vectors() {
+        let (given, cases) = file(include_str!("../vectors/addresses/records.json"));
+        let devices: Vec<DeviceId> =
+            hex_list(&given, "devices").into_iter().map(|id| DeviceId::try_from(&id[..]).unwrap()).collect();
+        let now = Timestamp::from_millis(given["now"].as_i64().unwrap());
+        for case in cases {
+            let mut book = AddressBook::default();
+            let mut tell = |frame: &[u8]| -> Result<Vec<&str>, &str> {
+                let records = parse_frame(frame).map_err(|error| decode_code(&error))?;
+                let told = records.into_iter().map(|record| {
+                    match book.take(record, now, |device| devices.contains(device)) {
+                        Ok(true) => "new",
+                        Ok(false) => "known",
+                        Err(AddressError::Bounds) => "bounds",
+                        Err(AddressError::Stranger) => "stranger",
+                        Err(AddressError::Forged) => "forged",
+                        Err(AddressError::Expired) => "expired",
+                    }
+                });
+                Ok(told.collect())
+            };
+            tell(&hex(&case, "before")).unwrap();
+            let told = match tell(&hex(&case, "frame")) {
+                Ok(told) => serde_json::json!(told),
+                Err(code) => code.into(),
+            };
+            assert_eq!(told, case["expect"], "{}", case["comment"]);
+        }
     }
 
     #[test]

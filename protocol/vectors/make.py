@@ -1613,6 +1613,49 @@ def relaying():
     write("relaying/messages.json", "Messages between node and relay, spec/relaying.md, without the length before them.", cases)
 
 
+def addresses():
+    phone, laptop, stranger = (bytes([byte] * 32) for byte in (1, 2, 3))
+    now, day, lead = 1795000000000, 24 * 60 * 60 * 1000, 10 * 60 * 1000
+    direct, relayed = bytes.fromhex("04c000020791020fa1cd03"), bytes.fromhex("04c6336401060fa1") + b"\xa5\x03\x26" + peer_of(laptop) + b"\xa2\x02"
+    cases = []
+
+    def record(seed=phone, peer=peer_of(phone), places=(direct, relayed), issued=now, expires=None, signer=None, **more):
+        return signed(signer or seed, address_record(seed, peer, places, issued, issued + day if expires is None else expires, **more))
+
+    def case(comment, expect, *records, frame=None, before=()):
+        cases.append({"comment": comment, "expect": expect, "frame": frame or told(records), "before": told(before)})
+
+    case("a direct address and one at a relay", ["new"], record())
+    case("records of two devices", ["new", "new"], record(), record(laptop))
+    case("no address", ["new"], record(places=[]))
+    case("as many and as long addresses as allowed", ["new"], record(places=[bytes([4] * 128)] * 16))
+    case("newer than the one held", ["new"], record(issued=now + 1), before=[record()])
+    case("the one held", ["known"], record(), before=[record()])
+    case("older than the one held", ["known"], record(issued=now - 1), before=[record()])
+    case("others are taken beside one that is not", ["new", "stranger", "new"], record(), record(stranger), record(laptop))
+    case("of nobody's device", ["stranger"], record(stranger))
+    case("signed by another of the person's devices", ["forged"], record(signer=laptop))
+    case("the other device's name put in", ["forged"], record(device=public(laptop)))
+    case("a bit of the signature flipped", ["forged"], flip(record(), -1, 0x10))
+    case("an address put in after it was signed", ["forged"], address_record(phone, peer_of(phone), [direct, relayed, direct], now, now + day) + record()[-64:])
+    case("ended this millisecond", ["expired"], record(issued=now - day))
+    case("its last millisecond", ["new"], record(issued=now - day + 1))
+    case("a clock ten minutes ahead", ["new"], record(issued=now + lead))
+    case("a clock further ahead", ["expired"], record(issued=now + lead + 1))
+    case("holds longer than a day", ["expired"], record(expires=now + day + 1))
+    case("ends before it begins", ["expired"], record(issued=now + 2, expires=now + 1))
+    case("one address too many", ["bounds"], record(places=[direct] * 17))
+    case("an address too long", ["bounds"], record(places=[bytes([4] * 129)]))
+    case("an empty address", ["bounds"], record(places=[b""]))
+    case("no peer id", ["bounds"], record(peer=b""))
+    case("a peer id too long", ["bounds"], record(peer=bytes(65)))
+    case("nothing to tell", [])
+    case("nothing", "malformed", frame=b"\x19")
+    case("cut short", "malformed", frame=told([record()])[:-1])
+    case("more records than devices", "malformed", frame=told([record(places=[])] * 257))
+    write("addresses/records.json", "Frames of address records, spec/addresses.md, told to a device of the person whose devices are `devices`, which holds what `before` tells.", cases, now=now, devices=[public(phone), public(laptop)])
+
+
 if __name__ == "__main__":
-    for make in (encoding, identity, epochs, records, membership, sessions, backups, recovering, relaying):
+    for make in (encoding, identity, epochs, records, membership, sessions, backups, recovering, relaying, addresses):
         make()

@@ -640,6 +640,14 @@ def relay_terms(seed, addresses, id, expires, quota):
     return b"\x16\x01" + public(seed) + listed(map(data, addresses)) + id + zigzag(expires) + varint(quota)
 
 
+def address_record(seed, peer, addresses, issued, expires, device=None):
+    return b"\x18\x01" + (device or public(seed)) + data(peer) + listed(map(data, addresses)) + zigzag(issued) + zigzag(expires)
+
+
+def told(records):
+    return b"\x19\x01" + listed(record[2:] for record in records)
+
+
 def ticket_text(prefix, encoded):
     body = base64.b32encode(encoded + blake3(encoded).digest()[:4]).decode()
     return prefix + body.rstrip("=").lower()
