@@ -27,7 +27,7 @@ fn routers_that_keep_ports_are_punched_through_and_others_are_relayed() {
     if is_missing() {
         return;
     }
-    let _turn = turns::alone();
+    let _turn = turns::shared();
     let pairs =
         [(Kind::KeepsPorts, Kind::Double), (Kind::Random, Kind::Random), (Kind::NoUdp, Kind::SixOnly)];
     for (one, other) in pairs {
@@ -87,7 +87,7 @@ fn when_all_relays_were_gone_devices_are_back_soon_after_one_is() {
     if is_missing() {
         return;
     }
-    let _turn = turns::alone();
+    let _turn = turns::shared();
     let (world, mut lab) = (World::new(), Lab::new());
     let Pair { mut relays, laptop, laptop_node, phone, .. } =
         Pair::new(&world, &mut lab, Kind::Random, Kind::Random, 2);

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// How long a pair has to become direct: a hole is punched within a second, or after a few tries.
-const TO_BECOME_DIRECT: Duration = Duration::from_secs(15);
+const TO_BECOME_DIRECT: Duration = Duration::from_secs(8);
 
 /// How two devices met.
 #[derive(Debug, Clone, Copy)]

@@ -9,6 +9,9 @@
 //!
 //! With `-- --attachment 1000000000` it measures an attachment of that many bytes instead, whose
 //! receiving node is killed five times on the way.
+//!
+//! With `-- --relayed 200000000` it measures one that goes through a relay, with that relay's limits as they
+//! are, between two devices behind routers that no hole can be punched through.
 
 // A measurement that goes wrong ends the program.
 #![allow(clippy::unwrap_used)]
@@ -25,8 +28,11 @@ use std::{
 
 use musette_tests::{
     api::Api,
-    binaries, fetching,
+    binaries,
+    fetching::{self, Film},
     linkedin::{archive, connections},
+    natlab::{Kind, Lab},
+    pairs::{NO_DISCOVERY, Pair},
     wait::{PATIENCE, until},
     world::{Device, World},
 };
@@ -48,8 +54,30 @@ fn main() {
         [] => [1_000, 10_000].into_iter().for_each(measure),
         ["--items", count] => many::measure(count.parse().unwrap()),
         ["--attachment", size] => measure_attachment(size.parse().unwrap()),
-        _ => panic!("figures [--items N | --attachment BYTES]"),
+        ["--relayed", size] => measure_relayed(size.parse().unwrap()),
+        _ => panic!("figures [--items N | --attachment BYTES | --relayed BYTES]"),
     }
+}
+
+fn measure_relayed(size: u64) {
+    let (world, mut lab) = (World::new(), Lab::new());
+    let Pair { relays: _relays, laptop, laptop_node, phone, .. } =
+        Pair::new(&world, &mut lab, Kind::Random, Kind::Random, 1);
+    let phone_node = phone.up_with(&NO_DISCOVERY);
+    phone_node.await_agreement("laptop");
+    let (film, _) = Film::attach(&world, &laptop, size, PER_STEP);
+    until(PATIENCE, "the attachment is known", || (fetching::missing(&phone_node) == size).then_some(()));
+    let (before, began) = (fetching::moved(&laptop_node), Instant::now());
+    let asked = film.ask(&phone_node);
+    film.await_whole(&phone_node, PER_STEP);
+    let (took, moved) = (began.elapsed(), fetching::moved(&laptop_node) - before);
+    drop(asked);
+    film.check(&world, &phone, PER_STEP);
+    assert_eq!(phone_node.device("laptop")["path"], "relayed");
+    tell(&format!("an attachment of {size} bytes through a relay"), &format!("{:.2} s", took.as_secs_f64()));
+    tell("bytes moved for it", &moved.to_string());
+    phone_node.stop();
+    laptop_node.stop();
 }
 
 fn tell(what: &str, figure: &str) {
