@@ -238,6 +238,7 @@ relay-reserved = this device can be reached through it, since { $since }
 relay-unavailable = not available since { $since }
 relay-connecting = being asked
 relay-off = the node is not running
+relay-ticket = { $relay } (the ticket had { $left } left, and ends { $end })
 relay-unreachable = Nobody answers at its address.
 relay-lost = The connection to it was lost.
 

@@ -243,6 +243,7 @@ relay-reserved = cet appareil peut être joint par lui, depuis : { $since }
 relay-unavailable = indisponible depuis : { $since }
 relay-connecting = en cours de demande
 relay-off = le nœud n’est pas en marche
+relay-ticket = { $relay } (il restait { $left } au billet, qui finit le { $end })
 relay-unreachable = Personne ne répond à son adresse.
 relay-lost = La connexion avec lui a été perdue.
 

@@ -14,7 +14,7 @@ use libp2p::PeerId;
 use musette_crdt::date::rfc3339;
 use musette_protocol::{
     codec::{decode, encode},
-    relaying::{Message, RelayTicket},
+    relaying::{Admission, Message, RelayTicket},
     time::Timestamp,
 };
 use serde_json::{Value as Json, json};
@@ -30,6 +30,10 @@ use crate::{
 
 /// The pause after a first failure; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// The pause after a ticket was refused: that does not change by itself.
+const REFUSED_PAUSE: Duration = Duration::from_secs(5 * 60);
+/// How the codes of such refusals begin.
+const REFUSED: &str = "relay-ticket-";
 /// A relay's answer to a ticket.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
 /// The longest pause. With what is drawn on top it is 20 s: when a relay is back, its devices are within
@@ -51,6 +55,8 @@ struct Place {
     is_held: bool,
     /// Why there is none, if it was asked for.
     reason: Option<String>,
+    /// What the relay said of the ticket that was shown last.
+    ticket: Option<Admission>,
 }
 
 impl Relays {
@@ -69,10 +75,10 @@ impl Relays {
         self.news.subscribe()
     }
 
-    fn note(&self, relay: PeerId, held: Result<()>) {
+    fn note(&self, relay: PeerId, held: std::result::Result<Option<Admission>, &str>) {
         let (is_held, reason) = match held {
-            Ok(()) => (true, None),
-            Err(error) => (false, Some(error.code().to_owned())),
+            Ok(_) => (true, None),
+            Err(code) => (false, Some(code.to_owned())),
         };
         let mut places = self.places();
         let place = places.entry(relay).or_default();
@@ -80,6 +86,7 @@ impl Relays {
             place.since = Some(clock::now());
         }
         (place.is_held, place.reason) = (is_held, reason);
+        place.ticket = held.unwrap_or(place.ticket);
     }
 
     /// How it stands with a relay, for the API.
@@ -90,7 +97,15 @@ impl Relays {
             Place { reason: Some(_), .. } => "unavailable",
             _ => "connecting",
         };
-        json!({ "state": state, "since": place.since.and_then(rfc3339), "reason": place.reason })
+        let ticket = place
+            .ticket
+            .map(|ticket| json!({ "expires": rfc3339(ticket.expires), "bytes_left": ticket.bytes_left }));
+        json!({
+            "state": state,
+            "since": place.since.and_then(rfc3339),
+            "reason": place.reason,
+            "ticket": ticket,
+        })
     }
 }
 
@@ -125,22 +140,28 @@ impl Network {
         let mut pause = FIRST_PAUSE;
         loop {
             news.mark_unchanged();
-            let held = take_place(&self.endpoints.devices, relay).await;
-            if let Ok(mut reservation) = held {
-                self.relays.note(relay.peer, Ok(()));
-                pause = FIRST_PAUSE;
-                // Whoever lost the same relay can be reached again, or soon.
-                self.scheduler.tell(|schedule, moment| schedule.handle_network_changed(moment));
-                self.until_lost(&mut reservation, relay.peer, &mut news).await;
-                tracing::info!("a place at a relay is lost");
-                self.relays.note(relay.peer, Err(Error::new("connection-lost")));
-            } else if let Err(error) = held {
-                tracing::debug!(code = error.code(), "no place at a relay");
-                self.relays.note(relay.peer, Err(error));
+            let mut wait = pause;
+            match take_place(&self.endpoints.devices, relay).await {
+                Ok((mut reservation, admission)) => {
+                    self.relays.note(relay.peer, Ok(admission));
+                    (wait, pause) = (FIRST_PAUSE, FIRST_PAUSE);
+                    // Whoever lost the same relay can be reached again, or soon.
+                    self.scheduler.tell(|schedule, moment| schedule.handle_network_changed(moment));
+                    self.until_lost(&mut reservation, relay.peer, &mut news).await;
+                    tracing::info!("a place at a relay is lost");
+                    self.relays.note(relay.peer, Err("connection-lost"));
+                }
+                Err(error) => {
+                    tracing::debug!(code = error.code(), "no place at a relay");
+                    self.relays.note(relay.peer, Err(error.code()));
+                    if error.code().starts_with(REFUSED) {
+                        wait = REFUSED_PAUSE;
+                    }
+                }
             }
             // Devices that lost the same relay at once must not come back at once.
-            let jitter = pause.mul_f64(f64::from(draw()) / f64::from(u16::MAX) / 4.0);
-            drop(timeout(pause + jitter, news.changed()).await);
+            let jitter = wait.mul_f64(f64::from(draw()) / f64::from(u16::MAX) / 4.0);
+            drop(timeout(wait + jitter, news.changed()).await);
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
@@ -161,23 +182,24 @@ impl Network {
 }
 
 /// Shows a ticket to a relay that is connected.
-async fn present(endpoint: &Endpoint, relay: Connection, ticket: &RelayTicket) -> Result<()> {
+async fn present(endpoint: &Endpoint, relay: Connection, ticket: &RelayTicket) -> Result<Admission> {
     let mut stream = endpoint.open_stream(relay, Protocol::Relay).await?;
     stream.send(&encode(&Message::Present { ticket: ticket.to_bytes() })).await?;
     let answer = timeout(ANSWER_DEADLINE, stream.recv()).await.map_err(|_| Error::new("deadline"))??;
     match decode(&answer.ok_or_else(|| Error::new("connection-lost"))?) {
-        Ok(Message::Admitted(_)) => Ok(()),
+        Ok(Message::Admitted(admission)) => Ok(admission),
         Ok(Message::Refused(refusal)) => Err(Error::new(refusal.code())),
         Ok(Message::Present { .. }) | Err(_) => Err(Error::new("relay-refused")),
     }
 }
 
 /// Connects, shows the ticket, and asks for a place.
-async fn take_place(endpoint: &Endpoint, relay: &Relay) -> Result<Reservation> {
+async fn take_place(endpoint: &Endpoint, relay: &Relay) -> Result<(Reservation, Option<Admission>)> {
     let connection = endpoint.connect_over(Path::Direct, relay.addresses.clone()).await?;
-    if let Some(ticket) = &relay.ticket {
-        present(endpoint, connection, ticket).await?;
-    }
+    let admission = match &relay.ticket {
+        Some(ticket) => Some(present(endpoint, connection, ticket).await?),
+        None => None,
+    };
     let address = relay.addresses.first().ok_or_else(|| Error::new("unreachable"))?;
-    endpoint.reserve(address.clone()).await
+    Ok((endpoint.reserve(address.clone()).await?, admission))
 }

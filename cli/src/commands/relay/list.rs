@@ -2,7 +2,8 @@
 
 use crate::context::Context;
 use crate::error::{Exit, Failure};
-use crate::text::{list_of, short_peer, text_of};
+use crate::quantities::size_in_words;
+use crate::text::{count_of, list_of, short_peer, text_of};
 use crate::{dates, locale, t};
 use serde_json::{Value, json};
 
@@ -49,6 +50,15 @@ fn describe(relay: &Value) -> String {
         address = list_of(relay, "addresses").first().and_then(Value::as_str).unwrap_or_default().to_owned(),
         state = state
     );
+    let line = match relay["ticket"]["expires"].as_str() {
+        Some(expires) => t!(
+            "relay-ticket",
+            relay = line,
+            left = size_in_words(count_of(&relay["ticket"], "bytes_left")),
+            end = dates::instant(expires)
+        ),
+        None => line,
+    };
     let reason = match text_of(relay, "reason") {
         "unreachable" => Some(t!("relay-unreachable")),
         "connection-lost" => Some(t!("relay-lost")),
