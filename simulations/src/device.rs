@@ -287,7 +287,7 @@ impl Device {
         }
         if !effects.dropped.is_empty() {
             self.going.extend(&effects.dropped);
-            self.documents.remove(&effects.dropped.into_iter().collect());
+            self.documents.remove(&effects.dropped.into_iter().collect())?;
         }
         self.redraw(effects.redrawn)
     }

@@ -16,7 +16,7 @@ use musette_crdt::{
     document::{Document, DocumentError},
     view::ItemView,
 };
-use musette_protocol::id::{DocumentId, RecordId};
+use musette_protocol::id::{BlobId, DocumentId, RecordId};
 
 use crate::check::{Check, Violation};
 
@@ -133,13 +133,16 @@ pub struct Documents {
     memo: Memo,
     stored: BTreeMap<DocumentId, Stored>,
     open: BTreeMap<DocumentId, Open>,
+    /// What was attached to documents that cannot be read from their records any more: what took the place
+    /// of some that went has not come.
+    attached: BTreeMap<DocumentId, BTreeSet<BlobId>>,
 }
 
 impl Documents {
     /// No document.
     #[must_use]
     pub const fn new(memo: Memo) -> Self {
-        Self { memo, stored: BTreeMap::new(), open: BTreeMap::new() }
+        Self { memo, stored: BTreeMap::new(), open: BTreeMap::new(), attached: BTreeMap::new() }
     }
 
     /// What is remembered of them all.
@@ -152,6 +155,7 @@ impl Documents {
     pub fn clear(&mut self) {
         self.stored.clear();
         self.open.clear();
+        self.attached.clear();
     }
 
     /// Takes in a change that counts.
@@ -163,17 +167,23 @@ impl Documents {
     pub fn replace(&mut self, id: DocumentId, changes: Vec<(RecordId, Vec<u8>)>) {
         self.stored.remove(&id);
         self.open.remove(&id);
+        self.attached.remove(&id);
         for (record, change) in changes {
             self.push(id, record, &change);
         }
     }
 
     /// Takes out changes that were dropped.
-    pub fn remove(&mut self, dropped: &BTreeSet<RecordId>) {
-        for (id, stored) in &mut self.stored {
-            if !stored.records.iter().any(|record| dropped.contains(record)) {
-                continue;
-            }
+    ///
+    /// # Errors
+    /// When a document cannot be merged.
+    pub fn remove(&mut self, dropped: &BTreeSet<RecordId>) -> Result<(), Violation> {
+        let has_some = |stored: &Stored| stored.records.iter().any(|record| dropped.contains(record));
+        let ids: Vec<_> =
+            self.stored.iter().filter(|(_, stored)| has_some(stored)).map(|(id, _)| *id).collect();
+        for id in ids {
+            let attached = self.attachments(id)?;
+            let Some(stored) = self.stored.get_mut(&id) else { continue };
             let Stored { changes, records, .. } = std::mem::take(stored);
             let before = records.len();
             for (record, change) in records.into_iter().zip(changes) {
@@ -182,12 +192,31 @@ impl Documents {
                 }
             }
             // The own copy goes on if it holds all that is gone.
-            match self.open.get_mut(id) {
+            match self.open.get_mut(&id) {
                 Some(open) if open.changes == before => open.changes = stored.changes.len(),
-                _ => drop(self.open.remove(id)),
+                _ => drop(self.open.remove(&id)),
+            }
+            if !attached.is_empty() && stored.load().is_none() {
+                self.attached.insert(id, attached);
             }
         }
         self.stored.retain(|_, stored| !stored.records.is_empty());
+        Ok(())
+    }
+
+    /// What is attached to a document, or was when it could last be read.
+    ///
+    /// # Errors
+    /// When it cannot be merged.
+    pub fn attachments(&mut self, id: DocumentId) -> Result<BTreeSet<BlobId>, Violation> {
+        let view = self.view(id)?;
+        let shown = view.map(|view| view.attachments.iter().map(|attachment| attachment.id).collect());
+        Ok(shown.unwrap_or_else(|| self.attached.get(&id).cloned().unwrap_or_default()))
+    }
+
+    /// What was attached to documents that cannot be read from their records.
+    pub fn attached_before(&self) -> impl Iterator<Item = &BlobId> {
+        self.attached.values().flatten()
     }
 
     /// What may take the place of all changes of a document, after it was loaded again and compared;

@@ -1,12 +1,8 @@
 //! How a device forgets documents for good, as the node's shell does it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use musette_protocol::{
-    crypto::sign::SigningKey,
-    id::{BlobId, DocumentId},
-    replica::forgetting::Forgetting,
-};
+use musette_protocol::{crypto::sign::SigningKey, id::DocumentId, replica::forgetting::Forgetting};
 
 use super::{Device, write_trouble};
 use crate::{
@@ -31,8 +27,8 @@ impl Device {
         let mut attached = BTreeMap::new();
         for id in documents {
             // Nobody forgets what is not shown yet.
-            if let Some(blobs) = self.attachments_of(*id)? {
-                attached.insert(*id, blobs);
+            if self.documents.view(*id)?.is_some() {
+                attached.insert(*id, self.documents.attachments(*id)?);
             }
         }
         let forgetting: Vec<Forgetting<'_>> =
@@ -61,11 +57,9 @@ impl Device {
 
     /// Notes what is attached to a document that turns out to be forgotten.
     pub(super) fn note_late(&mut self, id: DocumentId) -> Result<(), Violation> {
-        if self.documents.is_stored(id)
-            && let Some(blobs) = self.attachments_of(id)?
-            && !blobs.is_empty()
-        {
-            self.late.insert(id, blobs);
+        if self.documents.is_stored(id) {
+            let blobs = self.documents.attachments(id)?;
+            self.late.extend((!blobs.is_empty()).then_some((id, blobs)));
         }
         Ok(())
     }
@@ -90,9 +84,12 @@ impl Device {
         Ok(!forgetting.is_empty())
     }
 
-    /// Notes that what it has not named durably may stay: once it ends, nobody can name it any more.
+    /// Notes that what it has not named durably may stay: once it ends, nobody can name it any more. Nor can
+    /// it tell then what was attached to a document that it cannot read: a node keeps in its index what such
+    /// a document showed, and may have none.
     pub fn excuse_late(&self, ledger: &mut Ledger) {
         let unnamed = self.late.values().chain(self.naming.values()).flatten();
+        let unnamed = unnamed.chain(self.documents.attached_before());
         unnamed.for_each(|blob| ledger.excuse(*blob));
     }
 
@@ -121,10 +118,5 @@ impl Device {
             }
         }
         Ok(())
-    }
-
-    fn attachments_of(&mut self, id: DocumentId) -> Result<Option<BTreeSet<BlobId>>, Violation> {
-        let view = self.documents.view(id)?;
-        Ok(view.map(|view| view.attachments.iter().map(|attachment| attachment.id).collect()))
     }
 }
