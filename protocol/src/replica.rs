@@ -101,8 +101,6 @@ pub struct Ingested {
     pub unopened: Vec<OpenError>,
     /// Records that were left aside because the peer is not enrolled.
     pub from_stranger: usize,
-    /// Records that were left aside because they were dropped.
-    pub dropped_before: usize,
 }
 
 /// A record, its name, and what it holds.
@@ -491,7 +489,7 @@ impl<D: Disk> Replica<D> {
             // their drop would lie in a file that was searched already.
             let is_dropped = self.state.has_dropped(&id) || listed.contains(&id) && !self.state.holds(&id);
             if is_dropped && is_droppable(&payload) {
-                ingested.dropped_before += 1;
+                ingested.effects.dropped_before += 1;
                 continue;
             }
             if let Payload::Drop(statement) = &payload

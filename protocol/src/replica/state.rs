@@ -126,6 +126,9 @@ pub struct Effects {
     pub membership_changed: bool,
     /// Records whose content was refused although they opened.
     pub refused: Vec<Refusal>,
+    /// Records that were left aside because they were dropped: nobody is at fault, who gave them may not
+    /// hold the drop.
+    pub dropped_before: usize,
 }
 
 impl Effects {
@@ -137,6 +140,7 @@ impl Effects {
         self.redrawn.extend(later.redrawn);
         self.membership_changed |= later.membership_changed;
         self.refused.extend(later.refused);
+        self.dropped_before += later.dropped_before;
     }
 }
 
@@ -155,9 +159,6 @@ pub enum Refusal {
     /// A receipt that its device did not sign, or by a device without the right.
     #[error("a receipt that its device did not sign or had no right to")]
     Receipt,
-    /// A record that was dropped.
-    #[error("a record that was dropped")]
-    Dropped,
     /// A commit with a bad signature, of another space, or by a device without the right.
     #[error("a commit that its device had no right to, or did not sign")]
     Commit,

@@ -36,7 +36,7 @@ impl State {
             Some(Row::Dropped) if is_droppable(&payload) => {
                 // Its bytes are written, in a segment that may have been searched for such.
                 self.records.note_grave(location);
-                effects.refused.push(Refusal::Dropped);
+                effects.dropped_before += 1;
             }
             _ => self.insert_new(id, location, payload, &mut effects),
         }
