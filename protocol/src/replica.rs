@@ -33,6 +33,7 @@ pub mod forgetting;
 mod names;
 #[cfg(test)]
 mod order;
+mod receipts;
 pub(crate) mod records;
 pub mod revoking;
 pub mod rotating;

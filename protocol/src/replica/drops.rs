@@ -1,4 +1,4 @@
-//! Drops: what is deleted, and who has deleted it.
+//! Drops: what is deleted.
 //!
 //! 1. A drop lists changes and attachments' pieces by name, signed by the keeper of the space. All of
 //!    them count as held for the commits that name them. Commits and statements are never dropped,
@@ -8,8 +8,8 @@
 //!    on those that come are refused. Before that they are taken: should the commit be lost with the
 //!    device that wrote it, one device would refuse for ever what another one keeps. For the same
 //!    reason they are taken again once that commit is put into quarantine.
-//! 3. When they are in no file any more, the device says so by a receipt. A drop that every device
-//!    of the log has confirmed is *settled*.
+//! 3. When they are in no file any more, the device says so by a receipt (`receipts.rs`). A drop that
+//!    every device of the log has confirmed is *settled*.
 //! 4. Settled drops are merged into one that lists all their records and waits for no commit. They
 //!    cannot simply go: commits name the dropped records for ever, and a device that is enrolled next
 //!    year must be able to tell "deleted" from "withheld". What stays is 32 bytes for each, beside a
@@ -25,13 +25,13 @@ use super::{
     state::{Effects, Refusal, State},
 };
 use crate::{
-    id::{CommitId, DeviceId, DocumentId, DropId, RecordId, StatementId},
-    limits::{MAX_DROP_IDS, MAX_DROPS, MAX_FRONTIER_ENTRIES},
-    record::{DropError, DropStatement, Payload, Receipt},
+    id::{CommitId, DocumentId, DropId, RecordId, StatementId},
+    limits::{MAX_DROP_IDS, MAX_DROPS},
+    record::{DropError, DropStatement, Payload},
     signed::Signed,
 };
 
-/// The drops and receipts of a space.
+/// The drops of a space.
 #[derive(Debug, Default)]
 pub(super) struct Drops {
     drops: BTreeMap<DropId, Held>,
@@ -40,9 +40,6 @@ pub(super) struct Drops {
     /// Drops that had taken effect and are open again: whoever said that they are carried out no longer
     /// can.
     reopened: BTreeSet<DropId>,
-    receipts: BTreeMap<DeviceId, Confirmed>,
-    /// Receipts of devices that the log does not hold yet.
-    waiting: BTreeMap<DeviceId, (Signed<Receipt>, Slot)>,
 }
 
 impl Drops {
@@ -80,14 +77,6 @@ impl Held {
     fn as_list(&self) -> List<'_> {
         List { after: self.after, slots: &self.slots, len: self.slots.len() }
     }
-}
-
-#[derive(Debug)]
-struct Confirmed {
-    record: Slot,
-    name: StatementId,
-    number: u64,
-    drops: BTreeSet<DropId>,
 }
 
 /// A list of records, as it is compared with others.
@@ -191,12 +180,7 @@ impl State {
     pub(super) fn is_superseded(&self, payload: &Payload) -> bool {
         match payload {
             Payload::Drop(statement) => self.is_covered(statement),
-            Payload::Receipt(receipt) => {
-                self.drops.receipts.get(&receipt.body().device).is_some_and(|held| {
-                    (held.number, held.name)
-                        >= (receipt.body().number, StatementId::from_bytes(receipt.hash()))
-                })
-            }
+            Payload::Receipt(receipt) => self.has_newer_receipt(receipt),
             _ => false,
         }
     }
@@ -281,54 +265,6 @@ impl State {
         }
     }
 
-    pub(super) fn insert_receipt(&mut self, slot: Slot, receipt: &Signed<Receipt>, effects: &mut Effects) {
-        if receipt.check(self.space()).is_err() {
-            return effects.refused.push(Refusal::Receipt);
-        }
-        if !self.roster().ever_knew(&receipt.body().device) {
-            return self.let_receipt_wait(slot, receipt);
-        }
-        // Its place is taken by a newer one: nothing needs it.
-        if self.is_superseded(&Payload::Receipt(receipt.clone())) {
-            return self.forget(slot);
-        }
-        let body = receipt.body();
-        let name = StatementId::from_bytes(receipt.hash());
-        let drops = body.drops.iter().copied().collect();
-        let confirmed = Confirmed { record: slot, name, number: body.number, drops };
-        self.note_statement(name, slot);
-        if let Some(older) = self.drops.receipts.insert(body.device, confirmed) {
-            self.statements.remove(&older.name);
-            self.forget(older.record);
-        }
-    }
-
-    /// Its device may be enrolled by an operation that comes later. Past the bound it is left aside.
-    fn let_receipt_wait(&mut self, slot: Slot, receipt: &Signed<Receipt>) {
-        let device = receipt.body().device;
-        let before = self.drops.waiting.get(&device);
-        let is_newer = before.is_none_or(|(before, _)| receipt.is_newer_than(before));
-        let has_room = before.is_some() || self.drops.waiting.len() < MAX_FRONTIER_ENTRIES;
-        if !is_newer || !has_room {
-            return self.forget(slot);
-        }
-        if let Some((_, older)) = self.drops.waiting.insert(device, (receipt.clone(), slot)) {
-            self.forget(older);
-        }
-    }
-
-    /// Takes in the receipts that waited for their device to be enrolled.
-    pub(super) fn judge_receipts(&mut self, effects: &mut Effects) {
-        for (receipt, slot) in std::mem::take(&mut self.drops.waiting).into_values() {
-            self.insert_receipt(slot, &receipt, effects);
-        }
-    }
-
-    /// The number that a device's next receipt has.
-    pub(super) fn next_receipt(&self, device: &DeviceId) -> u64 {
-        self.drops.receipts.get(device).map_or(1, |receipt| receipt.number + 1)
-    }
-
     /// How many drops there are.
     #[must_use]
     pub fn drop_count(&self) -> usize {
@@ -387,12 +323,6 @@ impl State {
     pub fn listed_by(&self, name: &DropId) -> impl Iterator<Item = RecordId> {
         let slots = self.drops.drops.get(name).map_or(&[][..], |held| &held.slots);
         slots.iter().map(|slot| self.records.id(*slot))
-    }
-
-    /// The drops that a device has confirmed; `None` when it never wrote a receipt.
-    #[must_use]
-    pub fn confirmed_by(&self, device: &DeviceId) -> Option<&BTreeSet<DropId>> {
-        self.drops.receipts.get(device).map(|receipt| &receipt.drops)
     }
 
     /// The drops that every device has confirmed.
