@@ -53,10 +53,10 @@ impl Drops {
         self.listed.contains(&slot)
     }
 
-    /// Whether only drops list a record that are void should their commit be put into quarantine.
+    /// Whether a dropped record may be taken again: no drop lists it that waits for no commit. Those are few
+    /// and long, for they are merged ones: it is asked for each dropped name in each commit.
     pub(super) fn may_be_void(&self, slot: Slot) -> bool {
-        let mut listing = self.drops.values().filter(|held| held.lists(slot)).peekable();
-        listing.peek().is_some() && listing.all(|held| held.after.is_some())
+        !self.drops.values().any(|held| held.after.is_none() && held.lists(slot))
     }
 }
 
@@ -228,11 +228,10 @@ impl State {
                 self.drops.reopened.insert(name);
             }
         }
-        let is_refused = |slot: &Slot| {
-            let stays = self.drops.drops.values().any(|held| held.applied && held.lists(*slot));
-            !stays && self.records.row(*slot) == Row::Dropped
-        };
-        slots.retain(is_refused);
+        for slot in self.drops.drops.values().filter(|held| held.applied).flat_map(|held| &held.slots) {
+            slots.remove(slot);
+        }
+        slots.retain(|slot| self.records.row(*slot) == Row::Dropped);
         self.expect_again(&slots);
         true
     }
