@@ -37,8 +37,8 @@ pub(super) struct Drops {
     drops: BTreeMap<DropId, Held>,
     /// Records that a drop lists and that are held but are no changes, or are waited for as pieces.
     listed: HashSet<Slot>,
-    /// Drops that had taken effect and are open again: whoever said that they are carried out no longer
-    /// can.
+    /// Drops that were open again after they had taken effect, since the journal was last searched: what they
+    /// list may have been taken again.
     reopened: BTreeSet<DropId>,
 }
 
@@ -277,9 +277,15 @@ impl State {
         self.drops.drops.values().any(|held| !held.applied && held.lists(slot))
     }
 
-    /// The drops that took effect here once and are open again, since this was last asked.
-    pub(super) fn take_reopened(&mut self) -> BTreeSet<DropId> {
-        std::mem::take(&mut self.drops.reopened)
+    /// Whether a drop was open again after it had taken effect, since the journal was last searched for what
+    /// was dropped.
+    pub(super) fn was_reopened(&self, name: &DropId) -> bool {
+        self.drops.reopened.contains(name)
+    }
+
+    /// Notes that the journal holds nothing that was dropped.
+    pub(super) fn note_searched(&mut self) {
+        self.drops.reopened.clear();
     }
 
     /// Whether a drop is held and has not taken effect here.

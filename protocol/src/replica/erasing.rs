@@ -44,7 +44,9 @@ impl<D: Disk> Replica<D> {
     #[must_use]
     pub fn has_unconfirmed_drops(&self, device: &DeviceId) -> bool {
         let said = self.state.confirmed_by(device);
-        self.state.applied_drops().iter().any(|name| said.is_none_or(|said| !said.contains(name)))
+        let is_said = |name: &DropId| said.is_some_and(|said| said.contains(name));
+        let applied = self.state.applied_drops();
+        applied.iter().any(|name| !is_said(name) || self.state.was_reopened(name))
     }
 
     /// The first segment that holds a record that was dropped, or that is known elsewhere and may be
@@ -84,6 +86,7 @@ impl<D: Disk> Replica<D> {
             }
         }
         self.erasing.carried_out = self.state.applied_drops().into_iter().collect();
+        self.state.note_searched();
         Ok(None)
     }
 
@@ -99,15 +102,14 @@ impl<D: Disk> Replica<D> {
         nonce: &mut dyn FnMut() -> [u8; NONCE_LEN],
     ) -> Result<Option<Effects>, WriteError<D::Error>> {
         let id = DeviceId::from_bytes(*device.verifying_key().as_bytes());
-        let reopened = self.state.take_reopened();
-        self.erasing.carried_out.retain(|name| !reopened.contains(name));
         let said = self.state.confirmed_by(&id);
         let was_said = |name: &DropId| said.is_some_and(|said| said.contains(name));
+        let is_carried_out = |name: &DropId| self.erasing.carried_out.contains(name) || was_said(name);
         let mut drops = self.state.applied_drops();
-        drops.retain(|name| self.erasing.carried_out.contains(name) || was_said(name));
-        // What it said of one that is open again is not so any more: its records may have come.
-        let is_outdated = said.is_some_and(|said| said.iter().any(|name| self.state.is_open(name)));
-        if drops.iter().all(was_said) && !is_outdated {
+        drops.retain(|name| is_carried_out(name) && !self.state.was_reopened(name));
+        // What it said of one that is open, or was meanwhile, is not so any more: its records may have come.
+        let is_outdated = |name: &DropId| self.state.is_open(name) || self.state.was_reopened(name);
+        if drops.iter().all(was_said) && !said.into_iter().flatten().any(is_outdated) {
             return Ok(None);
         }
         let number = self.state.next_receipt(&id);

@@ -355,9 +355,7 @@ fn what_a_revoked_device_wanted_gone_too_late_is_not_dropped() {
     forget(&mut phone, PHONE, true, 60);
     talk([&mut tablet, &mut phone], [3, PHONE]).unwrap();
     assert_eq!(read(of(&mut tablet)), [""; 0]);
-    while let Some(segment) = of(&mut tablet).find_dropped().unwrap() {
-        of(&mut tablet).rewrite_segment(segment).unwrap();
-    }
+    erase(&mut tablet);
     assert!(of(&mut tablet).write_receipt(&key(3), &mut nonces(75)).unwrap().is_some());
     talk([&mut tablet, &mut laptop], [3, 1]).unwrap();
     assert_eq!(read(of(&mut laptop)), ["kept"]);
@@ -377,6 +375,39 @@ fn what_a_revoked_device_wanted_gone_too_late_is_not_dropped() {
     for spaces in [&mut laptop, &mut tablet] {
         assert_eq!(read(of(spaces)), ["all of it"]);
         assert!(of(spaces).state().wronged_documents().is_empty());
+    }
+}
+
+#[test]
+fn what_came_again_between_two_effects_of_a_drop_is_searched_for_before_it_is_confirmed() {
+    let (mut laptop, mut phone, mut tablet) = (own(1), own(PHONE), own(3));
+    write(of(&mut laptop), 1, "kept");
+    talk([&mut laptop, &mut tablet], [1, 3]).unwrap();
+    talk([&mut laptop, &mut phone], [1, PHONE]).unwrap();
+    forget(&mut phone, PHONE, true, 60);
+    talk([&mut laptop, &mut phone], [1, PHONE]).unwrap();
+    erase(&mut laptop);
+    of(&mut laptop).write_receipt(&key(1), &mut nonces(70)).unwrap();
+    let said = |laptop: &mut Spaces| of(laptop).state().confirmed_by(&id(1)).unwrap().len();
+    assert_eq!((said(&mut laptop), of(&mut laptop).has_unconfirmed_drops(&id(1))), (1, false));
+    revoke(&mut tablet, 3, PHONE, 50, vec![], false);
+    talk([&mut laptop, &mut tablet], [1, 3]).unwrap();
+    assert_eq!(read(of(&mut laptop)), ["kept"]);
+    let by_tablet = of(&mut laptop).state().log().revocations_by(&id(3))[0].0;
+    revoke(&mut laptop, 1, 3, 54, vec![by_tablet], true);
+    assert_eq!(read(of(&mut laptop)), [""; 0], "the phone stands again, and what it wanted gone is gone");
+    assert!(of(&mut laptop).has_unconfirmed_drops(&id(1)));
+    assert!(of(&mut laptop).write_receipt(&key(1), &mut nonces(80)).unwrap().is_some());
+    assert_eq!(said(&mut laptop), 0);
+    assert!(of(&mut laptop).find_dropped().unwrap().is_some());
+    erase(&mut laptop);
+    assert!(of(&mut laptop).write_receipt(&key(1), &mut nonces(90)).unwrap().is_some());
+    assert_eq!((said(&mut laptop), of(&mut laptop).has_unconfirmed_drops(&id(1))), (1, false));
+}
+
+fn erase(spaces: &mut Spaces) {
+    while let Some(segment) = of(spaces).find_dropped().unwrap() {
+        of(spaces).rewrite_segment(segment).unwrap();
     }
 }
 
