@@ -105,7 +105,7 @@ def encoding():
         "earlier epoch secrets": [one], "epoch audience": [one, two, one], "epoch heads": [one], "person key": [one], "epoch write key": [one], "epoch read key": [one],
         "session recognition": [one, two, one, two, one, b"dialer", b"mark"],
         "session space mark": [one, two], "session reconciliation": [one, two], "pairing": [b"salt", one], "recovering": [b"salt", one],
-        "pairing words": [one, b"a", b"b"], "vault key": [b"seal", one, two], "index key": [one],
+        "pairing words": [one, b"a", b"b"], "vault key": [b"seal", one, two], "index key": [one], "transport key": [one],
         "settings document": [one], "import batch": [one],
     }
     derived = [{"comment": p, "context": context(p), "parts": v, "derived": derive(p, *v)} for p, v in parts.items()]
