@@ -143,7 +143,8 @@ impl IntoResponse for Error {
             | "attachment-not-found"
             | "device-not-found"
             | "not-in-quarantine"
-            | "relay-not-found" => StatusCode::NOT_FOUND,
+            | "relay-not-found"
+            | "relay-ambiguous" => StatusCode::NOT_FOUND,
             "internal" | "disk-failed" | "disk-full" | "stopping" => StatusCode::INTERNAL_SERVER_ERROR,
             "needs-running-node"
             | "sync-paused"
@@ -188,6 +189,9 @@ async fn status(State(context): State<Context>) -> Answer {
         Ok(status)
     };
     let mut status = context.driver.run(work).await?;
+    if let (Some(online), Some(notices)) = (online, status["notices"].as_array_mut()) {
+        notices.extend(relays::notices(&context.driver, &online.relays).await?);
+    }
     let mut standing = sync::standing(&context).await?;
     status["traffic"] = standing["traffic"].take();
     status["flow"] = standing["flow"].take();

@@ -353,8 +353,14 @@ impl Network {
     async fn addresses_of(&self, contact: Contact<PeerId>) -> Result<Vec<Multiaddr>> {
         match contact {
             Contact::Device(device) => {
-                let known = self.driver.run(move |store| Ok(store.keys().addresses.get(&device).cloned()));
-                Ok(known.await?.unwrap_or_default().iter().filter_map(|text| text.parse().ok()).collect())
+                let known = self
+                    .driver
+                    .run(move |store| Ok((store.keys().addresses.get(&device).cloned(), store.relays())));
+                let (known, relays) = known.await?;
+                let mut addresses: Vec<Multiaddr> =
+                    known.unwrap_or_default().iter().filter_map(|text| text.parse().ok()).collect();
+                addresses.extend(relays::through_all(&relays, &addresses));
+                Ok(addresses)
             }
             Contact::Neighbour(peer) => Ok(self.dials().neighbours.get(&peer).cloned().unwrap_or_default()),
         }

@@ -146,6 +146,9 @@ impl Config {
         if self.listen.is_empty() {
             return Some("`listen` is empty: nobody could call this relay");
         }
+        if self.data_dir.starts_with("~") {
+            return Some("`data_dir` begins with ~, which only shells know: write the whole path");
+        }
         if self.announce.len() > limits::MAX_OWN_ADDRESSES {
             return Some("`announce` lists more than 16 addresses");
         }
@@ -192,6 +195,7 @@ mod tests {
         assert!(said("metrics = \"0.0.0.0:9464\"").contains("for this machine alone"));
         assert!(said("metrics = \"yes\"").contains("or \"off\""));
         assert!(said("anounce = []").contains("anounce"));
+        assert!(said("data_dir = \"~/relay\"").contains("whole path"));
         assert!(said("[limits]\nreservations = 4000").contains("no room for those who call"));
         assert!(said("listen = []").contains("nobody could call"));
         assert_eq!(load("metrics = \"off\"").unwrap().metrics, Metrics::Off);

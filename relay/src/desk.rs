@@ -185,7 +185,7 @@ impl Desk {
         }
         ticket.check_time(now.time)?;
         let account = self.ledger.account(terms).ok_or(Refusal::TooMany)?;
-        if account.left() == 0 {
+        if account.is_used_up() {
             return Err(Refusal::UsedUp);
         }
         self.connections.admit(connection, &account, self.limits.peers_per_ticket, now.instant)?;
@@ -207,7 +207,7 @@ impl Desk {
             return Err(Status::ReservationRefused);
         }
         let (account, stranger) = match ticket {
-            Some(account) if account.expires() > now.time && account.left() > 0 => (account, None),
+            Some(account) if account.expires() > now.time && !account.is_used_up() => (account, None),
             Some(_) => return Err(Status::PermissionDenied),
             None => (self.allowance(peer, source, now)?, Some(source)),
         };
@@ -264,7 +264,7 @@ impl Desk {
         let held = self.reservations.get(&called).filter(|held| held.until > now.instant);
         let held = held.ok_or(Status::NoReservation)?;
         let limit = self.limit(&held.account, held.stranger, now.time);
-        if self.stopping || limit.bytes == Some(0) || limit.seconds == Some(0) {
+        if self.stopping || held.account.is_used_up() || limit.seconds == Some(0) {
             return Err(Status::ResourceLimitExceeded);
         }
         let (connection, budget) = (held.connection, Budget::new(Arc::clone(&held.account), limit));
@@ -286,8 +286,11 @@ impl Desk {
         }
     }
 
-    /// Forgets what has ended; gives the connections that hold a place for nothing.
+    /// Forgets what has ended; gives the connections that hold a place for nothing, or whose ticket is used
+    /// up: when they come again they are told so.
     pub(crate) fn sweep(&mut self, now: Moment) -> Vec<(PeerId, ConnectionId)> {
+        let used_up = self.reservations.extract_if(|_, held| held.account.is_used_up());
+        let mut ended: Vec<_> = used_up.map(|(peer, held)| (peer, held.connection)).collect();
         self.reservations.retain(|_, held| held.until > now.instant);
         let in_use = |allowance: &Allowance| {
             now.instant.saturating_duration_since(allowance.since) < RESERVATION_DURATION
@@ -299,7 +302,8 @@ impl Desk {
         let reserved = |peer: &PeerId, connection| {
             reservations.get(peer).is_some_and(|held| held.connection == connection)
         };
-        self.connections.sweep(now.instant, reserved)
+        ended.extend(self.connections.sweep(now.instant, reserved));
+        ended
     }
 
     pub(crate) fn counts(&self) -> Counts {

@@ -7,9 +7,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rustix::fs::{FlockOperation, flock};
+
 /// Makes a folder that only its owner may enter, unless it is there.
 pub(crate) fn private_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Takes a folder for this process alone, for as long as the file is held.
+pub(crate) fn lock(dir: &Path) -> io::Result<File> {
+    let file = File::open(dir)?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+    Ok(file)
 }
 
 /// Writes a file in place of the one that is there, so that a power cut leaves no half of it behind.

@@ -21,9 +21,9 @@ pub(crate) enum KeyError {
     #[error("the key file {}: {error}", path.display())]
     Io { path: PathBuf, error: io::Error },
     /// Starting anyway would hide that the key may be stolen already.
-    #[error("others than the owner may read the key file {}: chmod 600 it, or remove it to get a new one", path.display())]
+    #[error("others than the owner may read the key file {}: chmod 600 it. Without it the relay gets another name, and no ticket holds any more", path.display())]
     Exposed { path: PathBuf },
-    #[error("{} holds no transport key", path.display())]
+    #[error("{} holds no transport key: put the right file back. Without one the relay gets another name, and no ticket holds any more", path.display())]
     NotAKey { path: PathBuf },
     #[error("there is no key at {} yet: start the relay once, it makes one", path.display())]
     NoKey { path: PathBuf },

@@ -22,7 +22,7 @@ use musette_protocol::{
 
 use crate::{
     circuit::copy::take_up_to,
-    limits::{MAX_TICKETS, MAX_USAGE_FILE_BYTES},
+    limits::{MAX_TICKETS, MAX_USAGE_FILE_BYTES, USELESS_BYTES},
 };
 
 const HEAD: &str = "musette-relay usage 1";
@@ -46,6 +46,12 @@ impl Account {
 
     pub(crate) fn left(&self) -> u64 {
         self.quota.saturating_sub(self.used.load(Ordering::Relaxed))
+    }
+
+    /// Whether so little is left that nothing can be carried with it: whoever holds the ticket has to be
+    /// told that it is at its end.
+    pub(crate) fn is_used_up(&self) -> bool {
+        self.left() < USELESS_BYTES
     }
 
     /// Takes so many bytes, if so many are left.

@@ -102,6 +102,8 @@ pub(crate) const RESERVATION_DURATION: Duration = Duration::from_secs(60 * 60);
 /// Bytes that a circuit takes from one end before the other end has taken them. Small, so that many
 /// circuits share a core evenly; large enough for a whole frame of Noise or of QUIC.
 pub(crate) const COPY_BUFFER_BYTES: usize = 16 * 1024;
+/// What is left of a quota and good for nothing: a circuit ends when less is left than it takes at once.
+pub(crate) const USELESS_BYTES: u64 = COPY_BUFFER_BYTES as u64;
 
 // Addresses, log, disk.
 

@@ -32,7 +32,7 @@ mod ticket;
 
 use std::{
     fmt::Display,
-    io::{self, Write},
+    io::{self, IsTerminal as _, Write},
     path::PathBuf,
     process::ExitCode,
 };
@@ -61,6 +61,8 @@ enum Failure {
     Ticket(#[from] ticket::TicketError),
     #[error("data_dir, {}: {error}", path.display())]
     Data { path: PathBuf, error: io::Error },
+    #[error("data_dir, {}, is used by another relay that runs: {error}", path.display())]
+    Locked { path: PathBuf, error: io::Error },
     #[error("the system refused: {0}")]
     System(#[from] io::Error),
 }
@@ -88,7 +90,11 @@ fn start_logs() {
     let filter =
         EnvFilter::try_from_env("MUSETTE_LOG").unwrap_or_else(|_| EnvFilter::new("off,musette_relay=info"));
     // Fails only when logging was already started, which harms nothing.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .try_init();
 }
 
 fn run(options: &ConfigFile) -> Result<(), Failure> {
@@ -96,6 +102,9 @@ fn run(options: &ConfigFile) -> Result<(), Failure> {
     let config = Config::load(options.config.as_deref())?;
     files::private_dir(&config.data_dir)
         .map_err(|error| Failure::Data { path: config.data_dir.clone(), error })?;
+    // Held until the process ends: two relays would each count what was used as if it were alone.
+    let _lock = files::lock(&config.data_dir)
+        .map_err(|error| Failure::Locked { path: config.data_dir.clone(), error })?;
     let key = key::load_or_create(&config.key_file())?;
     allow_files();
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {

@@ -6,6 +6,7 @@
 
 use std::{
     io,
+    net::SocketAddr,
     path::PathBuf,
     sync::{Arc, Mutex},
     time::Instant,
@@ -50,10 +51,12 @@ const PROTOCOL_VERSION: &str = "/musette/1";
 pub(crate) enum RelayError {
     #[error("this system gives no network")]
     NoNetwork,
-    #[error("cannot listen on {address}: {error}")]
-    Listen { address: Multiaddr, error: TransportError<io::Error> },
-    #[error("cannot show metrics: {0}")]
-    Metrics(io::Error),
+    #[error("cannot listen on {address}, as `listen` says: {error}")]
+    Listen { address: Multiaddr, error: io::Error },
+    #[error("cannot listen on {address}, as `listen` says: it is no address of QUIC or TCP")]
+    NoTransport { address: Multiaddr },
+    #[error("cannot show numbers at {address}, as `metrics` says: {error}")]
+    Metrics { address: SocketAddr, error: io::Error },
     #[error("{0}")]
     Ledger(#[from] LedgerError),
 }
@@ -99,13 +102,15 @@ impl Relay {
         if let MetricsAt::At(address) = config.metrics {
             metrics::serve(address, Arc::clone(&metrics), Arc::clone(&desk))
                 .await
-                .map_err(RelayError::Metrics)?;
+                .map_err(|error| RelayError::Metrics { address, error })?;
         }
         let service = Service::new(Arc::clone(&desk), commands, metrics);
         let mut swarm = swarm(key, gate::Behaviour::new(Arc::clone(&desk)), streams)?;
         let listeners = config.listen.iter().map(|address| {
-            let failed = |error| RelayError::Listen { address: address.clone(), error };
-            swarm.listen_on(address.clone()).map_err(failed)
+            swarm.listen_on(address.clone()).map_err(|error| match error {
+                TransportError::Other(error) => RelayError::Listen { address: address.clone(), error },
+                TransportError::MultiaddrNotSupported(address) => RelayError::NoTransport { address },
+            })
         });
         let listeners = listeners.collect::<Result<_, _>>()?;
         let mut sweeps = interval(limits::SWEEP_INTERVAL);

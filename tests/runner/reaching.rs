@@ -8,6 +8,7 @@ use musette_tests::{
     need,
     pairs::{NO_DISCOVERY, Pair, await_places, meet},
     process::Node,
+    relay::Relay,
     turns,
     wait::{PATIENCE, until, until_seen},
     world::{World, await_same_list},
@@ -93,7 +94,7 @@ fn when_all_relays_were_gone_devices_are_back_soon_after_one_is() {
         Pair::new(&world, &mut lab, Kind::Random, Kind::Random, 2);
     let phone_node = phone.up_with(&NO_DISCOVERY);
     phone_node.await_agreement("laptop");
-    relays.iter_mut().for_each(musette_tests::relay::Relay::kill);
+    relays.iter_mut().for_each(Relay::kill);
     until(PATIENCE, "the loss is noticed", || {
         let is_lost = |node: &Node, name: &str| node.device(name)["connected"] == false;
         (is_lost(&laptop_node, "phone") && is_lost(&phone_node, "laptop")).then_some(())
@@ -109,6 +110,49 @@ fn when_all_relays_were_gone_devices_are_back_soon_after_one_is() {
     });
     println!("connected {:?} after the relay was back", back.elapsed());
     await_same_list(&laptop_node, &phone_node);
+
+    // Both name the same new one while they cannot tell each other.
+    relays.iter_mut().for_each(Relay::kill);
+    let third = Relay::start(&lab.host(Kind::Open), &world.path().join("third"));
+    let ticket = third.ticket("2GB");
+    for device in [&laptop, &phone] {
+        device.run(&["relay", "add", &ticket]).ok();
+    }
+    until(PATIENCE, "they meet at the new one", || {
+        carrier(&phone_node, "laptop").filter(|relay| third.is(relay))
+    });
+    phone_node.stop();
+    laptop_node.stop();
+}
+
+#[test]
+fn a_ticket_that_is_used_up_is_said_and_another_goes_on() {
+    if is_missing() {
+        return;
+    }
+    let _turn = turns::shared();
+    let (world, mut lab) = (World::new(), Lab::new());
+    let Pair { relays, laptop, laptop_node, phone, .. } =
+        Pair::new(&world, &mut lab, Kind::Random, Kind::Random, 1);
+    let phone_node = phone.up_with(&NO_DISCOVERY);
+    phone_node.await_agreement("laptop");
+    laptop.run(&["relay", "add", &relays[0].ticket("2MB")]).ok();
+    let has_it = |node: &Node| {
+        let relays = node.api.get("/v1/relays");
+        relays["relays"][0]["ticket"]["bytes_left"].as_u64().is_some_and(|left| left <= 2_000_000)
+    };
+    until(PATIENCE, "both use the small ticket", || {
+        (has_it(&laptop_node) && has_it(&phone_node)).then_some(())
+    });
+    let (film, _) = Film::attach(&world, &laptop, 8 << 20, SLOWLY);
+    until(SLOWLY, "that it is used up", || {
+        phone.notices().contains(&"relay-ticket-used-up".to_owned()).then_some(())
+    });
+    for device in [&laptop, &phone] {
+        device.run(&["relay", "add", &relays[0].ticket("2GB")]).ok();
+    }
+    film.await_whole(&phone_node, SLOWLY);
+    film.check(&world, &phone, SLOWLY);
     phone_node.stop();
     laptop_node.stop();
 }

@@ -66,7 +66,7 @@ pub const NO_DISCOVERY: [&str; 1] = ["--no-discovery"];
 /// Names relays for a device and the others of its person, and waits until it has a place at each.
 pub fn use_relays(device: &Device, node: &Node, relays: &[Relay]) {
     for relay in relays {
-        device.run(&["relay", "add", &relay.ticket()]).ok();
+        device.run(&["relay", "add", &relay.ticket("2GB")]).ok();
     }
     await_places(node, relays.len());
 }

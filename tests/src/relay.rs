@@ -55,11 +55,11 @@ impl Relay {
         Self { process, host: host.clone(), folder: folder.to_owned(), addresses }
     }
 
-    /// A ticket with which it can be used.
-    pub fn ticket(&self) -> String {
+    /// A ticket with which it can be used, for so much.
+    pub fn ticket(&self, quota: &str) -> String {
         let mut command = Command::new(binaries::relay());
         command
-            .args(["ticket", "--days", "30", "--quota", "2GB", "--config"])
+            .args(["ticket", "--days", "30", "--quota", quota, "--config"])
             .arg(self.folder.join("relay.toml"));
         let made = command.arg("--address").args(&self.addresses).output().unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));

@@ -6,7 +6,15 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::{Answer, Context, parse};
-use crate::store::{Store, relays::Relay};
+use crate::{
+    driver::Driver,
+    error::Result,
+    store::{Store, relays::Relay},
+    sync::relays::Relays,
+};
+
+/// Characters at the end of a peer id by which a person is told of a relay.
+const SHORT_PEER: usize = 8;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,6 +37,17 @@ fn to_json(relay: &Relay, standing: Option<Json>) -> Json {
     told["id"] = relay.peer.to_string().into();
     told["addresses"] = relay.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().into();
     told
+}
+
+/// What the person has to hear of: tickets that are good for nothing any more.
+pub(super) async fn notices(driver: &Driver, relays: &Relays) -> Result<Vec<Json>> {
+    let named = driver.run(|store| Ok(store.relays())).await?;
+    let refused = named.into_keys().filter_map(|peer| Some((peer, relays.refusal(peer)?)));
+    let end = |peer: PeerId| {
+        let text = peer.to_string();
+        text[text.len().saturating_sub(SHORT_PEER)..].to_owned()
+    };
+    Ok(refused.map(|(peer, code)| json!({ "code": code, "args": { "relay": end(peer) } })).collect())
 }
 
 pub(super) async fn add(State(context): State<Context>, body: Bytes) -> Answer {

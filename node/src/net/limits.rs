@@ -37,6 +37,9 @@ pub(super) const READ_STEP_BYTES: usize = 64 * 1024;
 
 /// Addresses of one peer that are kept or dialled; a ticket holds as many.
 pub(crate) const MAX_ADDRESSES: usize = 16;
+/// Addresses that are dialled at once: those of a device, and those at as many relays, each in both families
+/// and over both transports.
+pub(super) const MAX_DIALLED: usize = 4 * MAX_ADDRESSES;
 /// Addresses of this endpoint that relays found to be reachable: over both transports, in both families.
 pub(super) const MAX_EXTERNAL_ADDRESSES: usize = 4;
 /// Addresses that a relay's name stands for: a few servers, in both families.

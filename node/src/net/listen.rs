@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use super::{
     Way,
     behaviour::Behaviour,
-    limits::{MAX_ADDRESSES, PORT_POLL_INTERVAL},
+    limits::{MAX_ADDRESSES, MAX_DIALLED, PORT_POLL_INTERVAL},
 };
 use crate::error::{Error, Result};
 
@@ -132,7 +132,7 @@ pub(super) struct ThroughRelay {
 /// Sorts addresses into as few dials as possible; drops what this endpoint cannot dial.
 pub(super) fn dials(addresses: Vec<Multiaddr>) -> Dials {
     let mut dials = Dials::default();
-    for address in addresses.into_iter().take(MAX_ADDRESSES) {
+    for address in addresses.into_iter().take(MAX_DIALLED) {
         let Some(peer) = destination(&address) else { continue };
         let (to_relay, beyond) = split_circuit(&address);
         if beyond.is_none() {

@@ -16,8 +16,10 @@ use crate::{
 const KEY: &str = "relay/";
 /// How the text of a ticket begins.
 const TICKET_PREFIX: &str = "musetterelay";
-/// Relays of a person: each costs every device a connection that stays.
-pub(crate) const MAX_RELAYS: usize = 4;
+/// Relays that a person names: each costs every device a connection that stays.
+const MAX_RELAYS: usize = 4;
+/// Relays that are used: two devices may each have named some while apart.
+const MAX_USED: usize = 3 * MAX_RELAYS;
 
 /// A relay, as a person named it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +67,14 @@ impl Relay {
         Ok(Self { peer, addresses, ticket: Some(ticket), text: text.to_owned() })
     }
 
+    fn is_named(&self, text: &str) -> bool {
+        let is_address = |address: &Multiaddr| address.to_string() == text;
+        !text.is_empty()
+            && (self.text == text
+                || self.peer.to_string().ends_with(text)
+                || self.addresses.iter().any(is_address))
+    }
+
     pub(super) fn key(peer: PeerId) -> String {
         format!("{KEY}{peer}")
     }
@@ -96,9 +106,9 @@ fn named(address: &Multiaddr) -> Option<PeerId> {
 }
 
 impl Store {
-    /// The person's relays, at most [`MAX_RELAYS`].
+    /// The person's relays.
     pub(crate) fn relays(&self) -> BTreeMap<PeerId, Relay> {
-        let relays = self.settings.relays.iter().take(MAX_RELAYS);
+        let relays = self.settings.relays.iter().take(MAX_USED);
         relays.map(|relay| (relay.peer, relay.clone())).collect()
     }
 
@@ -117,17 +127,22 @@ impl Store {
         self.set_setting(&Relay::key(relay.peer), Some(relay.text.as_bytes()))
     }
 
-    /// Forgets the relay that `named` tells: its text, its peer id or the end of that.
+    /// Forgets the relay that `named` tells: its peer id or the end of that, an address, a ticket.
     ///
     /// # Errors
-    /// `relay-not-found` when there is none, or several; and when the disk refuses.
+    /// `relay-not-found`, `relay-ambiguous`; and when the disk refuses.
     pub(crate) fn remove_relay(&mut self, named: &str) -> Result<PeerId> {
         let named = named.trim();
-        let is_it = |relay: &&Relay| relay.text == named || relay.peer.to_string().ends_with(named);
+        let is_it = |relay: &&Relay| relay.is_named(named);
         let found: Vec<PeerId> = self.settings.relays.iter().filter(is_it).map(|relay| relay.peer).collect();
-        let [peer] = found[..] else { return Err(Error::new("relay-not-found").with("relay", named)) };
-        self.set_setting(&Relay::key(peer), None)?;
-        Ok(peer)
+        match found[..] {
+            [peer] => {
+                self.set_setting(&Relay::key(peer), None)?;
+                Ok(peer)
+            }
+            [] => Err(Error::new("relay-not-found").with("relay", named)),
+            _ => Err(Error::new("relay-ambiguous").with("relay", named)),
+        }
     }
 
     fn set_setting(&mut self, key: &str, value: Option<&[u8]>) -> Result<()> {
@@ -153,6 +168,10 @@ mod tests {
         let text = format!(" /dns4/relay.example.org/udp/4001/quic-v1/p2p/{peer}\n");
         let relay = Relay::parse(&text).unwrap();
         assert_eq!((relay.peer, relay.text.as_str()), (peer, text.trim()));
+        let end = &peer.to_string()[40..];
+        assert!(
+            relay.is_named(end) && relay.is_named(text.trim()) && !relay.is_named("") && !relay.is_named("x")
+        );
         assert_eq!(Relay::of_entry(&Relay::key(peer), relay.text.as_bytes()), Some(relay.clone()));
         assert_eq!(Relay::of_entry(&Relay::key(PeerId::random()), relay.text.as_bytes()), None);
         let circuit = format!("/ip4/192.0.2.1/tcp/1/p2p/{peer}/p2p-circuit/p2p/{peer}");

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use libp2p::PeerId;
+use libp2p::{Multiaddr, PeerId, multiaddr::Protocol as Part};
 use musette_crdt::date::rfc3339;
 use musette_protocol::{
     codec::{decode, encode},
@@ -18,7 +18,11 @@ use musette_protocol::{
     time::Timestamp,
 };
 use serde_json::{Value as Json, json};
-use tokio::{sync::watch, task::JoinSet, time::timeout};
+use tokio::{
+    sync::watch,
+    task::{AbortHandle, JoinSet},
+    time::timeout,
+};
 
 use super::{Network, scheduler::draw};
 use crate::{
@@ -89,6 +93,12 @@ impl Relays {
         place.ticket = held.unwrap_or(place.ticket);
     }
 
+    /// Why there is no place at a relay, if its ticket was refused.
+    pub(crate) fn refusal(&self, relay: PeerId) -> Option<String> {
+        let place = self.places().get(&relay).cloned()?;
+        place.reason.filter(|reason| reason.starts_with(REFUSED))
+    }
+
     /// How it stands with a relay, for the API.
     pub(crate) fn to_json(&self, relay: PeerId) -> Json {
         let place = self.places().get(&relay).cloned().unwrap_or_default();
@@ -109,26 +119,44 @@ impl Relays {
     }
 }
 
+/// How a device is called through each of the person's relays, if its peer id is among the addresses that
+/// are known: it may have named a relay, or moved, since it told them.
+pub(super) fn through_all(relays: &BTreeMap<PeerId, Relay>, known: &[Multiaddr]) -> Vec<Multiaddr> {
+    let Some(device) = known.iter().find_map(|address| match address.iter().last() {
+        Some(Part::P2p(device)) => Some(device),
+        _ => None,
+    }) else {
+        return Vec::new();
+    };
+    let addresses = relays.values().flat_map(|relay| &relay.addresses);
+    let through = |relay: &Multiaddr| relay.clone().with(Part::P2pCircuit).with(Part::P2p(device));
+    addresses.map(through).filter(|address| !known.contains(address)).collect()
+}
+
 impl Network {
     /// Keeps a place at each relay that the person has named. Never returns.
     pub(super) async fn keep_places(&self) {
         let mut changed = self.driver.changed();
-        let mut kept: Vec<Relay> = Vec::new();
+        let mut kept: BTreeMap<PeerId, (Relay, AbortHandle)> = BTreeMap::new();
+        // Dropped, it ends them all.
         let mut tasks = JoinSet::new();
         loop {
-            let named = self.driver.run(|store| Ok(store.relays())).await;
-            if let Ok(named) = named.map(|named| named.into_values().collect::<Vec<_>>())
-                && named != kept
-            {
-                // Aborted, a task gives up its place. Those that stay are asked for again at once.
-                tasks.shutdown().await;
-                self.relays.places().clear();
-                for relay in &named {
-                    let (network, relay) = (self.clone(), relay.clone());
-                    tasks.spawn(async move { network.keep_place(&relay).await });
+            if let Ok(named) = self.driver.run(|store| Ok(store.relays())).await {
+                let is_over = |peer: &PeerId, relay: &Relay| named.get(peer) != Some(relay);
+                for (peer, (_, task)) in kept.extract_if(.., |peer, (relay, _)| is_over(peer, relay)) {
+                    task.abort();
+                    self.relays.places().remove(&peer);
+                    // What it carries goes on by another way.
+                    self.endpoints.devices.disconnect(peer).await;
                 }
-                kept = named;
+                for (peer, relay) in named {
+                    kept.entry(peer).or_insert_with(|| {
+                        let (network, kept) = (self.clone(), relay.clone());
+                        (relay, tasks.spawn(async move { network.keep_place(&kept).await }))
+                    });
+                }
             }
+            while tasks.try_join_next().is_some() {}
             if changed.changed().await.is_err() {
                 std::future::pending::<()>().await;
             }

@@ -261,7 +261,7 @@ async fn a_node_learns_whether_it_can_be_reached() {
 }
 
 /// What Prometheus would be told.
-async fn scraped(at: std::net::SocketAddr) -> String {
+async fn scraped(at: SocketAddr) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut stream = tokio::net::TcpStream::connect(at).await.unwrap();
     stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: relay\r\nConnection: close\r\n\r\n").await.unwrap();

@@ -67,6 +67,9 @@ pub(super) fn describe(device: &Value) -> String {
     if let Some(since) = device["recovered"].as_str() {
         line = t!("device-recovered", device = line, since = dates::instant(since));
     }
+    if device["reason"] == "unreachable" {
+        return t!("device-reason", device = line, reason = t!("device-out-of-reach"));
+    }
     match locale::find_told("error", &serde_json::json!({ "code": device["reason"] })) {
         Some(reason) => t!("device-reason", device = line, reason = reason),
         None => line,

@@ -39,7 +39,8 @@ fn describe(net: &Value) -> Vec<String> {
         (_, 1) => t!("net-one-place"),
         (_, count) => t!("net-places", count = count as u64),
     });
-    if relays.iter().any(|relay| relay["over"] == "tcp") {
+    let over: Vec<&str> = relays.iter().filter_map(|relay| relay["over"].as_str()).collect();
+    if !over.is_empty() && over.iter().all(|over| *over == "tcp") {
         lines.push(t!("net-no-udp"));
     }
     let others = list_of(net, "devices").iter().filter(|device| device["this"] != true);
@@ -63,6 +64,7 @@ fn outside(net: &Value) -> String {
         "none" => t!("net-open"),
         "keeps" => t!("net-keeps"),
         "chooses-anew" => t!("net-chooses-anew"),
+        _ if list_of(net, "relays").iter().any(|relay| relay["seen_as"].is_string()) => t!("net-unsure"),
         _ => t!("net-unknown"),
     }
 }
