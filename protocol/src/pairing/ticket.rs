@@ -1,6 +1,6 @@
 //! The ticket: what a QR code or a line of text carries from the inviting to the joining device.
 //!
-//! Text form: `musette1…`, see [`crate::ticket_text`].
+//! Text form: `musette1…`, in base32 with a checksum: see `protocol/spec/pairing.md`.
 
 use std::{fmt, str::FromStr};
 
