@@ -29,9 +29,8 @@ fn routers_that_keep_ports_are_punched_through_and_others_are_relayed() {
         return;
     }
     let _turn = turns::shared();
-    let pairs =
-        [(Kind::KeepsPorts, Kind::Double), (Kind::Random, Kind::Random), (Kind::NoUdp, Kind::SixOnly)];
-    for (one, other) in pairs {
+    // `nat-table` goes through all pairs.
+    for (one, other) in [(Kind::KeepsPorts, Kind::Double), (Kind::NoUdp, Kind::SixOnly)] {
         let (world, mut lab) = (World::new(), Lab::new());
         let met = meet(&world, &mut lab, one, other);
         assert!(met.synced < PATIENCE, "{one} and {other}: {met:?}");
