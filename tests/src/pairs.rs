@@ -10,8 +10,11 @@ use crate::{
     world::{Device, World},
 };
 
-/// How long a pair has to become direct: a hole is punched within a second, or after a few tries.
-const TO_BECOME_DIRECT: Duration = Duration::from_secs(8);
+/// How long a pair has to become direct: a hole is punched within a second, or at one of the next tries, after
+/// 5 and 10 s more.
+const TO_BECOME_DIRECT: Duration = Duration::from_secs(30);
+/// The same for a pair that is not expected to.
+const TO_SURPRISE: Duration = Duration::from_secs(3);
 
 /// How two devices met.
 #[derive(Debug, Clone, Copy)]
@@ -88,11 +91,12 @@ pub fn meet(world: &World, lab: &mut Lab, one: Kind, other: Kind) -> Met {
     let phone_node = phone.up_with(&NO_DISCOVERY);
     phone_node.await_agreement("laptop");
     let synced = began.elapsed();
+    let patience = if one.is_direct_with(other) { TO_BECOME_DIRECT } else { TO_SURPRISE };
     let direct = loop {
         if phone_node.device("laptop")["path"] == "direct" {
             break Some(began.elapsed());
         }
-        if began.elapsed() > TO_BECOME_DIRECT {
+        if began.elapsed() > patience {
             break None;
         }
         std::thread::sleep(Duration::from_millis(10));

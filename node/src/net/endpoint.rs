@@ -185,9 +185,27 @@ impl Endpoint {
         self.dial(dial.beyond, Path::Relayed).await
     }
 
+    /// Has a hole punched once more to a peer that a relay leads to: its end of a new relayed connection
+    /// begins with that. Whether it came about, [`Endpoint::until_direct`] tells.
+    pub(crate) async fn punch(&self, addresses: Vec<Multiaddr>) {
+        for ThroughRelay { beyond, .. } in listen::dials(resolve(addresses).await).through_relays {
+            // The first relay that answers will do.
+            if timeout(CONNECT_DEADLINE, self.dial_as(beyond, Path::Relayed, true))
+                .await
+                .is_ok_and(|done| done.is_ok())
+            {
+                return;
+            }
+        }
+    }
+
     async fn dial(&self, dial: Dial, path: Path) -> Result<PeerId> {
+        self.dial_as(dial, path, false).await
+    }
+
+    async fn dial_as(&self, dial: Dial, path: Path, anew: bool) -> Result<PeerId> {
         let (reply, answer) = oneshot::channel();
-        self.commands.send(Command::Dial { dial, path, reply }).await.map_err(|_| stopped())?;
+        self.commands.send(Command::Dial { dial, path, anew, reply }).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     }
 

@@ -28,10 +28,11 @@ use crate::error::{Error, Result};
 
 /// What the endpoint's handle asks for.
 pub(super) enum Command {
-    /// A connection over this path, or a better one.
+    /// A connection over this path, or a better one; `anew`: one more, whatever there is.
     Dial {
         dial: Dial,
         path: Path,
+        anew: bool,
         reply: oneshot::Sender<Result<PeerId>>,
     },
     /// A place at a relay that is connected; see [`Circuits`].
@@ -81,7 +82,7 @@ impl Runner {
             tokio::select! {
                 event = self.swarm.select_next_some() => self.handle_event(event).await,
                 command = commands.recv() => match command {
-                    Some(Command::Dial { dial, path, reply }) => self.dial(dial, path, reply),
+                    Some(Command::Dial { dial, path, anew, reply }) => self.dial(dial, (path, anew), reply),
                     Some(Command::Reserve { relay, reply, ended }) => {
                         self.circuits.reserve(&mut self.swarm, relay, reply, ended);
                     }
@@ -117,8 +118,14 @@ impl Runner {
         }
     }
 
-    fn dial(&mut self, (peer, addresses): Dial, path: Path, reply: oneshot::Sender<Result<PeerId>>) {
-        let has_way = |peer: &PeerId| self.view.borrow().best(*peer).is_some_and(|best| best.path() <= path);
+    fn dial(
+        &mut self,
+        (peer, addresses): Dial,
+        (path, anew): (Path, bool),
+        reply: oneshot::Sender<Result<PeerId>>,
+    ) {
+        let has_way =
+            |peer: &PeerId| !anew && self.view.borrow().best(*peer).is_some_and(|best| best.path() <= path);
         if let Some(peer) = peer.filter(has_way) {
             let _ = reply.send(Ok(peer));
             return;

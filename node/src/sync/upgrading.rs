@@ -40,8 +40,10 @@ impl Network {
             let dialling = async {
                 loop {
                     let addresses = self.addresses_of(contact).await.unwrap_or_default();
-                    drop(endpoint.connect_over(Path::Direct, addresses).await);
+                    drop(endpoint.connect_over(Path::Direct, addresses.clone()).await);
                     tokio::time::sleep(pause).await;
+                    // The first hole was punched when the relay connected the two.
+                    endpoint.punch(addresses).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
             };
