@@ -176,6 +176,12 @@ impl Roster {
         std::iter::once(&self.owner).chain(self.members.values()).find(|log| log.has_ended(device))
     }
 
+    /// Whether anybody but the owner was ever let in.
+    #[must_use]
+    pub fn has_other_persons(&self) -> bool {
+        !self.members.is_empty()
+    }
+
     /// Whose a device is, now: the owner's, or a member's.
     #[must_use]
     pub fn person_of(&self, device: &DeviceId) -> Option<PersonId> {

@@ -94,8 +94,8 @@ struct Given {
     generation: Option<u64>,
     /// Whether the other device was enrolled by then.
     enrolled: bool,
-    /// Whether it was known to be out; `None` before anybody looked.
-    ended: Option<bool>,
+    /// Whether they were sealed anew for it; `None` before anybody looked.
+    renewed: Option<bool>,
 }
 
 impl Exchange {
@@ -308,6 +308,15 @@ impl Exchange {
         state.log().devices().contains_key(&self.peer)
     }
 
+    /// Whether statements and commits are sealed anew for the other device. To one that was taken out they are
+    /// not: what it could read says why. Nor where nobody else was ever let in: who is not known is then
+    /// a device of the owner, if anything, and what is written under now is not sealed to it. Two that began
+    /// from backups without each other could otherwise never read why they should know each other.
+    fn renews(&self, state: &State) -> bool {
+        let is_elsewhere = !self.is_of_the_owner(state) && !state.log().has_ended(&self.peer);
+        is_elsewhere && state.roster().has_other_persons()
+    }
+
     fn note_given(&mut self, head: Head) {
         let given = self.given.chains.entry(head.device).or_default();
         *given = (*given).max(head.number);
@@ -425,9 +434,7 @@ impl Exchange {
         &mut self,
         replica: &mut Replica<D>,
     ) -> Result<Option<Vec<u8>>, JournalError<D::Error>> {
-        // To a device that was taken out, nothing is sealed anew: what it could read says why.
-        let state = replica.state();
-        let renews = !self.is_of_the_owner(state) && !state.log().has_ended(&self.peer);
+        let renews = self.renews(replica.state());
         let mut records = Vec::new();
         let mut len = 0;
         while len < FRAME_TARGET_LEN {
@@ -458,7 +465,7 @@ impl Exchange {
         if self.given.generation != Some(state.generation()) {
             let is_enrolled = self.is_enrolled(state);
             let was_enrolled = std::mem::replace(&mut self.given.enrolled, is_enrolled);
-            self.give_again_if_it_ended(was_enrolled, state);
+            self.give_again_if_it_turns_out(was_enrolled, state);
             self.refill_statements(state);
         }
         if !self.queue.is_empty() || !self.given.enrolled || self.given.statements.is_none() {
@@ -487,12 +494,13 @@ impl Exchange {
         }
     }
 
-    /// To a device that nobody knew yet, all was sealed anew, and it may lack that epoch. If it turns out to
-    /// be out by what it showed, it is given the statements as they lie: what it could read says why.
-    fn give_again_if_it_ended(&mut self, was_enrolled: bool, state: &State) {
-        let has_ended = state.log().has_ended(&self.peer);
-        let before = self.given.ended.replace(has_ended);
-        let turns_out = before == Some(false) && has_ended && !was_enrolled;
+    /// What a device that was not known is given may be sealed under an epoch that it lacks. If it turns out to
+    /// be another's than it could have been, it is given the statements again, sealed as it needs them: of
+    /// the owner or taken out, as they lie; of another person, anew.
+    fn give_again_if_it_turns_out(&mut self, was_enrolled: bool, state: &State) {
+        let renews = self.renews(state);
+        let before = self.given.renewed.replace(renews);
+        let turns_out = before.is_some_and(|before| before != renews) && !was_enrolled;
         if let Some(given) = self.given.statements.as_mut().filter(|_| turns_out) {
             given.clear();
         }

@@ -28,23 +28,23 @@ const PHONE: u8 = 2;
 
 /// The person's own space on a device, with the three devices that they have.
 fn own(byte: u8) -> Spaces {
-    filled(empty(SHARED, kem(byte)), byte)
+    filled(empty(SHARED, kem(byte)), byte, &[1, 2, 3])
 }
 
 /// What somebody has of it to whom a backup was opened: nothing is sealed to a key of theirs.
 fn restored(byte: u8) -> Spaces {
     let state = testkit::state(&inception(OWNER), space(SHARED), vec![secret(SHARED)]);
-    filled(testkit::replica(state), byte)
+    filled(testkit::replica(state), byte, &[1, 2, 3])
 }
 
-fn filled(mut replica: Replica<MemoryDisk>, byte: u8) -> Spaces {
+fn filled(mut replica: Replica<MemoryDisk>, byte: u8, devices: &[u8]) -> Spaces {
     let recovery = inception(OWNER).body().recovery_kem;
     let to = [kem(1).public(), kem(2).public(), kem(3).public(), recovery];
     let (keeper, known) = (key(SHARED), Keyring::default());
     let epoch = EpochStatement::begin(space(SHARED), &keeper, &secret(SHARED), &to, &known, &secret(7));
     replica.write_statement(Payload::Epoch(epoch.unwrap()), &mut nonces(byte)).unwrap();
-    for byte in [1, 2, 3] {
-        let operation = enrol(replica.state().log(), OWNER, byte);
+    for device in devices {
+        let operation = enrol(replica.state().log(), OWNER, *device);
         replica.write_statement(Payload::Operation(operation), &mut nonces(byte)).unwrap();
     }
     all([replica])
@@ -555,4 +555,25 @@ fn what_a_device_did_that_replaced_words_let_in_is_in_the_same_quarantine_everyw
         assert_eq!(of(other).state().quarantined().len(), 1);
         agree(other, &mut laptop);
     }
+}
+
+#[test]
+fn devices_let_in_without_each_other_read_why_they_should_know_each_other() {
+    let [mut laptop, mut phone] = [1, PHONE].map(|byte| filled(empty(SHARED, kem(byte)), byte, &[byte]));
+    let recovery = Some(inception(OWNER).body().recovery_kem);
+    begin_epoch(of(&mut laptop), 1, recovery, 50);
+    begin_epoch(of(&mut phone), PHONE, recovery, 60);
+    talk([&mut laptop, &mut phone], [1, PHONE]).unwrap();
+    for spaces in [&mut laptop, &mut phone] {
+        assert_eq!(of(spaces).state().log().devices().len(), 2);
+        assert!(of(spaces).is_epoch_due(recovery.as_ref()).unwrap());
+    }
+    begin_epoch(of(&mut laptop), 1, recovery, 70);
+    talk([&mut laptop, &mut phone], [1, PHONE]).unwrap();
+    begin_epoch(of(&mut phone), PHONE, recovery, 80);
+    talk([&mut laptop, &mut phone], [1, PHONE]).unwrap();
+    for spaces in [&mut laptop, &mut phone] {
+        assert!(!of(spaces).is_epoch_due(recovery.as_ref()).unwrap());
+    }
+    agree(&mut laptop, &mut phone);
 }
