@@ -182,16 +182,16 @@ async fn status(State(context): State<Context>) -> Answer {
     let listen: Option<Vec<String>> =
         online.map(|online| online.endpoint.listen_addresses().iter().map(ToString::to_string).collect());
     let (running, stop) = (listen.is_some(), sync::stop(&context));
-    let sessions = online.map(|online| online.sessions.clone());
+    let (sessions, relays) = online.map(|online| (online.sessions.clone(), online.relays.clone())).unzip();
     let work = move |store: &mut Store| {
         let mut status = store.status_json(running, &listen.unwrap_or_default(), stop);
         status["devices"] = devices_with_traffic(store, sessions.as_ref()).into();
+        if let (Some(relays), Some(notices)) = (&relays, status["notices"].as_array_mut()) {
+            notices.extend(relays::notices(store, relays));
+        }
         Ok(status)
     };
     let mut status = context.driver.run(work).await?;
-    if let (Some(online), Some(notices)) = (online, status["notices"].as_array_mut()) {
-        notices.extend(relays::notices(&context.driver, &online.relays).await?);
-    }
     let mut standing = sync::standing(&context).await?;
     status["traffic"] = standing["traffic"].take();
     status["flow"] = standing["flow"].take();

@@ -7,8 +7,6 @@ use serde_json::{Value as Json, json};
 
 use super::{Answer, Context, parse};
 use crate::{
-    driver::Driver,
-    error::Result,
     store::{Store, relays::Relay},
     sync::relays::Relays,
 };
@@ -40,14 +38,13 @@ fn to_json(relay: &Relay, standing: Option<Json>) -> Json {
 }
 
 /// What the person has to hear of: tickets that are good for nothing any more.
-pub(super) async fn notices(driver: &Driver, relays: &Relays) -> Result<Vec<Json>> {
-    let named = driver.run(|store| Ok(store.relays())).await?;
-    let refused = named.into_keys().filter_map(|peer| Some((peer, relays.refusal(peer)?)));
+pub(super) fn notices(store: &Store, relays: &Relays) -> Vec<Json> {
+    let refused = store.relays().into_keys().filter_map(|peer| Some((peer, relays.refusal(peer)?)));
     let end = |peer: PeerId| {
         let text = peer.to_string();
         text[text.len().saturating_sub(SHORT_PEER)..].to_owned()
     };
-    Ok(refused.map(|(peer, code)| json!({ "code": code, "args": { "relay": end(peer) } })).collect())
+    refused.map(|(peer, code)| json!({ "code": code, "args": { "relay": end(peer) } })).collect()
 }
 
 pub(super) async fn add(State(context): State<Context>, body: Bytes) -> Answer {

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use libp2p::{Multiaddr, Swarm, core::transport::ListenerId, multiaddr::Protocol as Part};
+use libp2p::{Multiaddr, PeerId, Swarm, core::transport::ListenerId, multiaddr::Protocol as Part};
 use tokio::sync::oneshot;
 
 use super::{
     behaviour::Behaviour,
     limits::{MAX_ADDRESS_LEN, MAX_ADDRESSES_PER_RELAY},
-    listen::relay_of,
+    listen::{peer_of, relay_of},
 };
 use crate::error::{Error, Result};
 
@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 pub(super) struct Circuits(HashMap<ListenerId, Circuit>);
 
 struct Circuit {
-    relay: Multiaddr,
+    relay: Option<PeerId>,
     addresses: Vec<Multiaddr>,
     /// Until the relay has answered.
     reply: Option<oneshot::Sender<Result<ListenerId>>>,
@@ -35,9 +35,11 @@ impl Circuits {
         reply: oneshot::Sender<Result<ListenerId>>,
         ended: oneshot::Sender<()>,
     ) {
-        match swarm.listen_on(relay.clone().with(Part::P2pCircuit)) {
+        let peer = peer_of(&relay);
+        match swarm.listen_on(relay.with(Part::P2pCircuit)) {
             Ok(id) => {
-                let circuit = Circuit { relay, addresses: Vec::new(), reply: Some(reply), _ended: ended };
+                let circuit =
+                    Circuit { relay: peer, addresses: Vec::new(), reply: Some(reply), _ended: ended };
                 self.0.insert(id, circuit);
             }
             Err(_) => drop(reply.send(Err(Error::new("relay-refused")))),
@@ -49,7 +51,7 @@ impl Circuits {
     pub(super) fn added(&mut self, id: ListenerId, address: &Multiaddr) -> bool {
         let Some(circuit) = self.0.get_mut(&id) else { return false };
         let address = without_end(address);
-        let is_its = relay_of(&address).is_some() && relay_of(&address) == circuit_relay(&circuit.relay);
+        let is_its = circuit.relay.is_some() && relay_of(&address) == circuit.relay;
         if is_its && address.len() <= MAX_ADDRESS_LEN && circuit.addresses.len() < MAX_ADDRESSES_PER_RELAY {
             circuit.addresses.push(address);
         }
@@ -74,10 +76,6 @@ impl Circuits {
         addresses.sort();
         addresses
     }
-}
-
-fn circuit_relay(relay: &Multiaddr) -> Option<libp2p::PeerId> {
-    relay_of(&relay.clone().with(Part::P2pCircuit))
 }
 
 /// Up to `/p2p-circuit`: whose place it is goes without saying.

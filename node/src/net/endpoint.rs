@@ -147,8 +147,8 @@ impl Endpoint {
     }
 
     /// Connects to whoever answers first. Addresses that end in the same `/p2p/` are one dial, in
-    /// which QUIC has a head start, and so have direct ones before those through relays; for a peer that is already connected nothing is
-    /// dialled.
+    /// which QUIC has a head start, and so have direct ones before those through relays; for a peer that is
+    /// already connected nothing is dialled.
     ///
     /// # Errors
     /// `unreachable` after [`CONNECT_DEADLINE`] at the latest, `endpoint-stopped`.

@@ -183,10 +183,15 @@ fn split_circuit(address: &Multiaddr) -> (Multiaddr, Option<Vec<Part<'_>>>) {
 /// The relay through which an address leads.
 pub(super) fn relay_of(address: &Multiaddr) -> Option<PeerId> {
     match split_circuit(address) {
-        (to_relay, Some(_)) => match to_relay.iter().last() {
-            Some(Part::P2p(peer)) => Some(peer),
-            _ => None,
-        },
+        (to_relay, Some(_)) => peer_of(&to_relay),
+        _ => None,
+    }
+}
+
+/// The peer whose id an address ends in.
+pub(crate) fn peer_of(address: &Multiaddr) -> Option<PeerId> {
+    match address.iter().last() {
+        Some(Part::P2p(peer)) => Some(peer),
         _ => None,
     }
 }

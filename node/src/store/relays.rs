@@ -9,7 +9,7 @@ use super::{Store, items::document_error, settings::settings_id};
 use crate::{
     clock, entropy,
     error::{Error, Result},
-    net::limits::MAX_ADDRESSES,
+    net::{limits::MAX_ADDRESSES, peer_of},
 };
 
 /// Before a relay's peer id, a key of the settings. Its value is the text that the person gave.
@@ -46,7 +46,7 @@ impl Relay {
             return Self::of_ticket(text);
         }
         let addresses: Vec<Multiaddr> = text.split_whitespace().map(relay_address).collect::<Result<_>>()?;
-        let mut peers = addresses.iter().map(named);
+        let mut peers = addresses.iter().map(peer_of);
         let peer = peers.next().flatten().ok_or_else(|| bad_address(text))?;
         if addresses.len() > MAX_ADDRESSES || !peers.all(|other| other == Some(peer)) {
             return Err(bad_address(text));
@@ -94,15 +94,7 @@ fn bad_address(text: &str) -> Error {
 fn relay_address(text: &str) -> Result<Multiaddr> {
     let address: Multiaddr = text.parse().map_err(|_| bad_address(text))?;
     let is_circuit = address.iter().any(|part| part == Part::P2pCircuit);
-    if is_circuit || named(&address).is_none() { Err(bad_address(text)) } else { Ok(address) }
-}
-
-/// The peer whose id an address ends in.
-fn named(address: &Multiaddr) -> Option<PeerId> {
-    match address.iter().last() {
-        Some(Part::P2p(peer)) => Some(peer),
-        _ => None,
-    }
+    if is_circuit || peer_of(&address).is_none() { Err(bad_address(text)) } else { Ok(address) }
 }
 
 impl Store {

@@ -28,7 +28,7 @@ use super::{Network, scheduler::draw};
 use crate::{
     clock,
     error::{Error, Result},
-    net::{Connection, Endpoint, Path, Protocol, Reservation, limits::PULSE_DEADLINE},
+    net::{Connection, Endpoint, Path, Protocol, Reservation, limits::PULSE_DEADLINE, peer_of},
     store::relays::Relay,
 };
 
@@ -122,12 +122,7 @@ impl Relays {
 /// How a device is called through each of the person's relays, if its peer id is among the addresses that
 /// are known: it may have named a relay, or moved, since it told them.
 pub(super) fn through_all(relays: &BTreeMap<PeerId, Relay>, known: &[Multiaddr]) -> Vec<Multiaddr> {
-    let Some(device) = known.iter().find_map(|address| match address.iter().last() {
-        Some(Part::P2p(device)) => Some(device),
-        _ => None,
-    }) else {
-        return Vec::new();
-    };
+    let Some(device) = known.iter().find_map(peer_of) else { return Vec::new() };
     let addresses = relays.values().flat_map(|relay| &relay.addresses);
     let through = |relay: &Multiaddr| relay.clone().with(Part::P2pCircuit).with(Part::P2p(device));
     addresses.map(through).filter(|address| !known.contains(address)).collect()
