@@ -51,9 +51,10 @@ pub(crate) enum Protocol {
 
 impl Protocol {
     /// Those that others may open here.
-    const SERVED: [Self; 5] = [
+    const SERVED: [Self; 6] = [
         Self::Pairing,
         Self::Recovering,
+        Self::Sync(Version::Fourth),
         Self::Sync(Version::Third),
         Self::Sync(Version::First),
         Self::Addresses,
@@ -66,6 +67,7 @@ impl Protocol {
             Self::Recovering => "/musette/recover/1",
             Self::Sync(Version::First) => "/musette/sync/1",
             Self::Sync(Version::Third) => "/musette/sync/3",
+            Self::Sync(Version::Fourth) => "/musette/sync/4",
             Self::Addresses => "/musette/addresses/1",
             Self::Relay => relaying::PROTOCOL,
         }

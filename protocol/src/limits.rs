@@ -102,6 +102,15 @@ pub const FRAME_TARGET_LEN: usize = 1024 * 1024;
 /// Bytes of one session frame: the target, one record more, and their lengths.
 pub const MAX_FRAME_LEN: usize = FRAME_TARGET_LEN + MAX_RECORD_LEN + 64 * 1024;
 
+/// Bytes of records in a frame over a connection that carries little, and of a part of a record. libp2p's
+/// relays carry 128 KiB in a circuit unless told otherwise, of which the handshakes take a tenth: what is
+/// in the frame that does not arrive whole is then a small share.
+pub const THIN_FRAME_LEN: usize = 16 * 1024;
+
+/// Records of which the beginning is kept, in all of a space: one for each of a few devices, and as much
+/// memory as two frames take.
+pub const MAX_BEGINNINGS: usize = 4;
+
 /// Bytes of a frame before the other side proved to be a device: a proof needs a third. It is what a
 /// stranger can make a node parse.
 pub const MAX_HANDSHAKE_FRAME_LEN: usize = 512;

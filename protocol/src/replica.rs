@@ -22,7 +22,7 @@ use crate::{
         BlobChunk, Change, Commit, DropStatement, OpenError, Payload, drop_record, epoch_record, is_epoch,
         is_written_under, open, record_id, renewed, seal,
     },
-    session::frontier::Head,
+    session::{Beginnings, Part, SessionError, frontier::Head},
     signed::Signed,
 };
 
@@ -148,6 +148,7 @@ pub struct Replica<D: Disk> {
     /// The log heads that the authors of epochs knew, of those whose statement is held.
     authors_knew: BTreeMap<EpochId, Vec<OperationId>>,
     erasing: Erasing,
+    beginnings: Beginnings,
 }
 
 impl<D: Disk> Replica<D> {
@@ -162,6 +163,7 @@ impl<D: Disk> Replica<D> {
             audience: None,
             authors_knew: BTreeMap::new(),
             erasing: Erasing::new(),
+            beginnings: Beginnings::new(),
         }
     }
 
@@ -544,6 +546,20 @@ impl<D: Disk> Replica<D> {
         // of neither, and neither sync nor show what counts by then.
         self.take_in(statements, &mut ingested)?;
         Ok(ingested)
+    }
+
+    /// Takes a part of a record that the device `peer` sent. The record, once it is whole: for
+    /// [`Replica::ingest`]. Until then it is in memory alone.
+    ///
+    /// # Errors
+    /// See [`Beginnings::take`].
+    pub fn take_part(&mut self, peer: &DeviceId, part: &Part) -> Result<Option<Vec<u8>>, SessionError> {
+        self.beginnings.take(peer, part)
+    }
+
+    /// The records of which the device sent the beginning, and its bytes.
+    pub(crate) fn beginnings_of(&self, peer: &DeviceId) -> BTreeMap<RecordId, u32> {
+        self.beginnings.of(peer)
     }
 
     /// The keyring with the secrets that new epochs of a batch hold for this device: what follows in

@@ -27,7 +27,7 @@ use crate::{
     },
     id::{BlobId, DeviceId, SpaceId},
     journal::{Disk, JournalError},
-    limits::{MAX_FRAME_LEN, MAX_HANDSHAKE_FRAME_LEN},
+    limits::{FRAME_TARGET_LEN, MAX_FRAME_LEN, MAX_HANDSHAKE_FRAME_LEN},
     replica::{Ingested, State},
     schedule::{Flow, NotNow},
 };
@@ -38,6 +38,7 @@ mod first;
 pub mod frontier;
 mod handshake;
 pub mod message;
+mod parts;
 mod reconcile;
 mod spaces;
 mod version;
@@ -46,7 +47,8 @@ use exchange::Exchange;
 pub use frontier::Frontier;
 pub use handshake::Role;
 use handshake::{Handshake, Proved};
-use message::{Mark, Message, Reason, SpaceMessage, parse_frame};
+use message::{Mark, Message, Reason, SpaceMessage, parse_frame, parse_part};
+pub use parts::{Beginnings, Part};
 pub use spaces::Spaces;
 pub use version::Version;
 
@@ -64,6 +66,14 @@ pub enum Event {
         space: SpaceId,
         /// The records.
         records: Vec<Vec<u8>>,
+    },
+    /// A part of a record, to be handed to [`crate::replica::Replica::take_part`]; the record that it completes is handled
+    /// as those of [`Event::Records`].
+    Part {
+        /// The space that it is said to be of.
+        space: SpaceId,
+        /// The part.
+        part: Part,
     },
     /// The other side told what it holds durably of a space.
     Acknowledged {
@@ -128,6 +138,8 @@ pub struct Session {
     exchanges: BTreeMap<SpaceId, Exchange>,
     /// The space that was served last, of what can wait.
     served: Option<SpaceId>,
+    /// Bytes of records in a frame, past which it is sent.
+    frame_len: usize,
     over: bool,
 }
 
@@ -152,8 +164,18 @@ impl Session {
             secret: None,
             exchanges: BTreeMap::new(),
             served: None,
+            frame_len: FRAME_TARGET_LEN,
             over: false,
         }
+    }
+
+    /// Lets no frame carry more bytes of records than this, at least one: a longer record goes in parts. For a
+    /// connection that may break after little, and before the handshake is over. A device of an earlier
+    /// version is sent all records whole.
+    #[must_use]
+    pub fn with_frames_of(mut self, len: usize) -> Self {
+        self.frame_len = len.clamp(1, FRAME_TARGET_LEN);
+        self
     }
 
     /// The device on the other side, once proved.
@@ -201,6 +223,12 @@ impl Session {
         if let Some((mark, records)) = parse_frame(frame)? {
             let space = self.named(&mark)?;
             return Ok(space.map(|space| Event::Records { space, records }));
+        }
+        if self.version >= Version::Fourth
+            && let Some((mark, part)) = parse_part(frame)?
+        {
+            let space = self.named(&mark)?;
+            return Ok(space.map(|space| Event::Part { space, part }));
         }
         match decode_message(frame)? {
             Message::Refuse { reason } => Err(SessionError::RefusedByPeer(reason)),
@@ -266,7 +294,7 @@ impl Session {
         let version = self.version;
         let is_served = |state: &State| match version {
             Version::First => *state.space() == space,
-            Version::Third => *state.space() == space || state.roster().knows(&device),
+            _ => *state.space() == space || state.roster().knows(&device),
         };
         for state in spaces.states().filter(|state| is_served(state)) {
             self.serve(state);
@@ -279,7 +307,10 @@ impl Session {
         if let (Some(peer), Some(secret)) = (self.peer, &self.secret)
             && let Some(mark) = self.mark(state.space())
         {
-            let begin = || Exchange::new(self.version, self.role, peer, mark, state.space(), secret);
+            let begin = || {
+                let exchange = Exchange::new(self.version, self.role, peer, mark, state.space(), secret);
+                exchange.with_frames_of(self.frame_len)
+            };
             self.exchanges.entry(*state.space()).or_insert_with(begin);
         }
     }

@@ -1127,7 +1127,7 @@ def sessions():
     strange = [(elsewhere, "a space that is not held"), (earlier, "an earlier session")]
     low, high = bytes([1] * 32), bytes([2] * 32)
     many = [n.to_bytes(32, "big") for n in range(1, 1026)]
-    refuse("a space message that does not exist", done + [about.say(7, b"")], "malformed")
+    refuse("a space message that does not exist", done + [about.say(8, b"")], "malformed")
 
     def chains(comment, *listed):
         refuse(f"frontier: {comment}", done + [about.frontier(chains=listed)], "malformed")
@@ -1174,6 +1174,14 @@ def sessions():
     refuse("records: a length cut short", done + [about.records([b"a"]) + b"\x01\x00\x00"], "malformed")
     refuse("records: one cut short", done + [about.records([b"abc"])[:-1]], "malformed")
     refuse("records: a length above 1 MiB", done + [about.records([]) + b"\x01\x00\x10\x00" + bytes(9)], "malformed")
+    whole = bytes([1] * 300)
+    refuse("a part before the proof", [hello, marks, about.part(whole, 0, 9)], "malformed")
+    refuse("part: no mark", done + [b"\xfe"], "malformed")
+    refuse("part: cut short before its first byte", done + [about.part(whole, 0, 0)[:-1]], "malformed")
+    refuse("begun: out of order", done + [about.begun([(high, 1), (low, 1)])], "malformed")
+    refuse("begun: one twice", done + [about.begun([(low, 1), (low, 2)])], "malformed")
+    refuse("begun: five", done + [about.begun([(n, 1) for n in many[:5]])], "malformed")
+    refuse("begun: a length above 32 bits", done + [about.begun([(low, 2**32)])], "malformed")
     for number, reason in enumerate(["malformed", "newer", "unrecognised", "bad-proof", "fork", "older"]):
         refuse(f"the other side refuses: {reason}", [b"\x0a\x03\x04" + bytes([number])], f"refused-by-peer: {reason}")
     refuse("a reason that does not exist", [b"\x0a\x03\x04\x06"], "malformed")
@@ -1192,9 +1200,16 @@ def sessions():
         ("32 spans", [about.frontier(chains=[(low, 99, high, [(n, n) for n in range(1, 65, 2)])])], "acknowledged", None),
         ("word of an attachment that was not asked for", [about.lacks(blob)], "nothing", None),
         ("word of one that is withheld and was not asked for", [about.lacks(blob, withheld=True)], "nothing", None),
+        ("what it holds the beginning of", [about.begun([(low, 1), (high, 2**32 - 1)])], "nothing", None),
+    ]
+    parts = [
+        {"comment": f"a part of a record: {comment}", "frames": done + [about.part(whole, start, end)], "expect": "part",
+         "part": {"record": name_of(whole), "len": 300, "from": start, "bytes": whole[start:end]}}
+        for comment, start, end in [("the first", 0, 9), ("the last", 9, 300), ("all of it", 0, 300)]
     ]
     write("sessions/frames.json", "Frames that the dialer of the first handshake accepts; spec/sessions.md.",
-          [{"comment": c, "frames": done + f, "expect": e, **({"records": r} if r else {})} for c, f, e, r in frames], **given, secret=secret)
+          [{"comment": c, "frames": done + f, "expect": e, **({"records": r} if r else {})} for c, f, e, r in frames] + parts,
+          **given, secret=secret)
     exchanges(seed1, seed2, n1, n2, binding, secret)
 
 
@@ -1261,6 +1276,10 @@ def exchanges(seed1, seed2, n1, n2, binding, secret):
     case("one that is here, one that is not", lambda a: [same(a), a.want(blob, [0, 1])], lambda a, own: [own, a.records([pieces[1]]), a.lacks(blob)])
     case("two requests are answered one after the other", lambda a: [same(a), a.want(bytes(16), [0]), a.want(blob, [1])],
          lambda a, own: [own, a.lacks(bytes(16)), a.records([pieces[1]])])
+    for comment, held_bytes, start in [("from where it holds it", 10, 10), ("anew, where nothing would be left to send", 1 << 20, 0)]:
+        case(f"a piece of which the beginning is held, {comment}",
+             lambda a, held_bytes=held_bytes: [a.begun([(name_of(pieces[1]), held_bytes)]), same(a), a.want(blob, [1])],
+             lambda a, own, start=start: [own, a.part(pieces[1], start, len(pieces[1]))])
     reconciled("reconciliation: the dialer holds nothing", lambda a: EVERYTHING + id_list([]), lambda a: EVERYTHING + id_list(names(a)))
     reconciled("reconciliation: both hold the same, told by a fingerprint", lambda a: EVERYTHING + fingerprint(names(a)), lambda a: b"")
     reconciled("reconciliation: another fingerprint", lambda a: EVERYTHING + fingerprint(names(a)[1:]), lambda a: EVERYTHING + id_list(names(a)))

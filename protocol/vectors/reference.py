@@ -562,6 +562,14 @@ class InSpace:
     def records(self, records):
         return b"\xff" + self.mark + b"".join(len(r).to_bytes(4, "little") + r for r in records)
 
+    def begun(self, begun):
+        """`begun`: names of records, and how many bytes are held of each."""
+        return self.say(7, listed([name + varint(held) for name, held in begun]))
+
+    def part(self, record, start, end):
+        sizes = len(record).to_bytes(4, "little") + start.to_bytes(4, "little")
+        return b"\xfe" + self.mark + name_of(record) + sizes + record[start:end]
+
     def name(self, name):
         """What a change or a commit of this name goes by in a reconciliation."""
         return blake3(name, key=self.reconcile_key).digest()

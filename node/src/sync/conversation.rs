@@ -16,6 +16,7 @@ use std::{
 use libp2p::{Multiaddr, PeerId};
 use musette_protocol::{
     id::DeviceId,
+    limits::THIN_FRAME_LEN,
     schedule::{Contact, Ending, NotNow, Standing, StopReason},
     session::{Event, Role, Session, SessionError, Version, message::Reason},
     time::Timestamp,
@@ -84,7 +85,10 @@ impl Conversation {
     ) -> Self {
         let Side { endpoint, connection, role, version } = side;
         let binding = binding(role, endpoint.peer_id(), connection.peer);
-        let session = Session::in_version(version, role, binding, entropy::bytes());
+        let mut session = Session::in_version(version, role, binding, entropy::bytes());
+        if connection.path() == Path::Relayed {
+            session = session.with_frames_of(THIN_FRAME_LEN);
+        }
         let session = Arc::new(Mutex::new(session));
         Self {
             network,

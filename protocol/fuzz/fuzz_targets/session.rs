@@ -6,16 +6,16 @@ use std::sync::OnceLock;
 use libfuzzer_sys::fuzz_target;
 use musette_protocol::{
     codec::{decode, encode},
-    id::{BlobId, CommitId, DeviceId, DocumentId, StatementId},
+    id::{BlobId, CommitId, DeviceId, DocumentId, RecordId, StatementId},
     identity::log::Author,
     journal::memory::MemoryDisk,
     limits::{MAX_FRAME_LEN, MAX_FRONTIER_ENTRIES, MAX_WANT, MAX_WANTS_OPEN},
-    record::{BlobChunk, Change, Payload},
+    record::{BlobChunk, Change, Payload, record_id},
     replica::{Replica, Write},
     session::{
         Event, Frontier, Role, Session, SessionError,
         frontier::{Chain, Head, Span},
-        message::{Mark, Message, Reason, SpaceMessage, frame_of_records, parse_frame},
+        message::{Mark, Message, Reason, SpaceMessage, frame_of_part, frame_of_records, parse_frame},
     },
 };
 use musette_protocol_fuzz::{
@@ -116,9 +116,31 @@ fn frontier(input: &mut Input<'_>, real: &Frontier) -> Frontier {
     told
 }
 
+/// A record that is held, mostly.
+fn held(input: &mut Input<'_>, replica: &Replica<MemoryDisk>) -> RecordId {
+    let held = replica.state().held();
+    input.one_of(&held).unwrap_or(RecordId::from_bytes(made_up(0, input.byte())))
+}
+
+fn length(input: &mut Input<'_>) -> u32 {
+    if input.one_in(8) { u32::from_le_bytes(input.array()) } else { u32::from(input.byte()) }
+}
+
+/// A frame with a part of a record: of one that is whole soon, or of anything.
+fn part(input: &mut Input<'_>, mark: &Mark, member: &mut Member) -> Vec<u8> {
+    let record = member.record(input);
+    let cut = input.below(record.len());
+    if input.one_in(4) {
+        let name = RecordId::from_bytes(input.array());
+        return frame_of_part(mark, &name, &record, cut..record.len());
+    }
+    let range = if input.one_in(2) { 0..cut } else { cut..record.len() };
+    frame_of_part(mark, &record_id(&record), &record, range)
+}
+
 /// A message about the space. `names` are what a reconciliation showed before.
 fn message(input: &mut Input<'_>, replica: &Replica<MemoryDisk>, names: &[[u8; 32]]) -> SpaceMessage {
-    match input.below(7) {
+    match input.below(8) {
         0 => {
             let frontier = frontier(input, &Frontier::of(replica.state()));
             SpaceMessage::Frontier { frontier, check: input.one_in(2) }
@@ -141,6 +163,14 @@ fn message(input: &mut Input<'_>, replica: &Replica<MemoryDisk>, names: &[[u8; 3
         3 => SpaceMessage::Lacks { blob: BlobId::from_bytes(input.array()), withheld: input.one_in(2) },
         4 => SpaceMessage::Reconcile(input.bytes().to_vec()),
         5 => SpaceMessage::Reconciling(input.bytes().to_vec()),
+        6 => {
+            let mut begun: Vec<_> = (0..input.below(6)).map(|_| (held(input, replica), length(input))).collect();
+            if !input.one_in(8) {
+                begun.sort_unstable();
+                begun.dedup_by_key(|(record, _)| *record);
+            }
+            SpaceMessage::Begun(begun)
+        }
         _ => {
             let name = input.one_of(names).unwrap_or(made_up(0, input.byte()));
             SpaceMessage::Need(vec![name; many(input)])
@@ -172,11 +202,11 @@ impl Side {
             return Ok(());
         };
         match event {
-            Event::Records { space, records } => {
-                let ingested = self.replica.ingest(&device(PEER), &records).expect("memory does not fail");
-                self.replica.sync().expect("memory does not fail");
-                self.session.ingested(&space, &ingested)
+            Event::Part { space, part } => {
+                let Some(record) = self.replica.take_part(&device(PEER), &part)? else { return Ok(()) };
+                self.ingest(&space, &[record])
             }
+            Event::Records { space, records } => self.ingest(&space, &records),
             Event::Acknowledged { space, .. } => {
                 let told = self.session.acknowledged(&space).expect("just told");
                 assert!(told.chains.len() <= MAX_FRONTIER_ENTRIES);
@@ -188,6 +218,12 @@ impl Side {
             }
             Event::Established { .. } => panic!("twice"),
         }
+    }
+
+    fn ingest(&mut self, space: &SpaceId, records: &[Vec<u8>]) -> Result<(), SessionError> {
+        let ingested = self.replica.ingest(&device(PEER), records).expect("memory does not fail");
+        self.replica.sync().expect("memory does not fail");
+        self.session.ingested(space, &ingested)
     }
 
     /// Sends all there is to send. An exchange goes on only as long as somebody says something new,
@@ -235,7 +271,7 @@ fuzz_target!(|data: &[u8]| {
         if input.is_empty() {
             return;
         }
-        let frame = match input.below(10) {
+        let frame = match input.below(11) {
             0 => input.bytes().to_vec(),
             // Any bytes as a message about the space.
             1 => [&[10, 2, 3], side.mark.as_slice(), input.bytes()].concat(),
@@ -247,7 +283,8 @@ fuzz_target!(|data: &[u8]| {
                 let records: Vec<_> = (0..=input.below(4)).map(|_| member.record(&mut input)).collect();
                 frame_of_records(&side.mark, &records)
             }
-            8 => {
+            8 => part(&mut input, &side.mark, &mut member),
+            9 => {
                 side.act(&mut input, nonce);
                 continue;
             }

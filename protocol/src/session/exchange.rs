@@ -18,6 +18,7 @@ use super::{
     frontier::{Frontier, Head, digest_of_statements},
     handshake::Role,
     message::{Mark, Message, SpaceMessage, frame_of_message, frame_of_records},
+    parts::Rest,
     reconcile::Reconciliation,
 };
 use crate::{
@@ -25,13 +26,13 @@ use crate::{
         kdf::{context, derive},
         secret::Secret32,
     },
-    id::{BlobId, DeviceId, SpaceId, StatementId},
+    id::{BlobId, DeviceId, RecordId, SpaceId, StatementId},
     journal::{Disk, JournalError},
     limits::{
-        FRAME_TARGET_LEN, MAX_FRONTIER_ENTRIES, MAX_RECONCILE_MESSAGES, MAX_RECONCILED, MAX_RECONCILIATIONS,
-        MAX_STATEMENTS,
+        FRAME_TARGET_LEN, MAX_BEGINNINGS, MAX_FRONTIER_ENTRIES, MAX_RECONCILE_MESSAGES, MAX_RECONCILED,
+        MAX_RECONCILIATIONS, MAX_STATEMENTS,
     },
-    record::OpenError,
+    record::{OpenError, record_id},
     replica::{
         Ingested, Refusal, Replica, State,
         records::{Class, Row, Slot},
@@ -55,6 +56,14 @@ pub(super) struct Exchange {
     /// Records on their way, in order.
     queue: VecDeque<Slot>,
     requests: Requests,
+    /// Bytes of records in a frame, past which it is sent.
+    frame_len: usize,
+    /// Records of which the other side holds the beginning.
+    begun: BTreeMap<RecordId, u32>,
+    /// What is left of a record that goes in parts: of the queue, and of an attachment.
+    rests: [Option<Rest>; 2],
+    /// Whether the other side was told of which records the beginning is here.
+    told_begun: bool,
     /// Which attachments are given to who asks for them.
     flow: Flow,
     fetches: Fetches,
@@ -120,6 +129,10 @@ impl Exchange {
             given: Given::default(),
             queue: VecDeque::new(),
             requests: Requests::default(),
+            frame_len: FRAME_TARGET_LEN,
+            begun: BTreeMap::new(),
+            rests: [None, None],
+            told_begun: version < Version::Fourth,
             flow: Flow::Everything,
             fetches: Fetches::default(),
             arrivals: 0,
@@ -135,6 +148,12 @@ impl Exchange {
             reconciliations: MAX_RECONCILIATIONS,
             reconcile_credit: 2 * MAX_RECONCILE_MESSAGES,
         }
+    }
+
+    /// See [`super::Session::with_frames_of`].
+    pub(super) const fn with_frames_of(mut self, len: usize) -> Self {
+        self.frame_len = len;
+        self
     }
 
     #[cfg(test)]
@@ -197,6 +216,7 @@ impl Exchange {
             SpaceMessage::Reconcile(query) => self.answer_reconciliation(&query, state)?,
             SpaceMessage::Reconciling(answer) => self.go_on_reconciling(&answer, state)?,
             SpaceMessage::Need(names) => self.end_reconciliation(&names, state)?,
+            SpaceMessage::Begun(begun) => self.note_begun(begun)?,
         }
         Ok(None)
     }
@@ -282,6 +302,15 @@ impl Exchange {
         Ok(())
     }
 
+    fn note_begun(&mut self, begun: Vec<(RecordId, u32)>) -> Result<(), SessionError> {
+        let bounded = begun.len() <= MAX_BEGINNINGS && self.version >= Version::Fourth;
+        if !bounded || !begun.is_sorted_by(|a, b| a.0 < b.0) {
+            return Err(SessionError::Malformed);
+        }
+        self.begun = begun.into_iter().collect();
+        Ok(())
+    }
+
     fn handle_want(
         &mut self,
         blob: BlobId,
@@ -355,6 +384,10 @@ impl Exchange {
         &mut self,
         replica: &mut Replica<D>,
     ) -> Result<Option<Vec<u8>>, JournalError<D::Error>> {
+        if !std::mem::replace(&mut self.told_begun, true) {
+            let begun: Vec<_> = replica.beginnings_of(&self.peer).into_iter().collect();
+            self.outbox.extend((!begun.is_empty()).then_some(SpaceMessage::Begun(begun)));
+        }
         if let Some(message) = self.poll_message(replica.state()) {
             return Ok(Some(self.frame(message, replica.state())));
         }
@@ -385,14 +418,14 @@ impl Exchange {
         match self.version {
             // It has one thing to say about a space.
             Version::First => first::frame_of_frontier(state),
-            Version::Third => frame_of_message(&Message::Space { mark: self.mark, message }),
+            _ => frame_of_message(&Message::Space { mark: self.mark, message }),
         }
     }
 
     fn frame_of_records(&self, records: &[Vec<u8>]) -> Option<Vec<u8>> {
         let frame = || match self.version {
             Version::First => first::frame_of_records(records),
-            Version::Third => frame_of_records(&self.mark, records),
+            _ => frame_of_records(&self.mark, records),
         };
         (!records.is_empty()).then(frame)
     }
@@ -435,29 +468,60 @@ impl Exchange {
         replica: &mut Replica<D>,
     ) -> Result<Option<Vec<u8>>, JournalError<D::Error>> {
         let renews = self.renews(replica.state());
-        let mut records = Vec::new();
-        let mut len = 0;
-        while len < FRAME_TARGET_LEN {
-            if self.queue.is_empty() {
-                self.refill(replica.state());
+        self.pack(replica, 0, |exchange, state| {
+            if exchange.queue.is_empty() {
+                exchange.refill(state);
             }
-            let Some(slot) = self.queue.pop_front() else { break };
-            len += push_record(replica, slot, renews, &mut records)?;
-        }
-        Ok(self.frame_of_records(&records))
+            Some((exchange.queue.pop_front()?, renews))
+        })
     }
 
     fn poll_pieces<D: Disk>(
         &mut self,
         replica: &mut Replica<D>,
     ) -> Result<Option<Vec<u8>>, JournalError<D::Error>> {
+        self.pack(replica, 1, |exchange, state| Some((exchange.requests.next_piece(state)?, false)))
+    }
+
+    /// The next frame of records that `next` gives, each with whether it is renewed; or of what is left of
+    /// one in `rests`, at this place.
+    fn pack<D: Disk>(
+        &mut self,
+        replica: &mut Replica<D>,
+        place: usize,
+        mut next: impl FnMut(&mut Self, &State) -> Option<(Slot, bool)>,
+    ) -> Result<Option<Vec<u8>>, JournalError<D::Error>> {
         let mut records = Vec::new();
         let mut len = 0;
-        while len < FRAME_TARGET_LEN {
-            let Some(slot) = self.requests.next_piece(replica.state()) else { break };
-            len += push_record(replica, slot, false, &mut records)?;
+        while len < self.frame_len && self.rests[place].is_none() {
+            let Some((slot, renews)) = next(self, replica.state()) else { break };
+            let Some(record) = read_record(replica, slot, renews)? else { continue };
+            match self.in_parts(record) {
+                Ok(rest) => self.rests[place] = Some(rest),
+                Err(record) => {
+                    len += record.len();
+                    records.push(record);
+                }
+            }
         }
-        Ok(self.frame_of_records(&records))
+        if !records.is_empty() {
+            return Ok(self.frame_of_records(&records));
+        }
+        let Some(rest) = self.rests[place].take() else { return Ok(None) };
+        let (frame, rest) = rest.into_frame(&self.mark, self.frame_len);
+        self.rests[place] = rest;
+        Ok(Some(frame))
+    }
+
+    /// The record, to be sent in parts; or itself, to be sent whole.
+    fn in_parts(&mut self, record: Vec<u8>) -> Result<Rest, Vec<u8>> {
+        let is_long = record.len() > self.frame_len && self.version >= Version::Fourth;
+        if !is_long && self.begun.is_empty() {
+            return Err(record);
+        }
+        let name = record_id(&record);
+        let held = self.begun.remove(&name);
+        if is_long || held.is_some() { Ok(Rest::new(name, record, held)) } else { Err(record) }
     }
 
     /// Queues the next thing the other side lacks, causes before effects.
@@ -586,21 +650,18 @@ impl Exchange {
     }
 }
 
-/// Reads a record back for a frame; gives its length. What was dropped since it was queued is not
-/// sent. A device of another person may lack the epochs from before that person was let in: what is
-/// named by its content, statements and commits, is sealed anew for it.
-fn push_record<D: Disk>(
+/// Reads a record back for a frame; none when it was dropped since it was queued. A device of another
+/// person may lack the epochs from before that person was let in: what is named by its content,
+/// statements and commits, is sealed anew for it.
+fn read_record<D: Disk>(
     replica: &mut Replica<D>,
     slot: Slot,
     renews: bool,
-    records: &mut Vec<Vec<u8>>,
-) -> Result<usize, JournalError<D::Error>> {
-    let Row::Held(location, class) = replica.state().records.row(slot) else { return Ok(0) };
+) -> Result<Option<Vec<u8>>, JournalError<D::Error>> {
+    let Row::Held(location, class) = replica.state().records.row(slot) else { return Ok(None) };
     let record = match class {
         Class::Commit | Class::Statement if renews => replica.read_renewed(location)?,
         _ => replica.read(location)?,
     };
-    let len = record.len();
-    records.push(record);
-    Ok(len)
+    Ok(Some(record))
 }

@@ -1,14 +1,16 @@
-//! Frames: an encoded [`Message`], or records one after the other.
+//! Frames: an encoded [`Message`], records one after the other, or a part of a record.
 //!
 //! After the handshake each frame names its space by a [`Mark`] that only members understand, so that
 //! one session can serve several.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
-use super::{SessionError, frontier::Frontier};
+use super::{SessionError, frontier::Frontier, parts::Part};
 use crate::{
     codec::{Encoded, Tag, encode},
-    id::{BlobId, StatementId},
+    id::{BlobId, RecordId, StatementId},
     limits::MAX_RECORD_LEN,
 };
 
@@ -20,6 +22,8 @@ pub type Records = (Mark, Vec<Vec<u8>>);
 
 /// First byte of a frame of records: no [`Tag`] has it.
 pub(super) const RECORDS: u8 = 0xff;
+/// First byte of a frame with a part of a record.
+const PART: u8 = 0xfe;
 
 /// What the two sides say to each other. The position of a variant is its number on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,6 +93,9 @@ pub enum SpaceMessage {
     /// Ends it: names, as the reconciliation knows them, of records that the sender lacks, sorted, at
     /// most [`crate::limits::MAX_RECONCILED`].
     Need(Vec<[u8; 32]>),
+    /// Records of which the sender holds the beginning from this device, and how many bytes: sorted, at most
+    /// [`crate::limits::MAX_BEGINNINGS`].
+    Begun(Vec<(RecordId, u32)>),
 }
 
 /// Why a side ends a session.
@@ -142,7 +149,36 @@ pub(super) fn push_records(frame: &mut Vec<u8>, records: &[Vec<u8>]) {
     }
 }
 
-/// The space and the records of a frame of records; `None` when it is a message.
+/// A part of a record as a frame: the space's mark, the record's name, its length and the place of the part
+/// in it (each u32, little-endian), and the part.
+///
+/// # Panics
+/// When the record is longer than a record can be, or the range is not in it.
+#[must_use]
+pub fn frame_of_part(mark: &Mark, record: &RecordId, bytes: &[u8], range: Range<usize>) -> Vec<u8> {
+    let number = |number| u32::try_from(number).expect("records are at most 1 MiB");
+    let (len, from) = (number(bytes.len()), number(range.start));
+    let part = &bytes[range];
+    [&[PART], &mark[..], record.as_bytes(), &len.to_le_bytes(), &from.to_le_bytes(), part].concat()
+}
+
+/// The space and the part of a record of such a frame; `None` when it is another one. Whether the part
+/// follows on others is for [`super::Beginnings`] to say.
+///
+/// # Errors
+/// When it is too short.
+pub fn parse_part(frame: &[u8]) -> Result<Option<(Mark, Part)>, SessionError> {
+    let Some((&PART, rest)) = frame.split_first() else { return Ok(None) };
+    let malformed = SessionError::Malformed;
+    let (mark, rest) = rest.split_first_chunk().ok_or(malformed)?;
+    let (record, rest) = rest.split_first_chunk().ok_or(malformed)?;
+    let (len, rest) = rest.split_first_chunk().ok_or(malformed)?;
+    let (from, bytes) = rest.split_first_chunk().ok_or(malformed)?;
+    let (len, from) = (u32::from_le_bytes(*len), u32::from_le_bytes(*from));
+    Ok(Some((*mark, Part { record: RecordId::from_bytes(*record), len, from, bytes: bytes.to_vec() })))
+}
+
+/// The space and the records of a frame of records; `None` when it is another one.
 ///
 /// # Errors
 /// When lengths do not add up, or pass the bound of a record, or there is no record.

@@ -22,6 +22,7 @@ use crate::{
 
 mod first;
 mod keeping;
+mod parting;
 mod revoked;
 mod shared;
 
@@ -95,6 +96,8 @@ struct Outcome {
     frames: usize,
     /// Frames of records.
     records: usize,
+    /// Bytes of records that came in parts.
+    parts: usize,
     lacking: Vec<BlobId>,
     withheld: bool,
     counted: Vec<NewlyCounted>,
@@ -102,6 +105,17 @@ struct Outcome {
 
 /// Runs two sessions until nobody has anything to say.
 fn run(left: &mut Device, right: &mut Device, sessions: &mut [Session; 2]) -> Result<Outcome, SessionError> {
+    run_within(left, right, sessions, usize::MAX)
+}
+
+/// Runs two sessions until nobody has anything to say, or the connection breaks because it carried so many
+/// bytes.
+fn run_within(
+    left: &mut Device,
+    right: &mut Device,
+    sessions: &mut [Session; 2],
+    max_bytes: usize,
+) -> Result<Outcome, SessionError> {
     let mut outcome = Outcome::default();
     for _ in 0..10_000 {
         let mut quiet = true;
@@ -111,10 +125,19 @@ fn run(left: &mut Device, right: &mut Device, sessions: &mut [Session; 2]) -> Re
             let Some(frame) = sessions[side].poll_frame(&mut from.replica).unwrap() else { continue };
             quiet = false;
             outcome.bytes += frame.len();
+            if outcome.bytes > max_bytes {
+                return Ok(outcome);
+            }
             outcome.frames += 1;
             let receiver = &mut sessions[1 - side];
             outcome.records += usize::from(matches!(parse_frame(&frame), Ok(Some(_))));
-            match receiver.handle_frame(&frame, &to.replica, &to.key)? {
+            let mut event = receiver.handle_frame(&frame, &to.replica, &to.key)?;
+            if let Some(Event::Part { space, part }) = event {
+                outcome.parts += part.bytes.len();
+                let whole = to.replica.take_part(&receiver.peer().unwrap(), &part)?;
+                event = whole.map(|record| Event::Records { space, records: vec![record] });
+            }
+            match event {
                 Some(Event::Records { space, records }) => {
                     let ingested = to.replica.ingest(&receiver.peer().unwrap(), &records).unwrap();
                     assert!(ingested.unopened.is_empty());

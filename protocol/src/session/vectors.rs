@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::*;
 use crate::{
     crypto::secret::Secret32,
-    id::SpaceId,
+    id::{RecordId, SpaceId},
     identity::person::{Inception, Recovery},
     journal::memory::MemoryDisk,
     replica::Replica,
@@ -57,17 +57,24 @@ fn secrets(case: &Value, field: &str) -> Vec<Secret32> {
     hex_list(case, field).into_iter().map(|bytes| Secret32::from_bytes(bytes.try_into().unwrap())).collect()
 }
 
-/// Those of the first version are as they were when it was the only one.
-const HANDSHAKES: [(Version, &str); 2] = [
-    (Version::Third, include_str!("../../vectors/sessions/handshakes.json")),
+/// Those of earlier versions are as they were when these were the newest.
+const HANDSHAKES: [(Version, &str); 3] = [
+    (Version::Fourth, include_str!("../../vectors/sessions/handshakes.json")),
+    (Version::Third, include_str!("../../vectors/sessions/third/handshakes.json")),
     (Version::First, include_str!("../../vectors/sessions/first/handshakes.json")),
 ];
-const REFUSALS: [(Version, &str); 2] = [
-    (Version::Third, include_str!("../../vectors/sessions/refusals.json")),
+const REFUSALS: [(Version, &str); 3] = [
+    (Version::Fourth, include_str!("../../vectors/sessions/refusals.json")),
+    (Version::Third, include_str!("../../vectors/sessions/third/refusals.json")),
     (Version::First, include_str!("../../vectors/sessions/first/refusals.json")),
 ];
-const FRAMES: [(Version, &str); 2] = [
-    (Version::Third, include_str!("../../vectors/sessions/frames.json")),
+const EXCHANGES: [(Version, &str); 2] = [
+    (Version::Fourth, include_str!("../../vectors/sessions/exchanges.json")),
+    (Version::Third, include_str!("../../vectors/sessions/third/exchanges.json")),
+];
+const FRAMES: [(Version, &str); 3] = [
+    (Version::Fourth, include_str!("../../vectors/sessions/frames.json")),
+    (Version::Third, include_str!("../../vectors/sessions/third/frames.json")),
     (Version::First, include_str!("../../vectors/sessions/first/frames.json")),
 ];
 
@@ -156,6 +163,7 @@ fn frames_of(version: Version, json: &str) {
             "acknowledged" => {
                 Some(Event::Acknowledged { space: *side.replica.state().space(), check: false })
             }
+            "part" => Some(Event::Part { space: *side.replica.state().space(), part: part(&case["part"]) }),
             _ => None,
         };
         let event = last(&mut side, &case).map(|event| match event {
@@ -166,8 +174,18 @@ fn frames_of(version: Version, json: &str) {
     }
 }
 
+fn part(given: &Value) -> Part {
+    let number = |field: &str| u32::try_from(given[field].as_u64().unwrap()).unwrap();
+    Part {
+        record: RecordId::from_bytes(hex_array(given, "record")),
+        len: number("len"),
+        from: number("from"),
+        bytes: hex(given, "bytes"),
+    }
+}
+
 /// The listener of an exchange, with what it holds.
-fn listener(given: &Value) -> Side {
+fn listener(version: Version, given: &Value) -> Side {
     let inception = Signed::<Inception>::from_bytes(&hex(given, "inception")).unwrap();
     let space = SpaceId::from_bytes(hex_array(given, "space"));
     let mut replica = replica(state(&inception, space, vec![secret(given, "secret")]));
@@ -176,7 +194,7 @@ fn listener(given: &Value) -> Side {
     replica.sync().unwrap();
     let nonce = hex_array(given, "listener_nonce");
     Side {
-        session: Session::new(Role::Listener, hex_array(given, "binding"), nonce),
+        session: Session::in_version(version, Role::Listener, hex_array(given, "binding"), nonce),
         replica,
         key: SigningKey::from_secret(&secret(given, "listener_device")),
     }
@@ -184,9 +202,13 @@ fn listener(given: &Value) -> Side {
 
 #[test]
 fn exchanges() {
-    let (given, cases) = file(include_str!("../../vectors/sessions/exchanges.json"));
+    EXCHANGES.into_iter().for_each(|(version, text)| exchanges_of(version, text));
+}
+
+fn exchanges_of(version: Version, json: &str) {
+    let (given, cases) = file(json);
     for case in cases {
-        let mut side = listener(&given);
+        let mut side = listener(version, &given);
         last(&mut side, &case).unwrap_or_else(|error| panic!("{error}: {}", case["comment"]));
         let mut answers = Vec::new();
         while let Some(frame) = side.session.poll_frame(&mut side.replica).unwrap() {

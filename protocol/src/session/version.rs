@@ -6,8 +6,7 @@
 //! choose an older one: they would have to end both connections themselves, and then the proofs fail,
 //! which are bound to the transport keys at both ends.
 //!
-//! The version before the present one is spoken as long as a space holds nothing that it cannot say. It
-//! is left out when the version after the next comes.
+//! An earlier version is spoken as long as a space holds nothing that it cannot say.
 
 use super::{
     first,
@@ -16,17 +15,19 @@ use super::{
 use crate::{limits::MAX_RECOGNITION_MARKS, replica::State};
 
 /// A version of session messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Version {
     /// The first.
     First,
-    /// The present one. (The second was in no version of the program.)
+    /// The one before the present one. (The second was in no version of the program.)
     Third,
+    /// The present one: a record can come in parts.
+    Fourth,
 }
 
 impl Version {
     /// All that are spoken, the newest first.
-    pub const ALL: [Self; 2] = [Self::Third, Self::First];
+    pub const ALL: [Self; 3] = [Self::Fourth, Self::Third, Self::First];
     /// The newest.
     pub const NEWEST: Self = Self::ALL[0];
 
@@ -35,7 +36,7 @@ impl Version {
     pub fn can_say(self, state: &State) -> bool {
         match self {
             Self::First => first::can_say(state),
-            Self::Third => true,
+            Self::Third | Self::Fourth => true,
         }
     }
 
@@ -43,7 +44,7 @@ impl Version {
     pub(super) const fn most_marks(self) -> usize {
         match self {
             Self::First => first::MAX_RECOGNITION_MARKS,
-            Self::Third => MAX_RECOGNITION_MARKS,
+            Self::Third | Self::Fourth => MAX_RECOGNITION_MARKS,
         }
     }
 
@@ -51,7 +52,7 @@ impl Version {
     pub(super) fn frame(self, message: Message) -> Vec<u8> {
         match self {
             Self::First => first::frame_of_message(message),
-            Self::Third => frame_of_message(&message),
+            Self::Third | Self::Fourth => frame_of_message(&message),
         }
     }
 }
