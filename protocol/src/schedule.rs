@@ -73,6 +73,9 @@ pub enum Contact<N> {
 pub enum Ending {
     /// Out of reach, broken off, timed out: it may work the next time.
     Lost,
+    /// Broken off by a relay that had carried much: as some do after so many bytes, to carry as many again
+    /// over another connection.
+    Spent,
     /// Refused, by either side, for a reason that stays: a stranger, a fork, another version.
     Refused,
     /// The other side said that it does not want to talk now.

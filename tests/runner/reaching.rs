@@ -16,6 +16,8 @@ use musette_tests::{
 
 /// Long enough to be on its way when a relay dies.
 const FILM: u64 = 48 << 20;
+/// Takes ten circuits of a relay with libp2p's limits.
+const PLAIN_FILM: u64 = 1 << 20;
 /// A step of a transfer, in a debug build on a machine that others use too.
 const SLOWLY: Duration = Duration::from_secs(90);
 
@@ -179,6 +181,31 @@ fn on_another_uplink_a_change_is_synced_within_seconds() {
     let took = changed.elapsed();
     println!("synced {took:?} after the uplink changed");
     assert!(took < Duration::from_secs(5), "{took:?}");
+    phone_node.stop();
+    laptop_node.stop();
+}
+
+#[test]
+fn an_attachment_comes_whole_through_a_relay_whose_circuits_are_smaller_than_its_pieces() {
+    if is_missing() {
+        return;
+    }
+    let _turn = turns::shared();
+    let (world, mut lab) = (World::new(), Lab::new());
+    let relay = Relay::start_plain(&lab.host(Kind::Open), &world.path().join("relay"));
+    let address = relay.addresses()[..1].to_vec();
+    let Pair { relays: _relays, laptop, laptop_node, phone, .. } =
+        Pair::over(&world, &mut lab, [Kind::Random, Kind::Random], vec![relay], &address);
+    let phone_node = phone.up_with(&NO_DISCOVERY);
+    phone_node.await_agreement("laptop");
+    let (film, _) = Film::attach(&world, &laptop, PLAIN_FILM, SLOWLY);
+    until(PATIENCE, "the attachment is known", || (missing(&phone_node) == PLAIN_FILM).then_some(()));
+    let began = Instant::now();
+    let asked = film.ask(&phone_node);
+    film.await_whole(&phone_node, SLOWLY);
+    drop(asked);
+    println!("{PLAIN_FILM} bytes in {:?} over circuits of 128 KiB", began.elapsed());
+    film.check(&world, &phone, SLOWLY);
     phone_node.stop();
     laptop_node.stop();
 }

@@ -49,13 +49,28 @@ impl Pair {
                 Relay::start(&lab.host(Kind::Open), &folder)
             })
             .collect();
+        let names: Vec<String> = relays.iter().map(|relay| relay.ticket("2GB")).collect();
+        Self::over(world, lab, [one, other], relays, &names)
+    }
+
+    /// Sets them up with these relays, by tickets or addresses.
+    pub fn over(
+        world: &World,
+        lab: &mut Lab,
+        [one, other]: [Kind; 2],
+        relays: Vec<Relay>,
+        names: &[String],
+    ) -> Self {
         let hosts = [lab.host(one), lab.host(other)];
         let laptop = world.device("laptop").in_namespace(&hosts[0].namespace);
         let phone = world.device("phone").in_namespace(&hosts[1].namespace);
         laptop.init();
         laptop.add(&["note", "title=Before"]);
         let laptop_node = laptop.up_with(&NO_DISCOVERY);
-        use_relays(&laptop, &laptop_node, &relays);
+        for name in names {
+            laptop.run(&["relay", "add", name]).ok();
+        }
+        await_places(&laptop_node, names.len());
         let ticket = laptop.ticket(&["--yes"]);
         let line = ["device", "join", &ticket, "--device", "phone", "--yes", "--no-discovery"];
         phone.run(&line).ok();
@@ -65,14 +80,6 @@ impl Pair {
 
 /// Each device finds the other by relays and addresses alone.
 pub const NO_DISCOVERY: [&str; 1] = ["--no-discovery"];
-
-/// Names relays for a device and the others of its person, and waits until it has a place at each.
-pub fn use_relays(device: &Device, node: &Node, relays: &[Relay]) {
-    for relay in relays {
-        device.run(&["relay", "add", &relay.ticket("2GB")]).ok();
-    }
-    await_places(node, relays.len());
-}
 
 /// Waits until a node has so many places at relays.
 pub fn await_places(node: &Node, count: usize) {

@@ -28,21 +28,28 @@ pub struct Relay {
 impl Relay {
     /// Starts one on a host of the public network, with what it keeps in a folder.
     pub fn start(host: &Host, folder: &Path) -> Self {
-        fs::create_dir_all(folder).unwrap();
-        let listen: Vec<String> = host
-            .public
-            .iter()
-            .flat_map(|ip| {
-                let family = if ip.contains(':') { "ip6" } else { "ip4" };
-                [format!("/{family}/{ip}/udp/{PORT}/quic-v1"), format!("/{family}/{ip}/tcp/{PORT}")]
-            })
-            .collect();
+        let listen = listen_addresses(host);
         let config = folder.join("relay.toml");
         let data = folder.join("data");
-        fs::write(&config, format!("listen = {listen:?}\ndata_dir = {data:?}\nmetrics = \"off\"\n")).unwrap();
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", &host.namespace]).arg(binaries::relay());
+        let text = format!("listen = {listen:?}\ndata_dir = {data:?}\nmetrics = \"off\"\n");
+        fs::create_dir_all(folder).unwrap();
+        fs::write(&config, text).unwrap();
+        let mut command = in_namespace(host, binaries::relay());
         command.args(["run", "--config"]).arg(&config);
+        Self::run(host, folder, command, listen.len())
+    }
+
+    /// Starts one that is libp2p's own, with its limits. It knows no tickets.
+    pub fn start_plain(host: &Host, folder: &Path) -> Self {
+        let listen = listen_addresses(host);
+        fs::create_dir_all(folder).unwrap();
+        let mut command = in_namespace(host, binaries::plain_relay());
+        command.args(&listen);
+        Self::run(host, folder, command, listen.len())
+    }
+
+    /// Runs a program that prints so many addresses once it listens.
+    fn run(host: &Host, folder: &Path, command: Command, count: usize) -> Self {
         let told = folder.join("relay.out");
         let stdout = fs::File::create(&told).unwrap();
         let mut process = Process::start_into(command, stdout, folder.join("relay.log"));
@@ -50,9 +57,14 @@ impl Relay {
             assert!(process.ended().is_none(), "the relay does not run: {}", process.stderr());
             let told = fs::read_to_string(&told).unwrap();
             let addresses: Vec<String> = told.lines().map(str::to_owned).collect();
-            (addresses.len() == listen.len()).then_some(addresses)
+            (addresses.len() == count).then_some(addresses)
         });
         Self { process, host: host.clone(), folder: folder.to_owned(), addresses }
+    }
+
+    /// Where it can be used.
+    pub fn addresses(&self) -> &[String] {
+        &self.addresses
     }
 
     /// A ticket with which it can be used, for so much.
@@ -80,4 +92,19 @@ impl Relay {
     pub fn restart(&mut self) {
         *self = Self::start(&self.host.clone(), &self.folder.clone());
     }
+}
+
+/// On each of a host's addresses, over QUIC and TCP.
+fn listen_addresses(host: &Host) -> Vec<String> {
+    let on = |ip: &String| {
+        let family = if ip.contains(':') { "ip6" } else { "ip4" };
+        [format!("/{family}/{ip}/udp/{PORT}/quic-v1"), format!("/{family}/{ip}/tcp/{PORT}")]
+    };
+    host.public.iter().flat_map(on).collect()
+}
+
+fn in_namespace(host: &Host, program: &Path) -> Command {
+    let mut command = Command::new("ip");
+    command.args(["netns", "exec", &host.namespace]).arg(program);
+    command
 }

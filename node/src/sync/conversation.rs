@@ -45,6 +45,8 @@ const FAREWELL_DEADLINE: Duration = Duration::from_secs(1);
 const PULSE: Duration = Duration::from_millis(500);
 /// For how long after the last byte.
 const PULSE_AFTER: Duration = Duration::from_secs(5);
+/// Bytes after which a relay that breaks off has done its part: half of what libp2p's carry in a circuit.
+const MUCH: u64 = 64 * 1024;
 /// What a frame's length takes on the stream.
 const FRAME_HEAD_LEN: u64 = 4;
 
@@ -120,7 +122,7 @@ impl Conversation {
         let established = self.established().take();
         if let Some((device, number)) = established {
             if self.network.sessions.unregister(device, number) {
-                let ending = ending_of(&ended);
+                let ending = self.ending(&ended);
                 self.network
                     .scheduler
                     .tell(|schedule, moment| schedule.handle_disconnected(moment, device, ending, draw()));
@@ -132,6 +134,14 @@ impl Conversation {
             drop(noted.await);
         }
         ended
+    }
+
+    fn ending(&self, ended: &Error) -> Ending {
+        let moved = self.handle.sent.load(Ordering::Relaxed) + self.handle.received.load(Ordering::Relaxed);
+        match ending_of(ended) {
+            Ending::Lost if self.connection.path() == Path::Relayed && moved >= MUCH => Ending::Spent,
+            ending => ending,
+        }
     }
 
     fn session(&self) -> MutexGuard<'_, Session> {

@@ -72,6 +72,10 @@ impl<N> Attempts<N> {
         self.failures = self.failures.saturating_add(1);
         let wait_ms = match ending {
             Ending::Lost => jittered(self.next_pause(RETRY_TO_MS), draw),
+            Ending::Spent => {
+                self.pause_ms = RETRY_FROM_MS;
+                jittered(BETWEEN_NEWS_MS, draw)
+            }
             Ending::Refused => jittered(REFUSED_MS, draw),
             Ending::NotNow { until: None } => jittered(self.next_pause(NOT_NOW_MS), draw),
             Ending::NotNow { until: Some(until) } => {
@@ -166,6 +170,18 @@ mod tests {
             attempts.disconnect(end, Ending::Lost, u16::MAX);
             assert_eq!(attempts.due_ms(), Some(end.elapsed_ms + expected_ms));
         }
+    }
+
+    #[test]
+    fn where_a_relay_carried_much_another_connection_is_made_soon() {
+        let mut attempts = Attempts::<u8>::new(START);
+        for _ in 0..6 {
+            waits(&mut attempts, Ending::Lost, 0);
+        }
+        for _ in 0..100 {
+            assert_eq!(waits(&mut attempts, Ending::Spent, u16::MAX), BETWEEN_NEWS_MS);
+        }
+        assert_eq!(waits(&mut attempts, Ending::Lost, u16::MAX), RETRY_FROM_MS);
     }
 
     #[test]

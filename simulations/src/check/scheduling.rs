@@ -162,7 +162,7 @@ impl Account {
     /// A dial of a device or a session with it ended; nothing else goes on with it.
     pub fn note_ended(&mut self, moment: Moment, id: DeviceId, ending: Ending) {
         let longest_ms = match ending {
-            Ending::Lost => RETRY_TO_MS,
+            Ending::Lost | Ending::Spent => RETRY_TO_MS,
             Ending::Refused => REFUSED_MS,
             Ending::NotNow { until: None } => NOT_NOW_MS,
             Ending::NotNow { until: Some(until) } => {
