@@ -10,6 +10,9 @@
 //! and hears nothing any more.
 //!
 //! Sessions end with their connection; whoever connects again begins anew.
+//!
+//! In some runs half of the connections lead through a relay that carries little: they end after so many
+//! bytes, and long records travel in parts.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -69,6 +72,8 @@ pub struct Connection {
     /// Whether each side is about to close it.
     leaving: [bool; 2],
     pipes: [Pipe; 2],
+    /// The bytes that it carries before it ends, if it does.
+    left: Option<u64>,
 }
 
 /// What became of a frame.
@@ -148,6 +153,13 @@ impl Connection {
         }
     }
 
+    /// Whether it carries so many bytes more.
+    pub fn carries(&mut self, bytes: u64) -> bool {
+        let Some(left) = &mut self.left else { return true };
+        *left = left.saturating_sub(bytes);
+        *left > 0
+    }
+
     /// From now on nothing that is sent arrives at a side.
     pub fn silence(&mut self, side: usize, fault: Fault) {
         self.pipes[side].silent.get_or_insert(fault);
@@ -173,12 +185,16 @@ pub struct Network {
     next: u64,
     /// On which side of a partition each device is; empty when there is none.
     parts: Vec<bool>,
+    /// Of relays that carry little, if there are some: a stream of its own, so that the stories of runs
+    /// without them are what they were.
+    circuits: Option<Dice>,
 }
 
 impl Network {
-    /// The network of a plan, without a connection.
+    /// The network of a plan, without a connection; one seed in four has relays that carry little.
     #[must_use]
-    pub fn new(plan: &Plan) -> Self {
+    pub fn new(plan: &Plan, seed: u64) -> Self {
+        let mut circuits = Dice::new(!seed);
         let link = |number: usize| Link {
             ends: plan.links[number],
             knows: plan.knows[number],
@@ -186,7 +202,8 @@ impl Network {
             latency_ms: plan.latency_ms[number],
             deaf: None,
         };
-        Self { links: (0..plan.links.len()).map(link).collect(), ..Self::default() }
+        let links = (0..plan.links.len()).map(link).collect();
+        Self { links, circuits: circuits.one_in(4).then_some(circuits), ..Self::default() }
     }
 
     /// The number of the next connection.
@@ -205,7 +222,16 @@ impl Network {
     pub fn connect(&mut self, number: u64, link: usize, transports: [Transport; 2], dice: &mut Dice) {
         let ends = transports.map(|transport| transport.device);
         let binding = dice.bytes();
-        let sessions = [Role::Dialer, Role::Listener].map(|role| Session::new(role, binding, dice.bytes()));
+        let mut sessions =
+            [Role::Dialer, Role::Listener].map(|role| Session::new(role, binding, dice.bytes()));
+        let mut left = None;
+        if let Some(circuits) = &mut self.circuits
+            && circuits.one_in(2)
+        {
+            let frame_len = 100 + circuits.index(900);
+            sessions = sessions.map(|session| session.with_frames_of(frame_len));
+            left = Some(circuits.between(2_000, 20_000));
+        }
         let mut connection = Connection {
             link,
             ends,
@@ -216,6 +242,7 @@ impl Network {
             open: [true; 2],
             leaving: [false; 2],
             pipes: Default::default(),
+            left,
         };
         if let Some(side) = self.links[link].deaf.and_then(|deaf| connection.side_of(deaf)) {
             connection.silence(side, Fault::OneWay);

@@ -45,6 +45,12 @@ names! {
         ConnectionLost => "connection lost",
         /// Frames were on their way when a connection broke.
         FramesLost => "frames lost with it",
+        /// A relay ended a connection that had carried what it lets through.
+        CircuitUsedUp => "circuit used up",
+        /// A long record came in parts.
+        CameInParts => "record in parts",
+        /// A part went on where another connection had ended.
+        WentOn => "part over another connection",
         /// Nobody answered a dial.
         Unanswered => "dial unanswered",
         /// Somebody else's node announced itself.

@@ -118,7 +118,7 @@ impl World {
             villain: plan.vice.filter(|_| plan.stolen_at_ms == 0).map(Vice::villain),
             backup: None,
             lost: Vec::new(),
-            network: Network::new(&plan),
+            network: Network::new(&plan, seed),
             plan,
             dice,
             clock: Clock::default(),

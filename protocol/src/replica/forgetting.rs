@@ -18,8 +18,8 @@ use crate::{
     record::{Change, Payload},
 };
 
-/// Of each forgotten document, how many changes were read that say so, and the attachments that they name.
-pub(super) type ForgottenBlobs = BTreeMap<DocumentId, (usize, BTreeSet<BlobId>)>;
+/// Of each forgotten document, the changes that say so, and the attachments that they name.
+pub(super) type ForgottenBlobs = BTreeMap<DocumentId, (BTreeSet<RecordId>, BTreeSet<BlobId>)>;
 
 /// What is forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,21 +104,22 @@ impl<D: Disk> Replica<D> {
         Ok(unnamed.collect())
     }
 
-    /// Reads what the changes say that forgot documents, again once there are more of them.
+    /// Reads what the changes say that forgot documents, again once there are others: more of them, or fewer
+    /// because some are in quarantine.
     fn read_forgotten_blobs(&mut self) -> Result<(), JournalError<D::Error>> {
         let documents: Vec<DocumentId> = self.state.forgotten().copied().collect();
         for id in documents {
             let changes = self.state.forgetting(&id);
-            if self.forgotten_blobs.get(&id).is_some_and(|(read, _)| *read == changes.len()) {
+            if self.forgotten_blobs.get(&id).is_some_and(|(read, _)| read.iter().eq(changes.keys())) {
                 continue;
             }
-            let (count, mut blobs) = (changes.len(), BTreeSet::new());
-            for location in changes {
+            let (read, mut blobs) = (changes.keys().copied().collect(), BTreeSet::new());
+            for location in changes.into_values() {
                 if let Ok(Payload::Change(change)) = self.read_payload(location)? {
                     blobs.extend(change.forgotten_blobs());
                 }
             }
-            self.forgotten_blobs.insert(id, (count, blobs));
+            self.forgotten_blobs.insert(id, (read, blobs));
         }
         // One that was put into quarantine since is not forgotten.
         let state = &self.state;

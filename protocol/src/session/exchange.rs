@@ -55,6 +55,8 @@ pub(super) struct Exchange {
     given: Given,
     /// Records on their way, in order.
     queue: VecDeque<Slot>,
+    /// Records that a reconciliation found the other side to lack.
+    found: VecDeque<Slot>,
     requests: Requests,
     /// Bytes of records in a frame, past which it is sent.
     frame_len: usize,
@@ -128,6 +130,7 @@ impl Exchange {
             acknowledged: None,
             given: Given::default(),
             queue: VecDeque::new(),
+            found: VecDeque::new(),
             requests: Requests::default(),
             frame_len: FRAME_TARGET_LEN,
             begun: BTreeMap::new(),
@@ -251,6 +254,8 @@ impl Exchange {
         // would never be sent in this session, so at a check only the other side's word is taken.
         if check {
             self.given.chains.clear();
+            // It is worked out anew, and would be sent twice.
+            self.queue.clear();
             self.given.doubted = self.given.statements.clone().unwrap_or_default();
             self.listed = false;
         }
@@ -469,10 +474,10 @@ impl Exchange {
     ) -> Result<Option<Vec<u8>>, JournalError<D::Error>> {
         let renews = self.renews(replica.state());
         self.pack(replica, 0, |exchange, state| {
-            if exchange.queue.is_empty() {
+            if exchange.queue.is_empty() && exchange.found.is_empty() {
                 exchange.refill(state);
             }
-            Some((exchange.queue.pop_front()?, renews))
+            Some((exchange.queue.pop_front().or_else(|| exchange.found.pop_front())?, renews))
         })
     }
 
@@ -625,7 +630,7 @@ impl Exchange {
         let enrolled = self.is_enrolled(state);
         let reconciliation = self.reconciliation.as_mut().ok_or(SessionError::Malformed)?;
         let step = reconciliation.step(answer)?;
-        self.queue.extend(step.to_send.iter().filter(|_| enrolled));
+        self.found.extend(step.to_send.iter().filter(|_| enrolled));
         match step.query.filter(|_| reconciliation.may_go_on()) {
             Some(query) => self.outbox.push_back(SpaceMessage::Reconcile(query)),
             None => {
@@ -645,7 +650,7 @@ impl Exchange {
             return Ok(());
         }
         let reconciliation = self.reconciliation.take().ok_or(SessionError::Malformed)?;
-        self.queue.extend(names.iter().filter_map(|name| reconciliation.find(name)));
+        self.found.extend(names.iter().filter_map(|name| reconciliation.find(name)));
         Ok(())
     }
 }

@@ -12,7 +12,7 @@ use musette_protocol::{
     schedule::NotNow,
     session::{
         Frontier,
-        message::{Message, SpaceMessage, parse_frame},
+        message::{Message, SpaceMessage, parse_frame, parse_part},
     },
 };
 
@@ -31,6 +31,17 @@ pub struct Durable {
 pub enum Frame {
     /// These records.
     Records(Vec<RecordId>),
+    /// A part of this record.
+    Part {
+        /// That.
+        record: RecordId,
+        /// Where it begins.
+        from: usize,
+        /// Where it ends.
+        to: usize,
+        /// Whether the record ends with it.
+        is_last: bool,
+    },
     /// A frontier.
     Frontier(Frontier),
     /// A step of a reconciliation.
@@ -41,6 +52,8 @@ pub enum Frame {
     Lacks,
     /// A list of statements.
     Statements,
+    /// What is held of records that are not whole.
+    Begun,
     /// A step of the handshake, or a refusal.
     Handshake,
     /// That nothing may flow.
@@ -60,6 +73,11 @@ impl Frame {
         if let Some((_, records)) = parse_frame(bytes).map_err(|_| unreadable())? {
             return Ok(Self::Records(records.iter().map(|record| record_id(record)).collect()));
         }
+        if let Some((_, part)) = parse_part(bytes).map_err(|_| unreadable())? {
+            let (record, from) = (part.record, part.from as usize);
+            let to = from + part.bytes.len();
+            return Ok(Self::Part { record, from, to, is_last: to == part.len as usize });
+        }
         Ok(match decode(bytes).map_err(|_| unreadable())? {
             Message::Space { message: SpaceMessage::Frontier { frontier, .. }, .. } => {
                 Self::Frontier(frontier)
@@ -68,6 +86,7 @@ impl Frame {
                 SpaceMessage::Want { blob, .. } => Self::Want(blob),
                 SpaceMessage::Lacks { .. } => Self::Lacks,
                 SpaceMessage::Statements(_) => Self::Statements,
+                SpaceMessage::Begun(_) => Self::Begun,
                 _ => Self::Reconciliation,
             },
             _ => Self::Handshake,
@@ -110,6 +129,10 @@ impl Durable {
                     .iter()
                     .find(|record| !self.records.contains(*record) && !renewed.contains(*record));
                 ensure(early.is_none(), Check::Sending, || format!("{early:?} left before its fsync"))?;
+            }
+            Frame::Part { record, .. } => {
+                let is_durable = self.records.contains(record);
+                ensure(is_durable, Check::Sending, || format!("{record:?} left before its fsync"))?;
             }
             Frame::Frontier(frontier) => {
                 let durable = self.frontier.as_ref() == Some(frontier);

@@ -1,11 +1,11 @@
 //! Invariant 5: no exchange goes on without progress; each has a bound.
 //!
-//! In one session a side sends no record twice unless it was asked for it again, and says nothing
+//! In one session a side sends no record twice unless it was asked for it again, nor a part of one, and says nothing
 //! but the handshake, its frontier and its statements once, and once more for each frame of records
 //! that its device took, from whomever, or check that either asked for. Reconciliations and questions for attachments have
 //! bounds of their own. So a session is bounded by what there is to tell.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use musette_protocol::{
     codec::decode,
@@ -36,6 +36,10 @@ pub const MAX_HEALING_MS: u64 = 60_000;
 #[derive(Debug, Default)]
 pub struct Exchange {
     records: BTreeSet<RecordId>,
+    /// Where the next part of a record is to begin.
+    parts: BTreeMap<RecordId, usize>,
+    /// Of these, those that were on their way when the other side compared everything again.
+    on_their_way: BTreeSet<RecordId>,
     messages: u64,
     occasions: u64,
     reconciliation: u64,
@@ -62,6 +66,7 @@ impl Exchange {
         match message {
             SpaceMessage::Frontier { check: true, .. } => {
                 self.records.clear();
+                self.on_their_way.extend(self.parts.keys());
                 self.occasions += 1;
             }
             SpaceMessage::Frontier { .. } | SpaceMessage::Statements(_) => {}
@@ -79,7 +84,13 @@ impl Exchange {
     /// Whether it sent records.
     #[must_use]
     pub fn has_sent_records(&self) -> bool {
-        !self.records.is_empty()
+        !self.records.is_empty() || !self.parts.is_empty()
+    }
+
+    /// Whether a frame goes on with a record that began in this session.
+    #[must_use]
+    pub fn is_going_on(&self, frame: &Frame) -> bool {
+        matches!(frame, Frame::Part { record, .. } if self.parts.contains_key(record))
     }
 
     /// Checks a frame that the side is about to send.
@@ -87,18 +98,29 @@ impl Exchange {
     /// # Errors
     /// When it repeats itself.
     pub fn check(&mut self, frame: &Frame) -> Result<(), Violation> {
-        if let Frame::Records(records) = frame {
-            ensure(!records.is_empty(), Check::Termination, || "a frame without a record".to_owned())?;
-            let again = records.iter().find(|record| !self.records.insert(**record));
-            // Who lacks a piece is asked again later, also for those that were still on their way.
-            let asked = self.asked || self.reconciliation > 0;
-            return ensure(again.is_none() || asked, Check::Termination, || {
-                format!("{again:?} was sent twice")
-            });
-        }
         match frame {
+            Frame::Records(records) => {
+                ensure(!records.is_empty(), Check::Termination, || "a frame without a record".to_owned())?;
+                return self.check_records(records);
+            }
+            Frame::Part { record, from, to, is_last } => {
+                let expected = self.parts.remove(record);
+                let is_next = from < to && expected.is_none_or(|expected| expected == *from);
+                ensure(is_next, Check::Termination, || format!("a part of {record:?} from {from} to {to}"))?;
+                if !*is_last {
+                    self.parts.insert(*record, *to);
+                } else if !self.on_their_way.remove(record) {
+                    self.check_records(&[*record])?;
+                }
+                return Ok(());
+            }
+
             Frame::Reconciliation => self.reconciliation += 1,
             Frame::Want(_) | Frame::Lacks => self.fetching += 1,
+            // Once, before its frontier.
+            Frame::Begun => ensure(self.messages < FIRST_MESSAGES - 1, Check::Termination, || {
+                "told too late what is held of records".to_owned()
+            })?,
             _ => self.messages += 1,
         }
         let bounded = self.reconciliation <= MAX_RECONCILIATION && self.fetching <= MAX_FETCHING;
@@ -106,5 +128,12 @@ impl Exchange {
         ensure(self.messages <= FIRST_MESSAGES + self.occasions, Check::Termination, || {
             format!("{} messages on {} occasions", self.messages, self.occasions)
         })
+    }
+
+    fn check_records(&mut self, records: &[RecordId]) -> Result<(), Violation> {
+        let again = records.iter().find(|record| !self.records.insert(**record));
+        // Who lacks a piece is asked again later, also for those that were still on their way.
+        let asked = self.asked || self.reconciliation > 0;
+        ensure(again.is_none() || asked, Check::Termination, || format!("{again:?} was sent twice"))
     }
 }

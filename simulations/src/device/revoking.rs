@@ -104,6 +104,9 @@ impl Device {
         }
         for id in documents {
             let is_shown = !self.state().is_forgotten(&id);
+            if !is_shown {
+                self.note_late(id)?;
+            }
             let counting: Vec<_> = self.state().document(&id).filter(|_| is_shown).collect();
             let mut changes = Vec::new();
             for (record, location) in counting {

@@ -64,6 +64,14 @@ impl Device {
         let replica = self.replica.as_ref().expect("only devices that are on are asked");
         let records = match session.handle_frame(frame, replica, &self.key) {
             Ok(Some(Event::Records { records, .. })) => records,
+            Ok(Some(Event::Part { part, .. })) => {
+                let Some(peer) = session.peer() else { return Ok(Handled::Other) };
+                match self.replica().take_part(&peer, &part) {
+                    Ok(Some(record)) => vec![record],
+                    Ok(None) => return Ok(Handled::Other),
+                    Err(error) => return Ok(Handled::Ended(error)),
+                }
+            }
             Ok(Some(Event::Established { device })) => {
                 self.plan_fetches(session, ledger);
                 return Ok(Handled::Established(device));
@@ -182,21 +190,33 @@ impl Device {
     /// Notes what a frame tells that must never be lost. Drops and receipts may go, since others take
     /// their place, and so may a commit that lost against another one: those that count are told by
     /// frontiers. Gives the attachments of which there are pieces in it.
-    fn note_told(&mut self, frame: &[u8], renewed: &BTreeSet<RecordId>) -> BTreeSet<BlobId> {
+    fn note_told(
+        &mut self,
+        bytes: &[u8],
+        frame: &Frame,
+        renewed: &BTreeSet<RecordId>,
+    ) -> Result<BTreeSet<BlobId>, Trouble> {
         let mut pieces = BTreeSet::new();
-        let records = parse_frame(frame).ok().flatten().map(|(_, records)| records).unwrap_or_default();
+        let (records, is_whole) = match frame {
+            // It was dropped meanwhile if it is not held.
+            Frame::Part { record, is_last, .. } => match self.state().location(record) {
+                Some(location) => (vec![self.replica().read(location)?], *is_last),
+                None => return Ok(pieces),
+            },
+            _ => (parse_frame(bytes).ok().flatten().map(|(_, records)| records).unwrap_or_default(), true),
+        };
         for record in records {
             let opened = open(&record, self.state().space(), self.state().keyring());
             let id = record_id(&record);
             let may_go = matches!(opened, Ok(Payload::Drop(_) | Payload::Receipt(_) | Payload::Commit(_)));
-            if !may_go && !renewed.contains(&id) {
+            if is_whole && !may_go && !renewed.contains(&id) {
                 self.told.note_record(id);
             }
             if let Ok(Payload::BlobChunk(chunk)) = opened {
                 pieces.insert(chunk.blob);
             }
         }
-        pieces
+        Ok(pieces)
     }
 
     /// The next frame for a session's peer, checked.
@@ -208,7 +228,7 @@ impl Device {
         let frame = Frame::read(&bytes)?;
         let renewed = self.renewed_in(&bytes);
         self.durable.check(&frame, &renewed, &mut self.told)?;
-        let pieces = self.note_told(&bytes, &renewed);
+        let pieces = self.note_told(&bytes, &frame, &renewed)?;
         if matches!(frame, Frame::Frontier(_)) && self.is_broken(Breakage::AnnounceNothing) {
             let nothing = Frontier { statements: [0; 32], records: [0; 32], chains: Vec::new() };
             let message = SpaceMessage::Frontier { frontier: nothing, check: true };

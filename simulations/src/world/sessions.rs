@@ -133,12 +133,17 @@ impl World {
 
     /// Both sides lose a connection at once.
     pub(super) fn disconnect(&mut self, number: u64) {
+        self.break_off(number, Ending::Lost);
+    }
+
+    /// Both sides lose a connection at once, by this.
+    pub(super) fn break_off(&mut self, number: u64, ending: Ending) {
         if let Some((devices, lost)) = self.network.disconnect(number) {
             self.tally.fault(Fault::ConnectionLost);
             if lost > 0 {
                 self.tally.fault(Fault::FramesLost);
             }
-            devices.into_iter().for_each(|device| self.tell_ended(device, number, Ending::Lost));
+            devices.into_iter().for_each(|device| self.tell_ended(device, number, ending));
         }
     }
 

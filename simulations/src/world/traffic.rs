@@ -1,5 +1,7 @@
 //! Connections, and the frames that travel in them.
 
+use std::collections::BTreeSet;
+
 use musette_protocol::{
     record::OpenError,
     replica::{Ingested, Refusal},
@@ -57,6 +59,14 @@ impl World {
             Err(trouble) => return self.suffer(sender, trouble).map(|()| false),
         };
         let twice = device.is_broken(Breakage::SendTwice) && matches!(frame, Frame::Records(_));
+        // What began while attachments were given is ended: it is one piece at most.
+        let is_going_on = connection.exchanges[side].is_going_on(&frame);
+        if let Frame::Part { from, .. } = frame
+            && !is_going_on
+        {
+            self.tally.fault(if from == 0 { Fault::CameInParts } else { Fault::WentOn });
+        }
+        let pieces = if is_going_on { BTreeSet::new() } else { pieces };
         device.scheduler.account.check_sent(number, &frame, &pieces, is_asked_for)?;
         let other = connection.ends[1 - side];
         if Some(other) == villain && self.devices[sender].state().log().has_ended(&self.devices[other].id) {
@@ -150,7 +160,12 @@ impl World {
             takes += self.dice.between(1_000, 6_000);
         }
         let arrival = self.clock.now_ms() + takes;
+        let healing = self.healing;
         let Some(connection) = self.network.get(number) else { return };
+        if !connection.carries(bytes.len() as u64) && !healing {
+            self.tally.fault(Fault::CircuitUsedUp);
+            return self.break_off(number, Ending::Spent);
+        }
         match connection.send(side, bytes, arrival) {
             Sent::Arrives(arrival) => {
                 self.clock.schedule_at(arrival, Event::Arrive { connection: number, side: 1 - side });

@@ -1,6 +1,6 @@
 //! Documents that were forgotten: what is left of them is to go, and what comes later too.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Slots, State};
 use crate::{
@@ -21,10 +21,11 @@ impl State {
         self.forgotten.keys()
     }
 
-    /// Where the changes lie that forgot a document.
-    pub(in crate::replica) fn forgetting(&self, id: &DocumentId) -> Vec<Location> {
+    /// The changes that forgot a document, and where they lie.
+    pub(in crate::replica) fn forgetting(&self, id: &DocumentId) -> BTreeMap<RecordId, Location> {
         let slots = self.forgotten.get(id).map_or(&[][..], Slots::as_slice);
-        slots.iter().filter_map(|slot| self.records.location(*slot)).collect()
+        let place = |slot: &Slot| Some((self.records.id(*slot), self.records.location(*slot)?));
+        slots.iter().filter_map(place).collect()
     }
 
     /// The documents of which some of these changes are held.
