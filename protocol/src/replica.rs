@@ -656,7 +656,8 @@ fn named(record: Vec<u8>) -> (RecordId, Vec<u8>) {
 }
 
 /// The name of a payload that counts by its own signature.
-fn statement_of(payload: &Payload) -> Option<StatementId> {
+#[must_use]
+pub fn statement_of(payload: &Payload) -> Option<StatementId> {
     match payload {
         Payload::Operation(operation) => Some(StatementId::from(operation.id())),
         Payload::Membership(operation) => Some(StatementId::from(operation.id())),

@@ -87,6 +87,8 @@ pub struct Device {
     late: BTreeMap<DocumentId, BTreeSet<BlobId>>,
     /// Those that were named since the last sync.
     naming: BTreeMap<DocumentId, BTreeSet<BlobId>>,
+    /// Attachments that were written since then: their pieces may outlast what attached them.
+    attaching: Vec<BlobId>,
 }
 
 impl Device {
@@ -126,6 +128,7 @@ impl Device {
             going: Vec::new(),
             late: BTreeMap::new(),
             naming: BTreeMap::new(),
+            attaching: Vec::new(),
         }
     }
 
@@ -226,6 +229,7 @@ impl Device {
         self.going.clear();
         self.late.clear();
         self.naming.clear();
+        self.attaching.clear();
         self.dirty = false;
     }
 
@@ -261,6 +265,7 @@ impl Device {
         let uncounted = replica.state().uncounted().map(|(record, _)| record);
         self.gone.extend(self.going.drain(..));
         self.naming.clear();
+        self.attaching.clear();
         self.durable.note_sync(self.unsynced.drain(..).chain(uncounted), Frontier::of(replica.state()));
         self.durable.note_statements(replica.state().statements());
         self.storage.note_durable(replica.journal().position());

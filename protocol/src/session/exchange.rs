@@ -63,7 +63,7 @@ pub(super) struct Exchange {
     /// Records of which the other side holds the beginning.
     begun: BTreeMap<RecordId, u32>,
     /// What is left of a record that goes in parts: of the queue, and of an attachment.
-    rests: [Option<Rest>; 2],
+    rests: [VecDeque<Rest>; 2],
     /// Whether the other side was told of which records the beginning is here.
     told_begun: bool,
     /// Which attachments are given to who asks for them.
@@ -105,8 +105,20 @@ struct Given {
     generation: Option<u64>,
     /// Whether the other device was enrolled by then.
     enrolled: bool,
-    /// Whether they were sealed anew for it; `None` before anybody looked.
-    renewed: Option<bool>,
+    /// How they were sealed for it; `None` before anybody looked.
+    sealing: Option<Sealing>,
+}
+
+/// Under which epochs statements and commits are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sealing {
+    /// Under those that they lie under.
+    AsItLies,
+    /// Under those that are written under now.
+    Anew,
+    /// Under those that they lie under, and statements, in a record of its own, under those that are written
+    /// under now.
+    Both,
 }
 
 impl Exchange {
@@ -134,7 +146,7 @@ impl Exchange {
             requests: Requests::default(),
             frame_len: FRAME_TARGET_LEN,
             begun: BTreeMap::new(),
-            rests: [None, None],
+            rests: [VecDeque::new(), VecDeque::new()],
             told_begun: version < Version::Fourth,
             flow: Flow::Everything,
             fetches: Fetches::default(),
@@ -210,7 +222,7 @@ impl Exchange {
             SpaceMessage::Statements(names) => self.handle_statements(names, state)?,
             SpaceMessage::Want { blob, chunks, asked } => self.handle_want(blob, &chunks, asked, state)?,
             SpaceMessage::Lacks { blob, withheld } => {
-                return Ok(self.fetches.note_lacking(&blob).then_some(Event::Lacking {
+                return Ok(self.fetches.note_lacking(&blob, withheld).then_some(Event::Lacking {
                     space: self.space,
                     blob,
                     withheld,
@@ -342,13 +354,20 @@ impl Exchange {
         state.log().devices().contains_key(&self.peer)
     }
 
-    /// Whether statements and commits are sealed anew for the other device. To one that was taken out they are
-    /// not: what it could read says why. Nor where nobody else was ever let in: who is not known is then
-    /// a device of the owner, if anything, and what is written under now is not sealed to it. Two that began
-    /// from backups without each other could otherwise never read why they should know each other.
-    fn renews(&self, state: &State) -> bool {
-        let is_elsewhere = !self.is_of_the_owner(state) && !state.log().has_ended(&self.peer);
-        is_elsewhere && state.roster().has_other_persons()
+    /// How statements and commits are sealed for the other device. To one that was taken out they go as they
+    /// lie: what it could read says why. One of another person may lack all epochs from before that person was
+    /// let in. One of the owner is given those, but perhaps not yet; and one that is not known, where nobody
+    /// else was ever let in, is the owner's, if anything. Each of two such devices may lack some epochs of the
+    /// other, those that a statement lies under or those that are written under now: so both are given, for
+    /// neither alone shows for certain who belongs there and who was taken out.
+    fn sealing(&self, state: &State) -> Sealing {
+        if state.log().has_ended(&self.peer) {
+            Sealing::AsItLies
+        } else if self.is_of_the_owner(state) || !state.roster().has_other_persons() {
+            Sealing::Both
+        } else {
+            Sealing::Anew
+        }
     }
 
     fn note_given(&mut self, head: Head) {
@@ -472,12 +491,12 @@ impl Exchange {
         &mut self,
         replica: &mut Replica<D>,
     ) -> Result<Option<Vec<u8>>, JournalError<D::Error>> {
-        let renews = self.renews(replica.state());
+        let sealing = self.sealing(replica.state());
         self.pack(replica, 0, |exchange, state| {
             if exchange.queue.is_empty() && exchange.found.is_empty() {
                 exchange.refill(state);
             }
-            Some((exchange.queue.pop_front().or_else(|| exchange.found.pop_front())?, renews))
+            Some((exchange.queue.pop_front().or_else(|| exchange.found.pop_front())?, sealing))
         })
     }
 
@@ -485,36 +504,41 @@ impl Exchange {
         &mut self,
         replica: &mut Replica<D>,
     ) -> Result<Option<Vec<u8>>, JournalError<D::Error>> {
-        self.pack(replica, 1, |exchange, state| Some((exchange.requests.next_piece(state)?, false)))
+        self.pack(replica, 1, |exchange, state| {
+            Some((exchange.requests.next_piece(state)?, Sealing::AsItLies))
+        })
     }
 
-    /// The next frame of records that `next` gives, each with whether it is renewed; or of what is left of
-    /// one in `rests`, at this place.
+    /// The next frame of records that `next` gives, each with how it is sealed; or of what is left of those in
+    /// `rests`, at this place.
     fn pack<D: Disk>(
         &mut self,
         replica: &mut Replica<D>,
         place: usize,
-        mut next: impl FnMut(&mut Self, &State) -> Option<(Slot, bool)>,
+        mut next: impl FnMut(&mut Self, &State) -> Option<(Slot, Sealing)>,
     ) -> Result<Option<Vec<u8>>, JournalError<D::Error>> {
         let mut records = Vec::new();
         let mut len = 0;
-        while len < self.frame_len && self.rests[place].is_none() {
-            let Some((slot, renews)) = next(self, replica.state()) else { break };
-            let Some(record) = read_record(replica, slot, renews)? else { continue };
-            match self.in_parts(record) {
-                Ok(rest) => self.rests[place] = Some(rest),
-                Err(record) => {
-                    len += record.len();
-                    records.push(record);
+        while len < self.frame_len && self.rests[place].is_empty() {
+            let Some((slot, sealing)) = next(self, replica.state()) else { break };
+            for record in read_records(replica, slot, sealing)? {
+                match self.in_parts(record) {
+                    Ok(rest) => self.rests[place].push_back(rest),
+                    Err(record) => {
+                        len += record.len();
+                        records.push(record);
+                    }
                 }
             }
         }
         if !records.is_empty() {
             return Ok(self.frame_of_records(&records));
         }
-        let Some(rest) = self.rests[place].take() else { return Ok(None) };
+        let Some(rest) = self.rests[place].pop_front() else { return Ok(None) };
         let (frame, rest) = rest.into_frame(&self.mark, self.frame_len);
-        self.rests[place] = rest;
+        if let Some(rest) = rest {
+            self.rests[place].push_front(rest);
+        }
         Ok(Some(frame))
     }
 
@@ -567,9 +591,10 @@ impl Exchange {
     /// be another's than it could have been, it is given the statements again, sealed as it needs them: of
     /// the owner or taken out, as they lie; of another person, anew.
     fn give_again_if_it_turns_out(&mut self, was_enrolled: bool, state: &State) {
-        let renews = self.renews(state);
-        let before = self.given.renewed.replace(renews);
-        let turns_out = before.is_some_and(|before| before != renews) && !was_enrolled;
+        let sealing = self.sealing(state);
+        let before = self.given.sealing.replace(sealing);
+        let is_other = |before| before != Sealing::Both && before != sealing;
+        let turns_out = before.is_some_and(is_other) && !was_enrolled;
         if let Some(given) = self.given.statements.as_mut().filter(|_| turns_out) {
             given.clear();
         }
@@ -655,18 +680,21 @@ impl Exchange {
     }
 }
 
-/// Reads a record back for a frame; none when it was dropped since it was queued. A device of another
-/// person may lack the epochs from before that person was let in: what is named by its content,
-/// statements and commits, is sealed anew for it.
-fn read_record<D: Disk>(
+/// Reads a record back for a frame, as often as it is sealed; none when it was dropped since it was queued.
+/// What is named by its content, statements and commits, can be sealed anew.
+fn read_records<D: Disk>(
     replica: &mut Replica<D>,
     slot: Slot,
-    renews: bool,
-) -> Result<Option<Vec<u8>>, JournalError<D::Error>> {
-    let Row::Held(location, class) = replica.state().records.row(slot) else { return Ok(None) };
-    let record = match class {
-        Class::Commit | Class::Statement if renews => replica.read_renewed(location)?,
-        _ => replica.read(location)?,
-    };
-    Ok(Some(record))
+    sealing: Sealing,
+) -> Result<Vec<Vec<u8>>, JournalError<D::Error>> {
+    let Row::Held(location, class) = replica.state().records.row(slot) else { return Ok(Vec::new()) };
+    match (sealing, class) {
+        (Sealing::Anew, Class::Commit | Class::Statement) => Ok(vec![replica.read_renewed(location)?]),
+        (Sealing::Both, Class::Statement) => {
+            let mut records = vec![replica.read(location)?, replica.read_renewed(location)?];
+            records.dedup();
+            Ok(records)
+        }
+        _ => Ok(vec![replica.read(location)?]),
+    }
 }

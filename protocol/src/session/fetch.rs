@@ -6,10 +6,12 @@
 //! 2. Requests are answered in their order: the pieces that are here, then *Lacks* if some are not.
 //!    So both sides know at any time which requests are open, also of an attachment that is not
 //!    fetched any more, and an honest side never asks for more than the other lets wait.
-//! 3. Of what the other side lacks, or was asked for in vain, nothing is asked again until it tells of
-//!    more by its frontier. So a side that answers nonsense is not asked for ever.
+//! 3. A request that was not answered whole is followed by longer ones, as the other side may hold some
+//!    pieces alone. Once one of these was in vain too, nothing of the attachment is asked again until that side
+//!    tells of more by its frontier, and then from the place that was reached. So a side that answers
+//!    nonsense is not asked for ever, and whatever pieces it holds are found.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{SessionError, message::SpaceMessage};
 use crate::{
@@ -26,6 +28,8 @@ pub(super) struct Fetches {
     open: VecDeque<(BlobId, usize)>,
     /// Attachments of which the other side brought less than was asked for.
     lacking: BTreeSet<BlobId>,
+    /// Up to which place it was asked for these in vain.
+    reached: BTreeMap<BlobId, u32>,
 }
 
 #[derive(Debug)]
@@ -36,6 +40,8 @@ struct Wanted {
     is_asked: bool,
     /// Pieces below this place are held, or were asked for.
     asked: u32,
+    /// Whether some of them were asked for in vain.
+    is_patchy: bool,
 }
 
 impl Fetches {
@@ -46,7 +52,11 @@ impl Fetches {
         }
         match self.wanted.iter_mut().find(|wanted| wanted.blob == blob) {
             Some(wanted) => wanted.is_asked |= is_asked,
-            None => self.wanted.push_back(Wanted { blob, chunks, is_asked, asked: 0 }),
+            None => {
+                let reached = self.reached.remove(&blob);
+                let (asked, is_patchy) = (reached.unwrap_or(0), reached.is_some());
+                self.wanted.push_back(Wanted { blob, chunks, is_asked, asked, is_patchy });
+            }
         }
         true
     }
@@ -61,16 +71,24 @@ impl Fetches {
         self.wanted.retain(|wanted| stays(&wanted.blob));
     }
 
-    /// The other side gives no more of what a request asked for; false when nobody waits for it.
-    pub(super) fn note_lacking(&mut self, blob: &BlobId) -> bool {
+    /// The other side gives no more of what a request asked for, and has more if it is `withheld`; false when
+    /// nobody waits for it, or it is asked for other pieces.
+    pub(super) fn note_lacking(&mut self, blob: &BlobId, withheld: bool) -> bool {
         let Some(answered) = self.open.iter().position(|(asked, _)| asked == blob) else { return false };
-        self.open.drain(..=answered);
-        let was_wanted = self.contains(blob);
-        self.retain(|wanted| wanted != blob);
-        if was_wanted {
-            self.lacking.insert(*blob);
+        let (_, missing) = self.open.drain(..=answered).next_back().unwrap_or((*blob, 0));
+        let Some(place) = self.wanted.iter().position(|wanted| wanted.blob == *blob) else { return false };
+        let wanted = &mut self.wanted[place];
+        let is_last = wanted.is_patchy && missing == MAX_WANT;
+        wanted.is_patchy = true;
+        if !withheld && wanted.asked < wanted.chunks {
+            if !is_last {
+                return false;
+            }
+            self.reached.insert(*blob, wanted.asked);
         }
-        was_wanted
+        self.wanted.remove(place);
+        self.lacking.insert(*blob);
+        true
     }
 
     /// The other side told what it holds: it may be asked again.
@@ -94,8 +112,9 @@ impl Fetches {
     pub(super) fn poll(&mut self, state: &State) -> Option<SpaceMessage> {
         let mut place = 0;
         while let Some(wanted) = self.wanted.get_mut(place).filter(|_| self.open.len() < MAX_WANTS_OPEN) {
-            let Wanted { blob, chunks: len, is_asked: asked, .. } = *wanted;
-            let chunks = state.missing_chunks(&blob, wanted.asked..len, request_len(len));
+            let Wanted { blob, chunks: len, is_asked: asked, is_patchy, .. } = *wanted;
+            let most = if is_patchy { MAX_WANT } else { request_len(len) };
+            let chunks = state.missing_chunks(&blob, wanted.asked..len, most);
             wanted.asked = chunks.last().map_or(len, |last| last + 1);
             if !chunks.is_empty() {
                 self.open.push_back((blob, chunks.len()));

@@ -131,7 +131,7 @@ impl Durable {
                 ensure(early.is_none(), Check::Sending, || format!("{early:?} left before its fsync"))?;
             }
             Frame::Part { record, .. } => {
-                let is_durable = self.records.contains(record);
+                let is_durable = self.records.contains(record) || renewed.contains(record);
                 ensure(is_durable, Check::Sending, || format!("{record:?} left before its fsync"))?;
             }
             Frame::Frontier(frontier) => {

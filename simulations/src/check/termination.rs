@@ -15,8 +15,8 @@ use musette_protocol::{
 
 use super::{Check, Violation, ensure, sending::Frame};
 
-/// Hello, marks, proof, the first frontier, and the statements.
-const FIRST_MESSAGES: u64 = 5;
+/// Hello, marks, proof, the first frontier, the statements, and what is held of records.
+const FIRST_MESSAGES: u64 = 6;
 
 /// Messages of reconciliations in one session. Between few records each takes three.
 const MAX_RECONCILIATION: u64 = 200;
@@ -117,10 +117,6 @@ impl Exchange {
 
             Frame::Reconciliation => self.reconciliation += 1,
             Frame::Want(_) | Frame::Lacks => self.fetching += 1,
-            // Once, before its frontier.
-            Frame::Begun => ensure(self.messages < FIRST_MESSAGES - 1, Check::Termination, || {
-                "told too late what is held of records".to_owned()
-            })?,
             _ => self.messages += 1,
         }
         let bounded = self.reconciliation <= MAX_RECONCILIATION && self.fetching <= MAX_FETCHING;

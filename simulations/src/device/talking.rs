@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use musette_protocol::{
     id::{BlobId, DeviceId, RecordId},
     record::{Payload, open, record_id},
-    replica::Ingested,
+    replica::{Ingested, statement_of},
     schedule::Flow,
     session::{
         Event, Frontier, Session, SessionError,
@@ -174,14 +174,9 @@ impl Device {
     fn renewed_in(&self, frame: &[u8]) -> BTreeSet<RecordId> {
         let records = parse_frame(frame).ok().flatten().map(|(_, records)| records).unwrap_or_default();
         let is_renewed = |record: &Vec<u8>| match open(record, self.state().space(), self.state().keyring()) {
-            Ok(payload) => {
-                let stated = match payload {
-                    Payload::Operation(operation) => operation.id(),
-                    Payload::Membership(operation) => operation.id(),
-                    _ => return false,
-                };
-                !self.state().holds(&record_id(record)) && self.durable.states(&stated.into())
-            }
+            Ok(payload) => statement_of(&payload).is_some_and(|stated| {
+                !self.state().holds(&record_id(record)) && self.durable.states(&stated)
+            }),
             Err(_) => false,
         };
         records.iter().filter(|record| is_renewed(record)).map(|record| record_id(record)).collect()
@@ -226,7 +221,13 @@ impl Device {
     pub fn poll(&mut self, session: &mut Session) -> Result<Option<Said>, Trouble> {
         let Some(bytes) = session.poll_frame(self.replica())? else { return Ok(None) };
         let frame = Frame::read(&bytes)?;
-        let renewed = self.renewed_in(&bytes);
+        let mut renewed = self.renewed_in(&bytes);
+        if let Frame::Part { record, .. } = frame
+            && self.state().location(&record).is_none()
+        {
+            // A statement that is renewed, which a part does not tell.
+            renewed.insert(record);
+        }
         self.durable.check(&frame, &renewed, &mut self.told)?;
         let pieces = self.note_told(&bytes, &frame, &renewed)?;
         if matches!(frame, Frame::Frontier(_)) && self.is_broken(Breakage::AnnounceNothing) {

@@ -63,6 +63,7 @@ impl Device {
             ledger.note_marker(&act.marker);
             if let Some(attachment) = &act.attach {
                 ledger.note_attachment(attachment.id, act.document);
+                self.attaching.push(attachment.id);
             }
             markers.push((act.document, act.marker));
             at_hand.insert(act.document, document);

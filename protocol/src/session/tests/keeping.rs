@@ -578,9 +578,38 @@ fn a_piece_that_was_dropped_meanwhile_is_said_to_be_lacking() {
     let drop = Payload::Drop(Signed::new(statement, &keeper));
     laptop.replica.write_statement(drop, &mut || [9; 24]).unwrap();
     let outcome = run(&mut laptop, &mut phone, &mut sessions).unwrap();
-    assert_eq!(outcome.lacking, [BLOB]);
-    // The other of the two that were asked for, and the two of the request behind it.
-    assert_eq!(phone.replica.state().chunks_held(&BLOB), 3);
+    assert_eq!(outcome.lacking, []);
+    assert_eq!(phone.replica.state().chunks_held(&BLOB), chunks as usize - 1, "all others came");
+    assert!(!sessions[1].is_fetching(&phone.space(), &BLOB));
+    assert!(!sessions[1].fetch(&phone.space(), BLOB, chunks, false), "not before it is told of more");
+}
+
+#[test]
+fn who_holds_a_few_pieces_is_found_to() {
+    for (chunks, place) in [(3, 2), (200, 150), (200, 3)] {
+        let (mut laptop, mut phone) = laptop_and_phone();
+        laptop.state_operation(Author::Device(id(1)), &key(1), 3);
+        laptop.attach(chunks);
+        sync(&mut laptop, &mut phone).unwrap();
+        let mut tablet = device(3, 9, 7);
+        sync(&mut laptop, &mut tablet).unwrap();
+        let piece = laptop.replica.state().chunk(&BLOB, place).unwrap();
+        let piece = laptop.replica.read(piece).unwrap();
+        assert_eq!(phone.replica.ingest(&id(1), &[piece]).unwrap().chunks, 1);
+        phone.replica.sync().unwrap();
+        let mut sessions = open_sessions([[5; 32]; 2]);
+        run(&mut phone, &mut tablet, &mut sessions).unwrap();
+        let mut frontiers = 0;
+        while tablet.replica.state().chunks_held(&BLOB) == 0 {
+            assert!(sessions[1].fetch(&tablet.space(), BLOB, chunks, false));
+            let asked = run(&mut phone, &mut tablet, &mut sessions).unwrap();
+            assert!(asked.frames < 16, "{} frames", asked.frames);
+            sessions[0].check();
+            run(&mut phone, &mut tablet, &mut sessions).unwrap();
+            frontiers += 1;
+            assert!(frontiers < 20, "{chunks} {place}");
+        }
+    }
 }
 
 /// Takes the laptop's next frame and hands it to the phone; gives how many records it held.

@@ -436,6 +436,20 @@ fn the_word_of_the_root_is_taken_from_a_device_that_is_out() {
 }
 
 #[test]
+fn a_revocation_is_read_though_it_lies_under_an_epoch_that_was_not_handed_on() {
+    let mut laptop = filled(empty(SHARED, kem(1)), 1, &[1]);
+    // The phone was given an epoch whose statement never came: its own epoch does not hand that one on.
+    let given = testkit::state(&inception(OWNER), space(SHARED), vec![secret(90)]);
+    let mut phone = testkit::replica(given);
+    phone.learn_key(kem(PHONE)).unwrap();
+    let mut phone = filled(phone, PHONE, &[1, PHONE, 3]);
+    revoke(&mut phone, PHONE, 3, 50, vec![], false);
+    talk([&mut laptop, &mut phone], [1, PHONE]).unwrap();
+    assert!(of(&mut laptop).state().keyring().secret(&epoch_id(&secret(50))).is_some());
+    assert!(of(&mut laptop).state().log().has_ended(&id(3)));
+}
+
+#[test]
 fn a_device_that_is_out_reads_what_it_wrote() {
     let (mut laptop, mut phone) = (own(1), own(PHONE));
     of(&mut phone).exempt(id(PHONE));
