@@ -15,14 +15,14 @@ use musette_tests::{
 const QUIC: &str = "/udp/0/quic-v1";
 
 /// Something that no other file holds by accident.
-fn canary(world: &World) -> String {
+pub(crate) fn canary(world: &World) -> String {
     // The name of a temporary folder is random.
     let seed = blake3::hash(world.path().as_os_str().as_encoded_bytes()).to_hex();
     format!("Kanarienvogel{}", &seed[..16])
 }
 
 /// Plants the canary wherever a person can write.
-fn plant(world: &World, laptop: &Device, canary: &str) {
+pub(crate) fn plant(world: &World, laptop: &Device, canary: &str) {
     let note = laptop.add(&[
         "note",
         &format!("title=About {canary}"),

@@ -22,6 +22,7 @@ mod pairing;
 mod reaching;
 mod recovering;
 mod recovery;
+mod relay_memory;
 mod replacing;
 mod revoking;
 mod strange_files;

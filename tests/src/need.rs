@@ -9,6 +9,8 @@ use std::{
     process::{Command, Stdio},
 };
 
+use crate::memory::Memory;
+
 /// Names the words: network namespaces, mounts and tracing tools.
 pub const PRIVILEGES: &str = "netns";
 /// Names the folder of real exports beside the working copy.
@@ -30,6 +32,11 @@ pub fn privileges(tools: &[&str]) -> bool {
         PRIVILEGES,
         missing.or_else(|| (!can_make_namespaces()).then(|| "not allowed to make namespaces".to_owned())),
     )
+}
+
+/// That the memory of a process may be read, though it is this test's own child.
+pub fn memory(process: u32) -> bool {
+    met(PRIVILEGES, Memory::of(process).err().map(|error| format!("no other process's memory: {error}")))
 }
 
 /// The folder of real exports.

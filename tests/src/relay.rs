@@ -83,6 +83,16 @@ impl Relay {
         self.addresses[0].ends_with(peer)
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// The seed of its transport key: the first half of the key in the file, behind what says of which kind it is.
+    pub fn seed(&self) -> Vec<u8> {
+        fs::read(self.folder.join("data").join("key")).unwrap()[4..36].to_vec()
+    }
+
     /// `kill -9`.
     pub fn kill(&mut self) {
         self.process.kill();

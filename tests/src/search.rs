@@ -6,6 +6,7 @@ use std::{
 };
 
 use data_encoding::{BASE64, BASE64URL, HEXLOWER, HEXUPPER};
+use memchr::memmem;
 
 /// Where a trace was found, and in which form.
 pub type Found = (PathBuf, String);
@@ -93,16 +94,7 @@ pub fn files_below(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    let Some(first) = needle.first() else { return false };
-    let mut rest = haystack;
-    // Almost no position has the first byte: `windows` alone is far slower in a debug build.
-    while let Some(at) = rest.iter().position(|byte| byte == first) {
-        if rest[at..].starts_with(needle) {
-            return true;
-        }
-        rest = &rest[at + 1..];
-    }
-    false
+    memmem::find(haystack, needle).is_some()
 }
 
 #[cfg(test)]
