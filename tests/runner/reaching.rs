@@ -32,7 +32,8 @@ fn routers_that_keep_ports_are_punched_through_and_others_are_relayed() {
     }
     let _turn = turns::shared();
     // `nat-table` goes through all pairs.
-    for (one, other) in [(Kind::KeepsPorts, Kind::Double), (Kind::NoUdp, Kind::SixOnly)] {
+    let carrier = (Kind::OneCarrier, Kind::OneCarrier);
+    for (one, other) in [(Kind::KeepsPorts, Kind::Double), (Kind::NoUdp, Kind::SixOnly), carrier] {
         let (world, mut lab) = (World::new(), Lab::new());
         let met = meet(&world, &mut lab, one, other);
         assert!(met.synced < PATIENCE, "{one} and {other}: {met:?}");

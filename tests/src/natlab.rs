@@ -29,10 +29,15 @@ pub enum Kind {
     NoUdp,
     /// With an address of IPv6 alone, behind a firewall that lets in answers alone.
     SixOnly,
+    /// Behind a router that keeps ports, and that behind the carrier's. There is one carrier in a lab, and its
+    /// router sends nothing back in that goes to its own address.
+    OneCarrier,
+    /// The same with a carrier whose router does: hairpin.
+    Hairpin,
 }
 
 impl Kind {
-    /// All of them.
+    /// Those of a host, whatever the other one's is.
     pub const ALL: [Self; 7] = [
         Self::Open,
         Self::FullCone,
@@ -43,8 +48,18 @@ impl Kind {
         Self::SixOnly,
     ];
 
+    /// What can stand before two devices: each two of [`Self::ALL`], and one carrier before both.
+    pub fn pairs() -> impl Iterator<Item = (Self, Self)> {
+        let others = |(at, one)| Self::ALL[at..].iter().map(move |other| (one, *other));
+        let carriers = [Self::OneCarrier, Self::Hairpin].map(|carrier| (carrier, carrier));
+        Self::ALL.into_iter().enumerate().flat_map(others).chain(carriers)
+    }
+
     /// Whether hosts behind two routers of these kinds are to reach each other directly.
     pub fn is_direct_with(self, other: Self) -> bool {
+        if self == Self::OneCarrier && other == Self::OneCarrier {
+            return false;
+        }
         let alone = |kind: Self| matches!(kind, Self::Random | Self::NoUdp);
         let has_four = |kind: Self| kind != Self::SixOnly;
         let has_six = |kind: Self| matches!(kind, Self::SixOnly | Self::Open);
@@ -63,6 +78,8 @@ impl fmt::Display for Kind {
             Self::Double => "two layers",
             Self::NoUdp => "no UDP",
             Self::SixOnly => "IPv6 only",
+            Self::OneCarrier => "one carrier",
+            Self::Hairpin => "hairpin",
         })
     }
 }
@@ -72,6 +89,8 @@ impl fmt::Display for Kind {
 pub struct Lab {
     prefix: String,
     namespaces: Vec<String>,
+    /// The namespace of the carrier's router, once there is one.
+    carrier: Option<String>,
     /// Numbers that are not used yet: of hosts and networks.
     next: u8,
 }
@@ -104,7 +123,7 @@ impl Lab {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let prefix = format!("musette-{}-lab{number}", process::id());
-        let mut lab = Self { prefix, namespaces: Vec::new(), next: 2 };
+        let mut lab = Self { prefix, namespaces: Vec::new(), carrier: None, next: 2 };
         let public = lab.namespace("public");
         ip(&["-n", &public, "link", "add", "br0", "type", "bridge"]);
         ip(&["-n", &public, "link", "set", "br0", "up"]);
@@ -157,6 +176,8 @@ impl Lab {
                 Host { namespace, router: None, public }
             }
             Kind::SixOnly => self.behind_firewall(),
+            Kind::OneCarrier => self.behind_carrier(without_hairpin),
+            Kind::Hairpin => self.behind_carrier(hairpin),
             Kind::Double => {
                 let outer = self.number();
                 let router = self.namespace(&format!("router{outer}"));
@@ -191,6 +212,25 @@ impl Lab {
         let namespace = self.namespace(&format!("host{number}"));
         link(router, "lan", &namespace, "eth0", &format!("10.0.{number}"));
         namespace
+    }
+
+    /// A host of one of the carrier's customers. The first one's carrier, made by `translate` from its router
+    /// and address, serves all.
+    fn behind_carrier(&mut self, translate: fn(&str, &str)) -> Host {
+        let number = self.number();
+        let carrier = self.carrier.clone().unwrap_or_else(|| {
+            let carrier = self.namespace("carrier");
+            let public = self.connect(&carrier, "wan", number, Families { four: true, six: false });
+            translate(&carrier, &public[0]);
+            carrier
+        });
+        self.carrier = Some(carrier.clone());
+        let home = self.namespace(&format!("home{number}"));
+        // Addresses that are for carriers' customers: RFC 6598.
+        link(&carrier, &format!("lan{number}"), &home, "wan", &format!("100.64.{number}"));
+        let namespace = self.behind(&home, number);
+        forward(&home, KEEP_PORTS, ANSWERS_ALONE);
+        Host { namespace, router: Some(carrier), public: Vec::new() }
     }
 
     fn behind_firewall(&mut self) -> Host {
@@ -280,6 +320,28 @@ fn forward(router: &str, translated: &str, filtered: &str) {
             "table ip nat {{\n  chain out {{\n    type nat hook postrouting priority 100\n    {translated}\n  }}\n}}\n\
              table ip firewall {{\n  chain forwarded {{\n    type filter hook forward priority 0; policy accept\n    {filtered}\n  }}\n  \
              chain arriving {{\n    type filter hook input priority 0; policy accept\n    {ANSWERS_ALONE}\n  }}\n}}\n"
+        ),
+    );
+}
+
+/// A router that keeps ports, and takes nothing from inside that goes to its own address.
+fn without_hairpin(router: &str, public: &str) {
+    forward(router, KEEP_PORTS, ANSWERS_ALONE);
+    let refused = format!("iifname \"lan*\" ip daddr {public} drop");
+    nft(router, &format!("table ip firewall {{\n  chain arriving {{\n    {refused}\n  }}\n}}\n"));
+}
+
+/// A router that keeps ports, and sends what goes from inside to a port of its address to the host whose port
+/// it is, as if it came from outside.
+fn hairpin(router: &str, public: &str) {
+    forward(router, KEEP_PORTS, ANSWERS_ALONE);
+    nft(
+        router,
+        &format!(
+            "table ip hairpin {{\n  map holders {{\n    type inet_service : ipv4_addr\n    flags dynamic, timeout\n    timeout 10m\n  }}\n  \
+             chain noted {{\n    type filter hook postrouting priority 0\n    oifname \"wan\" ct state new meta l4proto udp update @holders {{ udp sport : ip saddr }}\n  }}\n  \
+             chain in {{\n    type nat hook prerouting priority -100\n    iifname \"lan*\" ip daddr {public} dnat to udp dport map @holders\n  }}\n  \
+             chain out {{\n    type nat hook postrouting priority 90\n    oifname \"lan*\" ct status dnat snat to {public}\n  }}\n}}\n"
         ),
     );
 }
