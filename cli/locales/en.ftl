@@ -243,6 +243,7 @@ relay-off = the node is not running
 relay-ticket = { $relay } (the ticket had { $left } left, and ends { $end })
 relay-unreachable = Nobody answers at its address.
 relay-lost = The connection to it was lost.
+relay-other-there = At its address another one answers, or the same under a new key. Ask whoever runs it for a new ticket, or its present address, and add that.
 
 quarantine-empty = There is nothing in quarantine.
 quarantine-new = { $id }  { $title } (new, by "{ $by }")
@@ -713,6 +714,8 @@ hint-stopping = Please try again in a moment.
 error-stream-refused = The other device did not accept to talk.
 hint-stream-refused = Is a Musette listening there, and is it as new as this one?
 error-too-large = This is too large to be kept in one piece.
+error-other-peer-there = Somebody else answers at that address.
+hint-other-peer-there = It may belong to another device or relay by now: check the address.
 error-unreachable = Your other device could not be reached.
 hint-unreachable = Is musette up running there, and are both on the same network?
 error-bad-address = "{ $address }" is not an address.

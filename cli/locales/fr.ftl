@@ -248,6 +248,7 @@ relay-off = le nœud n’est pas en marche
 relay-ticket = { $relay } (il restait { $left } au billet, qui finit le { $end })
 relay-unreachable = Personne ne répond à son adresse.
 relay-lost = La connexion avec lui a été perdue.
+relay-other-there = À son adresse répond un autre relais, ou le même avec une nouvelle clé. Demandez à la personne qui le tient un nouveau billet, ou son adresse actuelle, et ajoutez-les.
 
 quarantine-empty = Rien n’est en quarantaine.
 quarantine-new = { $id }  { $title } (nouveau, par « { $by } »)
@@ -745,6 +746,8 @@ hint-stopping = Réessayez dans un instant.
 error-stream-refused = L’autre appareil n’a pas accepté de parler.
 hint-stream-refused = Est-ce bien une Musette qui écoute là, et est-elle aussi récente que celle-ci ?
 error-too-large = C’est trop gros pour être gardé en un morceau.
+error-other-peer-there = Quelqu’un d’autre répond à cette adresse.
+hint-other-peer-there = Elle appartient peut-être désormais à un autre appareil ou relais : vérifiez l’adresse.
 error-unreachable = Votre autre appareil n’a pas pu être joint.
 hint-unreachable = Est-ce que musette up y fonctionne, et les deux sont-ils sur le même réseau ?
 error-bad-address = « { $address } » n’est pas une adresse.

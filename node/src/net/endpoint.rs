@@ -159,7 +159,7 @@ impl Endpoint {
     /// As [`Endpoint::connect_any`], over this path or a better one.
     ///
     /// # Errors
-    /// As there.
+    /// As there; of a direct path also `other-peer-there`, when somebody under another key answers.
     pub(crate) async fn connect_over(&self, path: Path, addresses: Vec<Multiaddr>) -> Result<Connection> {
         let connecting = async {
             let Dials { direct, through_relays } = listen::dials(resolve(addresses).await);
@@ -171,7 +171,12 @@ impl Endpoint {
             if attempts.is_empty() {
                 return Err(Error::new("unreachable"));
             }
-            let (peer, _others) = select_ok(attempts).await?;
+            let connected = select_ok(attempts).await;
+            // Where relays lead to it too, who answers at an old address of it says nothing of it.
+            let (peer, _others) = connected.map_err(|error| match (path, error.code()) {
+                (Path::Relayed, "other-peer-there") => Error::new("unreachable"),
+                _ => error,
+            })?;
             self.best(peer).ok_or_else(|| Error::new("connection-lost"))
         };
         timeout(CONNECT_DEADLINE, connecting).await.map_err(|_| Error::new("unreachable"))?
@@ -564,7 +569,9 @@ mod tests {
         let (server, _events) = start(&[QUIC]).await;
         let (client, _) = start(&[]).await;
         let wrong = server.listen_addresses().remove(0).with_p2p(PeerId::random()).unwrap();
-        assert_eq!(client.connect_any(vec![wrong]).await.unwrap_err().code(), "unreachable");
+        assert_eq!(client.connect_any(vec![wrong.clone()]).await.unwrap_err().code(), "unreachable");
+        let direct = client.connect_over(Path::Direct, vec![wrong]).await;
+        assert_eq!(direct.unwrap_err().code(), "other-peer-there");
     }
 
     #[tokio::test]

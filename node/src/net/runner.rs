@@ -8,7 +8,7 @@ use libp2p::{
     core::{ConnectedPoint, transport::ListenerId},
     identify, mdns, ping,
     swarm::{
-        ConnectionId, FromSwarm, NetworkBehaviour as _, NewExternalAddrCandidate, SwarmEvent,
+        ConnectionId, DialError, FromSwarm, NetworkBehaviour as _, NewExternalAddrCandidate, SwarmEvent,
         dial_opts::{DialOpts, PeerCondition},
     },
 };
@@ -165,9 +165,12 @@ impl Runner {
                 self.view.send_modify(|view| view.forget(peer_id, connection_id));
                 self.close_circuits(peer_id);
             }
-            SwarmEvent::OutgoingConnectionError { connection_id, .. } => {
+            SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
                 if let Some(reply) = self.dialling.remove(&connection_id) {
-                    let _ = reply.send(Err(unreachable_peer()));
+                    let _ = reply.send(Err(match error {
+                        DialError::WrongPeerId { .. } => Error::new("other-peer-there"),
+                        _ => unreachable_peer(),
+                    }));
                 }
             }
             SwarmEvent::ExternalAddrConfirmed { address }

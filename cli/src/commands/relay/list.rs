@@ -62,10 +62,23 @@ fn describe(relay: &Value) -> String {
     let reason = match text_of(relay, "reason") {
         "unreachable" => Some(t!("relay-unreachable")),
         "connection-lost" => Some(t!("relay-lost")),
+        "other-peer-there" => Some(t!("relay-other-there")),
         _ => locale::find_told("error", &json!({ "code": relay["reason"] })),
     };
     match reason {
         Some(reason) => t!("device-reason", device = line, reason = reason),
         None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_at_an_address_and_another_one_there_are_told_apart() {
+        let told = |reason| describe(&json!({ "id": "12D3Koo", "state": "unavailable", "reason": reason }));
+        assert!(told("unreachable").contains(&t!("relay-unreachable")));
+        assert!(told("other-peer-there").contains(&t!("relay-other-there")));
     }
 }
