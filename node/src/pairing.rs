@@ -32,7 +32,7 @@ use crate::{
     clock, entropy,
     error::{Error, Result},
     net::{Endpoint, Framed},
-    store::Store,
+    store::{Store, relays::is_relay_ticket},
     sync::Network,
     welcome::welcome,
 };
@@ -331,6 +331,9 @@ pub(crate) fn vouch(store: &mut Store, typed: &str) -> Result<DeviceId> {
 
 /// Reads a ticket, and says at once when it cannot be used any more.
 pub(crate) fn parse_ticket(text: &str, now: Timestamp) -> Result<Ticket> {
+    if is_relay_ticket(text) {
+        return Err(Error::new("ticket-is-a-relays"));
+    }
     let ticket: Ticket =
         text.parse().map_err(|error: musette_protocol::pairing::TicketError| Error::new(error.code()))?;
     ticket.check_time(now).map_err(|error| Error::new(error.code()))?;

@@ -14,8 +14,10 @@ use crate::{
 
 /// Before a relay's peer id, a key of the settings. Its value is the text that the person gave.
 const KEY: &str = "relay/";
-/// How the text of a ticket begins.
+/// How the text of a relay's ticket begins.
 const TICKET_PREFIX: &str = "musetterelay";
+/// How that of a device's does, before a digit.
+const DEVICE_TICKET_PREFIX: &str = "musette";
 /// Relays that a person names: each costs every device a connection that stays.
 const MAX_RELAYS: usize = 4;
 /// Relays that are used: two devices may each have named some while apart.
@@ -38,12 +40,15 @@ impl Relay {
     /// Reads what a person gives: a ticket, or addresses that end in the relay's peer id, with spaces between.
     ///
     /// # Errors
-    /// What is wrong with the ticket, but for its time; `bad-relay-address`, with it.
+    /// What is wrong with the ticket, but for its time; `relay-ticket-is-a-devices`; `bad-relay-address`, with it.
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let text = text.trim();
-        let is_ticket = |text: &str| text.to_ascii_lowercase().starts_with(TICKET_PREFIX);
-        if text.get(..TICKET_PREFIX.len()).is_some_and(is_ticket) {
+        if is_relay_ticket(text) {
             return Self::of_ticket(text);
+        }
+        let behind = behind_prefix(text, DEVICE_TICKET_PREFIX);
+        if behind.is_some_and(|text| text.starts_with(|first: char| first.is_ascii_digit())) {
+            return Err(Error::new("relay-ticket-is-a-devices"));
         }
         let addresses: Vec<Multiaddr> = text.split_whitespace().map(relay_address).collect::<Result<_>>()?;
         let mut peers = addresses.iter().map(peer_of);
@@ -85,6 +90,17 @@ impl Relay {
         let relay = Self::parse(std::str::from_utf8(value).ok()?).ok()?;
         (relay.peer == peer).then_some(relay)
     }
+}
+
+/// Whether this begins as a relay's ticket does.
+pub(crate) fn is_relay_ticket(text: &str) -> bool {
+    behind_prefix(text.trim_start(), TICKET_PREFIX).is_some()
+}
+
+/// What follows a prefix in whatever case.
+fn behind_prefix<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
+    let (start, rest) = text.split_at_checked(prefix.len())?;
+    start.eq_ignore_ascii_case(prefix).then_some(rest)
 }
 
 fn bad_address(text: &str) -> Error {
@@ -173,6 +189,9 @@ mod tests {
         let two = format!("{} {}", of(peer), of(PeerId::random()));
         for bad in ["", "relay.example.org", "/ip4/192.0.2.1/tcp/4001", &circuit, &two] {
             assert_eq!(Relay::parse(bad).unwrap_err().code(), "bad-relay-address", "{bad}");
+        }
+        for of_a_device in ["musette1abc", " MUSETTE1ABC\n"] {
+            assert_eq!(Relay::parse(of_a_device).unwrap_err().code(), "relay-ticket-is-a-devices");
         }
     }
 }
