@@ -324,6 +324,7 @@ history-changed = {"  "}{ $field }: { $from } → { $to }
 extract-done = { $file } written ({ $size }).
 fetch-done = { $name } is here ({ $size }).
 fetch-waits = It will come; { $waiting }.
+fetch-goes-on = It goes on by itself as soon as it can. You need not wait: it comes too when you stop this command (Ctrl-C).
 progress-bytes = { $name }: { $done } of { $size }
 kinds-next = For the fields of one: musette kinds KIND
 shape-text = text

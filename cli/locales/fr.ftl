@@ -329,6 +329,7 @@ history-changed = {"  "}{ $field } : { $from } → { $to }
 extract-done = { $file } est écrit ({ $size }).
 fetch-done = { $name } est arrivé ({ $size }).
 fetch-waits = La suite viendra ; { $waiting }.
+fetch-goes-on = La suite viendra d’elle-même dès que possible. Inutile d’attendre : elle viendra aussi si vous arrêtez cette commande (Ctrl-C).
 progress-bytes = { $name } : { $done } sur { $size }
 kinds-next = Pour les champs de l’une d’elles : musette kinds SORTE
 shape-text = texte

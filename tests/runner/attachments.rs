@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use musette_tests::{
     fetching, turns,
-    wait::until,
+    wait::{PATIENCE, until},
     world::{Device, World},
 };
 
@@ -71,7 +71,17 @@ fn an_attachment_that_nobody_has_here_is_said_to_be_elsewhere() {
         "attachment-incomplete",
     );
     assert!(!too_early.exists());
-    phone.run(&["fetch", &id, "talk.bin"]).ok();
+
+    let is_connected = || (phone_node.device("laptop")["connected"] == true).then_some(());
+    until(PATIENCE, "they are connected", is_connected);
+    laptop_node.stop();
+    let fetching = phone.start(&["fetch", &id, "talk.bin"]);
+    until(PATIENCE, "it says whom it waits for, and that it goes on", || {
+        let said = fetching.stderr();
+        (said.contains("laptop: out of reach, last seen") && said.contains("Ctrl-C")).then_some(())
+    });
+    let laptop_node = laptop.up();
+    fetching.wait(PATIENCE).ok();
     assert_eq!(missing(&phone), 0);
     laptop_node.stop();
     phone_node.stop();

@@ -95,6 +95,15 @@ fn agreement(lacking: &Value) -> String {
     }
 }
 
+/// A device that is not connected, and when it last was.
+pub(super) fn absent(device: &Value) -> String {
+    let state = match text_of(device, "state") {
+        "never-met" => t!("device-never-met"),
+        _ => t!("device-unreachable", since = last_seen(device)),
+    };
+    t!("device-line", name = text_of(device, "name").to_owned(), state = state)
+}
+
 fn last_seen(device: &Value) -> String {
     match text_of(device, "last_seen") {
         "" => t!("date-unknown"),
