@@ -116,11 +116,6 @@ pub(crate) fn when(item: &Value) -> String {
     }
 }
 
-/// A size that people can read.
-pub(crate) fn size_in_words(bytes: u64) -> String {
-    indicatif::HumanBytes(bytes).to_string()
-}
-
 /// The lines that `show` prints.
 pub(crate) fn describe(item: &Value) -> Vec<String> {
     let kind = text_of(item, "kind");
@@ -131,7 +126,7 @@ pub(crate) fn describe(item: &Value) -> Vec<String> {
         lines.push(t!(
             "show-attachment",
             name = text_of(attachment, "name").to_owned(),
-            size = size_in_words(count_of(attachment, "size")),
+            size = quantities::size_in_words(count_of(attachment, "size")),
             id = text::short_id(id).to_owned(),
             quoted = text::quote(text_of(attachment, "name")),
         ));

@@ -8,7 +8,7 @@ use crate::client::Connection;
 use crate::context::Context;
 use crate::error::{Exit, Failure};
 use crate::text::{count_of, list_of, text_of};
-use crate::{item, locale, t, vault};
+use crate::{locale, quantities, t, vault};
 use serde_json::{Value, json};
 
 /// The notices that say what a repair did, and what it could not do.
@@ -77,7 +77,7 @@ fn told(context: &Context, compacted: &Value) -> Result<Exit, Failure> {
     if context.output.is_json() {
         context.output.json(compacted)?;
     } else {
-        let size = |part: &str| item::size_in_words(count_of(compacted, part));
+        let size = |part: &str| quantities::size_in_words(count_of(compacted, part));
         context.output.answer(&t!("doctor-compacted", before = size("before"), after = size("after")))?;
     }
     Ok(Exit::Done)

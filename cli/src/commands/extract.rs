@@ -3,7 +3,7 @@
 use crate::client::{Connection, encode, item_path};
 use crate::context::Context;
 use crate::error::{Exit, Failure};
-use crate::{item, t};
+use crate::{quantities, t};
 use serde_json::json;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, IsTerminal, Write};
@@ -40,7 +40,7 @@ impl Extract {
             context.output.json(&json!({ "file": file, "size": size }))?;
         } else {
             let file = file.display().to_string();
-            let size = item::size_in_words(size);
+            let size = quantities::size_in_words(size);
             context.output.say(&t!("extract-done", file = file, size = size));
         }
         Ok(Exit::Done)
