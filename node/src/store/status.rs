@@ -298,8 +298,11 @@ impl Store {
             _ => match (stop, refusing) {
                 (Some(stop), _) => (Standing::Waiting, Some(waiting_for(stop)), None),
                 (None, Some(device)) => (Standing::Refused, Some(Waiting::Refused), Some(device)),
-                (None, None) if have.len() < 2 => (Standing::OnlyHere, None, None),
-                (None, None) => (Standing::Partly, None, None),
+                (None, None) if have.len() > 1 => (Standing::Partly, None, None),
+                (None, None) => match lacking.iter().find(|device| self.acknowledged(**device, &needed)) {
+                    Some(device) => (Standing::Waiting, Some(Waiting::AttachmentThere), Some(device)),
+                    None => (Standing::OnlyHere, None, None),
+                },
             },
         };
         let reason = device.and_then(|device| self.peers.by_device.get(device)?.reason.as_deref());
@@ -322,9 +325,14 @@ impl Store {
         if needed.is_empty() {
             return self.missing_on(device) == Some(0);
         }
-        let frontier = self.peers.frontier_of(device);
-        frontier.is_some_and(|frontier| needed.iter().all(|(writer, number)| frontier.has(writer, *number)))
-            && item.is_none_or(|item| self.has_small_attachments(device, item))
+        self.acknowledged(device, needed) && item.is_none_or(|item| self.has_small_attachments(device, item))
+    }
+
+    /// Whether a device acknowledged these commits, of which there are some.
+    fn acknowledged(&self, device: DeviceId, needed: &[(DeviceId, u64)]) -> bool {
+        let has_all =
+            |frontier: &Frontier| needed.iter().all(|(writer, number)| frontier.has(writer, *number));
+        !needed.is_empty() && self.peers.frontier_of(device).is_some_and(has_all)
     }
 
     /// What a goal waits for, by device; nothing when it is reached.

@@ -391,7 +391,8 @@ fn synced_means_small_attachments_too_whatever_large_ones_are_elsewhere() {
     let awaited = [("attachment-there".to_owned(), 1)];
     devices.talk_until(|devices| waits(devices, 0) == awaited);
     assert_eq!(waits(&devices, 0), awaited, "it knows of the photo, and has not said that it has it");
-    assert_eq!(devices.stores[0].sync_json(Some(photo_item), None)["have"], 1);
+    let told = devices.stores[0].sync_json(Some(photo_item), None);
+    assert_eq!((&told["have"], &told["why"]), (&1.into(), &"attachment-there".into()));
     assert_eq!(waits(&devices, 1), [("attachment".to_owned(), 0)]);
     devices.talk();
     assert_eq!([waits(&devices, 0), waits(&devices, 1)], [vec![], vec![]]);
