@@ -1,4 +1,4 @@
-//! Passphrases: from a file, from standard input, or asked for.
+//! What opens a vault. Passphrases: from a file, from standard input, or asked for.
 //!
 //! A passphrase is the first line of its file. It never comes from an argument or an
 //! environment variable, which other programs can read.
@@ -25,14 +25,40 @@ pub(crate) fn unlock(context: &Context) -> Result<Option<Zeroizing<String>>, Fai
     Err(Failure::new("passphrase-needed"))
 }
 
+/// How to lock a vault without a passphrase.
+#[derive(clap::Args, Clone, Copy, Debug, Default)]
+pub(crate) struct LockFlags {
+    #[arg(long)]
+    pub(crate) no_passphrase: bool,
+    #[arg(long, conflicts_with = "no_passphrase")]
+    pub(crate) keyring: bool,
+}
+
+impl LockFlags {
+    /// What they ask for, if anything.
+    pub(crate) fn choice(self) -> Option<VaultChoice> {
+        match (self.keyring, self.no_passphrase) {
+            (true, _) => Some(VaultChoice::Keyring),
+            (_, true) => Some(VaultChoice::KeyFile),
+            _ => None,
+        }
+    }
+
+    /// Whether this can be had, before the person is asked for anything.
+    pub(crate) fn check(self) -> Result<(), Failure> {
+        self.choice().map_or(Ok(()), |choice| Ok(lifecycle::check_choice(&choice)?))
+    }
+}
+
 /// How the vault of a new home is locked: by the given file, by what the person types, or,
 /// where there is nobody to ask, by a key file.
-pub(crate) fn choose(context: &Context, no_passphrase: bool) -> Result<VaultChoice, Failure> {
-    if no_passphrase {
-        if context.global.passphrase_file.is_some() {
-            return Err(Failure::usage(t!("usage-passphrase-or-not")));
-        }
-        return Ok(VaultChoice::KeyFile);
+pub(crate) fn choose(context: &Context, flags: LockFlags) -> Result<VaultChoice, Failure> {
+    if let Some(choice) = flags.choice() {
+        return match (&context.global.passphrase_file, &choice) {
+            (None, _) => Ok(choice),
+            (Some(_), VaultChoice::Keyring) => Err(Failure::usage(t!("usage-passphrase-or-keyring"))),
+            (Some(_), _) => Err(Failure::usage(t!("usage-passphrase-or-not"))),
+        };
     }
     if let Some(file) = &context.global.passphrase_file {
         return read(file).map(VaultChoice::Passphrase);
@@ -80,6 +106,14 @@ pub(crate) fn read(file: &Path) -> Result<Zeroizing<String>, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(not(feature = "os-keyring"))]
+    #[test]
+    fn a_build_without_a_keyring_says_so_before_anything_is_asked() {
+        let flags = LockFlags { keyring: true, ..LockFlags::default() };
+        assert_eq!(flags.check().unwrap_err().code(), "keyring-not-built");
+        assert!(LockFlags { no_passphrase: true, ..LockFlags::default() }.check().is_ok());
+    }
 
     #[test]
     fn only_the_first_line_counts_and_an_empty_one_is_refused() {

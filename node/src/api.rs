@@ -375,19 +375,27 @@ async fn confirm(State(context): State<Context>, body: axum::body::Bytes) -> Ans
 struct NewLock {
     passphrase: Option<String>,
     new: Option<String>,
+    #[serde(default)]
+    keyring: bool,
 }
 
 /// The present passphrase is asked for again: an unlocked node is not the person.
 async fn passphrase(State(context): State<Context>, body: axum::body::Bytes) -> Answer {
-    let NewLock { passphrase, new } = parse(&body)?;
+    let NewLock { passphrase, new, keyring } = parse(&body)?;
     let (current, new) = (passphrase.map(Zeroizing::new), new.map(Zeroizing::new));
     if new.as_ref().is_some_and(|new| new.is_empty()) {
         return Err(Error::new("passphrase-empty"));
     }
-    let new = new.map_or(VaultChoice::KeyFile, VaultChoice::Passphrase);
+    let new = match (new, keyring) {
+        (Some(_), true) => return Err(Error::new("bad-request").with("detail", "new and keyring")),
+        (Some(new), false) => VaultChoice::Passphrase(new),
+        (None, true) => VaultChoice::Keyring,
+        (None, false) => VaultChoice::KeyFile,
+    };
     let work = move |store: &mut Store| {
+        let before = store.vault().opened_by();
         store.change_lock(current.as_deref().map(String::as_str), &new)?;
-        Ok(json!({ "vault": if store.vault().has_passphrase() { "passphrase" } else { "key-file" } }))
+        Ok(json!({ "vault": store.vault().opened_by(), "before": before }))
     };
     context.driver.run(work).await.map(AxumJson)
 }

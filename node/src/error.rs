@@ -44,12 +44,21 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self.code() {
             "bad-request" | "bad-address" | "bad-listen-address" | "budget-too-small" => 2,
-            "wrong-passphrase" | "passphrase-needed" => 4,
+            "wrong-passphrase" | "passphrase-needed" | "keyring-unknown" | "keyring-absent"
+            | "keyring-locked" | "keyring-silent" | "keyring-failed" => 4,
             "import-cut-short" => 3,
             "deadline" => 5,
             "home-in-use" | "backup-in-use" => 6,
-            "home-newer" | "backup-newer" | "backup-damaged" | "home-damaged" | "vault-damaged"
-            | "vault-missing" | "journal-damaged" | "journal-missing" => 7,
+            "home-newer"
+            | "backup-newer"
+            | "backup-damaged"
+            | "home-damaged"
+            | "vault-damaged"
+            | "vault-missing"
+            | "keyring-entry-gone"
+            | "keyring-entry-wrong"
+            | "journal-damaged"
+            | "journal-missing" => 7,
             _ => 1,
         }
     }

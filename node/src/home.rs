@@ -34,6 +34,8 @@ pub enum VaultChoice {
     KeyFile,
     /// Something the person knows.
     Passphrase(Zeroizing<String>),
+    /// 32 random bytes in the system's keyring: as safe as what unlocks that. Not in every build.
+    Keyring,
 }
 
 /// Held as long as this process owns the home. The system lets go of it when the process ends,
@@ -49,6 +51,7 @@ impl fmt::Debug for VaultChoice {
         f.write_str(match self {
             Self::KeyFile => "KeyFile",
             Self::Passphrase(_) => "Passphrase(…)",
+            Self::Keyring => "Keyring",
         })
     }
 }

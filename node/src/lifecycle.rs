@@ -40,7 +40,10 @@ use listen::{Listening, listen, transport_key};
 pub use recover::{RecoverEvent, RecoverOptions, Recovered, recover};
 pub use restore::{RestoreOptions, Restored, restore};
 
-pub use crate::store::{splitting::Split, vault::is_passphrase_needed};
+pub use crate::store::{
+    splitting::Split,
+    vault::{check_choice, is_passphrase_needed},
+};
 
 /// Makes a device of its own of a copy of a home that is in use elsewhere too. No node may run here.
 ///

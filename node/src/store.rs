@@ -63,6 +63,7 @@ mod healing;
 pub(crate) mod imports;
 mod index;
 pub(crate) mod items;
+pub(crate) mod keyring;
 pub(crate) mod keys;
 mod note;
 mod recovered;
@@ -402,9 +403,14 @@ impl Store {
     /// Locks the vault in another way, for whoever knows the present one.
     ///
     /// # Errors
-    /// `passphrase-needed`, `wrong-passphrase`, `already-key-file`, or when the disk refuses.
+    /// `passphrase-needed`, `wrong-passphrase`, `already-key-file`, `already-keyring`, or when the disk or a
+    /// keyring refuses; `keyring-entry-left` once it is done.
     pub(crate) fn change_lock(&mut self, current: Option<&str>, new: &VaultChoice) -> Result<()> {
-        self.check_passphrase(current)?;
+        // A keyring asks nothing of who is here; and where it lost its entry, this is the way out.
+        if !self.vault.is_in_keyring() {
+            self.check_passphrase(current)?;
+        }
+        vault::check_choice(new)?;
         // Else the passphrase that is not to open it any more would open the copy.
         formats::let_go(&self.home)?;
         self.vault.relock(new, &self.keys)

@@ -5,7 +5,8 @@
 
 use crate::context::Context;
 use crate::error::{Exit, Failure};
-use crate::{locale, prompt, t, vault};
+use crate::vault::{self, LockFlags};
+use crate::{locale, prompt, t};
 use musette_node::home::VaultChoice;
 use musette_node::lifecycle::{self, Created};
 use musette_node::words::recovery_words;
@@ -22,8 +23,8 @@ pub(crate) struct Init {
     name: Option<String>,
     #[arg(long, value_name = "NAME")]
     device: Option<String>,
-    #[arg(long)]
-    no_passphrase: bool,
+    #[command(flatten)]
+    lock: LockFlags,
     #[arg(long, value_name = "FILE")]
     recovery_out: Option<PathBuf>,
 }
@@ -38,7 +39,7 @@ pub(super) struct NewHome {
 impl Init {
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
         let words_file = self.recovery_out.as_deref().map(WordsFile::open).transpose()?;
-        let new = create(context, self.name, self.device, self.no_passphrase);
+        let new = create(context, self.name, self.device, self.lock);
         let new = match (new, words_file) {
             (Ok(new), Some(file)) => {
                 file.write(&new.created)?;
@@ -74,11 +75,12 @@ pub(super) fn create(
     context: &Context,
     name: Option<String>,
     device: Option<String>,
-    no_passphrase: bool,
+    lock: LockFlags,
 ) -> Result<NewHome, Failure> {
     if context.home.exists() {
         return Err(Failure::new("home-exists").with("home", context.home.path().display()));
     }
+    lock.check()?;
     let is_interactive = prompt::is_interactive();
     let name = match name {
         Some(name) => name,
@@ -90,13 +92,13 @@ pub(super) fn create(
         None if is_interactive => prompt::ask(&t!("ask-device"), Some(&host_name()))?,
         None => told(context, "init-device-from-system", host_name()),
     };
-    let choice = vault::choose(context, no_passphrase)?;
+    let choice = vault::choose(context, lock)?;
     let created = lifecycle::create(&context.home, &name, &device, &choice)?;
     let home = context.home.path().display().to_string();
     context.output.say(&t!("init-created", name = name, device = device, home = home));
     let passphrase = match choice {
         VaultChoice::Passphrase(passphrase) => Some(passphrase),
-        VaultChoice::KeyFile => None,
+        VaultChoice::KeyFile | VaultChoice::Keyring => None,
     };
     Ok(NewHome { created, passphrase })
 }

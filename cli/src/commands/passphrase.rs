@@ -3,7 +3,9 @@
 use crate::client::Connection;
 use crate::context::Context;
 use crate::error::{Exit, Failure};
-use crate::{prompt, t, vault};
+use crate::text::text_of;
+use crate::vault::{self, LockFlags};
+use crate::{prompt, t};
 use musette_node::home::VaultChoice;
 use serde_json::json;
 use std::path::PathBuf;
@@ -11,10 +13,10 @@ use std::path::PathBuf;
 /// Changes the passphrase of this device.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Passphrase {
-    #[arg(long, value_name = "FILE", conflicts_with = "no_passphrase")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["no_passphrase", "keyring"])]
     new: Option<PathBuf>,
-    #[arg(long)]
-    no_passphrase: bool,
+    #[command(flatten)]
+    lock: LockFlags,
 }
 
 impl Passphrase {
@@ -22,17 +24,18 @@ impl Passphrase {
         context.require_home()?;
         // Asked for even while a node runs: an unlocked node is not the person.
         let current = vault::unlock(context)?;
-        let new = match (&self.new, self.no_passphrase) {
-            (_, true) => VaultChoice::KeyFile,
+        let new = match (&self.new, self.lock.choice()) {
+            (_, Some(choice)) => choice,
             (Some(file), _) => VaultChoice::Passphrase(vault::read(file)?),
             (None, _) if prompt::is_interactive() => vault::ask_new(context)?,
             (None, _) => return Err(Failure::usage(t!("usage-passphrase-new"))),
         };
-        let new = match &new {
-            VaultChoice::Passphrase(new) => Some(new.as_str()),
-            VaultChoice::KeyFile => None,
-        };
-        let request = json!({ "passphrase": current.as_deref(), "new": new });
+        let mut request = json!({ "passphrase": current.as_deref() });
+        match &new {
+            VaultChoice::Passphrase(new) => request["new"] = new.as_str().into(),
+            VaultChoice::Keyring => request["keyring"] = true.into(),
+            VaultChoice::KeyFile => {}
+        }
         let connection = match Connection::running(&context.home).await? {
             Some(connection) => connection,
             None => Connection::in_process(&context.home, current).await?,
@@ -42,10 +45,17 @@ impl Passphrase {
         let answer = result?;
         if context.output.is_json() {
             context.output.json(&answer)?;
-        } else if new.is_some() {
-            context.output.answer(&t!("passphrase-changed"))?;
-        } else {
-            context.output.answer(&t!("vault-key-file"))?;
+            return Ok(Exit::Done);
+        }
+        let was_keyring = text_of(&answer, "before") == "keyring";
+        context.output.answer(&match new {
+            VaultChoice::Passphrase(_) if was_keyring => t!("passphrase-set"),
+            VaultChoice::Passphrase(_) => t!("passphrase-changed"),
+            VaultChoice::Keyring => t!("vault-keyring"),
+            VaultChoice::KeyFile => t!("vault-key-file"),
+        })?;
+        if was_keyring {
+            context.output.answer(&t!("keyring-emptied"))?;
         }
         Ok(Exit::Done)
     }

@@ -6,7 +6,8 @@ use crate::commands::init::device_name;
 use crate::context::Context;
 use crate::error::{Exit, Failure};
 use crate::output::progress::Bar;
-use crate::{t, vault, words};
+use crate::vault::{self, LockFlags};
+use crate::{t, words};
 use musette_node::lifecycle::{self, RecoverEvent, RecoverOptions};
 use serde_json::json;
 
@@ -17,8 +18,8 @@ pub(crate) struct Recover {
     at: Vec<String>,
     #[arg(long, value_name = "NAME")]
     device: Option<String>,
-    #[arg(long)]
-    no_passphrase: bool,
+    #[command(flatten)]
+    lock: LockFlags,
     #[arg(long, value_name = "ADDR")]
     listen: Vec<String>,
     #[arg(long)]
@@ -34,13 +35,14 @@ impl Recover {
         if self.at.is_empty() && self.no_discovery {
             return Err(Failure::usage(t!("usage-recover-nowhere")));
         }
+        self.lock.check()?;
         let words = words::ask(context)?;
         let device_name = device_name(self.device, true)?;
         let options = RecoverOptions {
             words,
             at: self.at,
             device_name,
-            vault: vault::choose(context, self.no_passphrase)?,
+            vault: vault::choose(context, self.lock)?,
             listen: self.listen,
             discovery: !self.no_discovery,
         };

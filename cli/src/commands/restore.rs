@@ -6,7 +6,8 @@ use crate::context::Context;
 use crate::error::{Exit, Failure};
 use crate::quantities::size_in_words;
 use crate::text::count_of;
-use crate::{t, vault, words};
+use crate::vault::{self, LockFlags};
+use crate::{t, words};
 use musette_node::lifecycle::{self, RestoreOptions, Restored};
 use serde_json::json;
 use std::path::PathBuf;
@@ -18,8 +19,8 @@ pub(crate) struct Restore {
     dir: Option<PathBuf>,
     #[arg(long, value_name = "NAME")]
     device: Option<String>,
-    #[arg(long)]
-    no_passphrase: bool,
+    #[command(flatten)]
+    lock: LockFlags,
     #[arg(long)]
     alone: bool,
 }
@@ -37,9 +38,10 @@ impl Restore {
         if context.home.exists() {
             return Err(Failure::new("home-exists").with("home", context.home.path().display()));
         }
+        self.lock.check()?;
         let words = words::ask(context)?;
         let device_name = device_name(self.device, true)?;
-        let vault = vault::choose(context, self.no_passphrase)?;
+        let vault = vault::choose(context, self.lock)?;
         let options = RestoreOptions { backup, words, device_name, vault, alone: self.alone };
         let home = context.home.clone();
         let work = move || lifecycle::restore(&home, &options);

@@ -64,6 +64,7 @@ fn describe(status: &Value) -> Vec<String> {
     }
     lines.push(match text_of(status, "vault") {
         "passphrase" => t!("status-vault-passphrase"),
+        "keyring" => t!("status-vault-keyring"),
         _ => t!("status-vault-key-file"),
     });
     lines.push(if status["running"] == true { t!("status-running") } else { t!("status-stopped") });

@@ -9,7 +9,8 @@ use crate::context::Context;
 use crate::error::{Exit, Failure};
 use crate::interrupt::{self, Interrupts};
 use crate::text::{list_of, short_id, text_of};
-use crate::{locale, t, vault};
+use crate::vault::{self, LockFlags};
+use crate::{locale, t};
 use musette_node::lifecycle::{self, NodeOptions};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,7 +50,7 @@ impl Up {
         let passphrase = if context.home.exists() {
             vault::unlock(context)?
         } else {
-            let new = init::create(context, self.name, self.device, false)?;
+            let new = init::create(context, self.name, self.device, LockFlags::default())?;
             context.output.say(&t!("init-words-next"));
             new.passphrase
         };

@@ -22,7 +22,7 @@ use crate::{
         Repair, Store,
         keys::Keys,
         replace::{remove_dir, replace, told},
-        vault::Vault,
+        vault::{Vault, abandon, check_choice},
     },
 };
 
@@ -43,6 +43,7 @@ pub struct Created {
 pub fn create(home: &Home, person_name: &str, device_name: &str, vault: &VaultChoice) -> Result<Created> {
     check_name(device_name)?;
     check_name(person_name)?;
+    check_choice(vault)?;
     let lock = empty_home(home)?;
     let entropy = entropy::secret();
     let recovery = Recovery::from_entropy(&entropy);
@@ -145,11 +146,52 @@ pub(super) fn begin_home(
     told(replace(&home.begun_path(), b""))?;
     Config::default().save(home)?;
     let vault = Vault::prepare(home, choice)?;
-    fill(home)?;
-    let mut store = Store::open_unlocked(home.clone(), lock, vault, keys, Repair::No)?;
-    write(&mut store)?;
-    store.commit()?;
+    let entry = vault.entry();
+    let filled = fill(home).and_then(|()| {
+        let mut store = Store::open_unlocked(home.clone(), lock, vault, keys, Repair::No)?;
+        write(&mut store)?;
+        store.commit()?;
+        Ok(store)
+    });
+    if let (Err(_), Some(entry)) = (&filled, &entry) {
+        abandon(entry);
+    }
+    let store = filled?;
     store.save_vault()?;
     told(std::fs::remove_file(home.begun_path()))?;
     store.close()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::keyring::memory;
+
+    #[test]
+    fn a_keyring_that_refuses_is_told_before_anything_is_made() {
+        memory::clear();
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::locate(Some(&folder.path().join("home"))).unwrap();
+        memory::refuses("keyring-locked", || {
+            let refused = create(&home, "Emilie", "laptop", &VaultChoice::Keyring).map(|_| ());
+            assert_eq!(refused.unwrap_err().code(), "keyring-locked");
+        });
+        assert!(!home.path().exists());
+        create(&home, "Emilie", "laptop", &VaultChoice::Keyring).unwrap();
+        assert_eq!(memory::count(), 1);
+    }
+
+    #[test]
+    fn a_beginning_that_fails_leaves_nothing_in_the_keyring() {
+        memory::clear();
+        let folder = tempfile::tempdir().unwrap();
+        let other = Home::locate(Some(&folder.path().join("other"))).unwrap();
+        create(&other, "Emilie", "laptop", &VaultChoice::KeyFile).unwrap();
+        let (_, keys) = Vault::open::<Keys>(&other, None).unwrap();
+        let home = Home::locate(Some(&folder.path().join("home"))).unwrap();
+        let lock = empty_home(&home).unwrap();
+        let full = |_: &Home| Err(Error::new("disk-full"));
+        let begun = begin_home(&home, lock, keys, &VaultChoice::Keyring, full, |_| Ok(()));
+        assert_eq!((begun.unwrap_err().code(), memory::count()), ("disk-full", 0));
+    }
 }

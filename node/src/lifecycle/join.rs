@@ -26,6 +26,7 @@ use crate::{
     home::{Home, HomeLock, VaultChoice},
     net::{Endpoint, EndpointConfig, Framed, Protocol},
     pairing::parse_ticket,
+    store::vault::check_choice,
 };
 
 /// How a device joins.
@@ -89,6 +90,7 @@ pub async fn join(
         return Err(Error::new("home-not-empty").with("home", home.path().display()));
     }
     // Before the ticket is spent: where nothing can be written, nobody is enrolled.
+    check_choice(&options.vault)?;
     let lock = empty_home(home)?;
     on_event(JoinEvent::Connecting);
     let inviter = PeerId::from_bytes(&ticket.peer).map_err(|_| Error::new("ticket-malformed"))?;

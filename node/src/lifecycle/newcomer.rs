@@ -160,7 +160,7 @@ pub(super) async fn sync_first(
     let opened = home.clone();
     let passphrase = match vault {
         VaultChoice::Passphrase(passphrase) => Some(passphrase),
-        VaultChoice::KeyFile => None,
+        VaultChoice::KeyFile | VaultChoice::Keyring => None,
     };
     let open = move || Store::open(&opened, passphrase.as_deref().map(String::as_str), Repair::No);
     let store = tokio::task::spawn_blocking(open).await.map_err(|_| Error::new("internal"))??;

@@ -39,7 +39,7 @@ use crate::{
     error::{Error, Result},
     home::{Home, HomeLock, VaultChoice},
     net::{Endpoint, EndpointConfig, Framed, NetEvent, Protocol},
-    store::revoking::phrase_error,
+    store::{revoking::phrase_error, vault::check_choice},
 };
 
 /// How long the local network is searched: mDNS asks at once, and answers come within a second. Longer
@@ -115,6 +115,8 @@ pub async fn recover(
     check_listen(&options.listen)?;
     let places = options.at.iter().map(|text| addresses_of(text)).collect::<Result<Vec<_>>>()?;
     let recovery = Recovery::from_entropy(&recovery_entropy(&options.words).map_err(phrase_error)?);
+    // Before anybody is asked: who lets this device in does so once.
+    check_choice(&options.vault)?;
     let mut newcomer = Newcomer {
         home,
         lock: Some(empty_home(home)?),

@@ -35,7 +35,7 @@ use crate::{
     home::{Home, VaultChoice},
     store::{
         Store, copying::Copier, files::FileDisk, journal_error, keys::Keys, replace::told,
-        revoking::phrase_error, words::check_speaks,
+        revoking::phrase_error, vault::check_choice, words::check_speaks,
     },
 };
 
@@ -89,6 +89,7 @@ pub fn restore(home: &Home, options: &RestoreOptions) -> Result<Restored> {
     let person = inception.person().map_err(|_| Error::new("internal"))?;
     let space = head.body().space;
     let grant = with_right_keeper(grant, &space, inception.body());
+    check_choice(&options.vault)?;
     let lock = empty_home(home)?;
     let (device_seed, kem_seed) = (entropy::secret(), entropy::secret());
     let keys = Keys {

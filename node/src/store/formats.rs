@@ -175,9 +175,13 @@ mod tests {
 
     /// A home as the first version wrote it, on a device that has met another one.
     fn earlier_home() -> (tempfile::TempDir, Home) {
+        earlier_home_locked(&VaultChoice::KeyFile)
+    }
+
+    fn earlier_home_locked(choice: &VaultChoice) -> (tempfile::TempDir, Home) {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::locate(Some(&folder.path().join("home"))).unwrap();
-        create(&home, "Emilie", "laptop", &VaultChoice::KeyFile).unwrap();
+        create(&home, "Emilie", "laptop", choice).unwrap();
         let (vault, mut keys) = Vault::open::<Keys>(&home, None).unwrap();
         keys.met.insert(OTHER);
         vault.in_format(1).save(&keys).unwrap();
@@ -213,6 +217,16 @@ mod tests {
         let_go(&home).unwrap();
         assert_eq!(open(&home).unwrap().upgraded_from(), None);
         assert!(!is_kept(&home), "a home of this format is not kept");
+    }
+
+    #[test]
+    fn one_entry_in_a_keyring_opens_the_home_and_the_copy() {
+        let (_folder, home) = earlier_home_locked(&VaultChoice::Keyring);
+        open(&home).unwrap().close().unwrap();
+        assert_eq!((format_of(&home).0, format_of(&home.at(&home.kept_path())).0), (FORMAT, 1));
+        let mut store = open(&home).unwrap();
+        store.change_lock(None, &VaultChoice::KeyFile).unwrap();
+        assert!(!is_kept(&home), "the copy would open no more");
     }
 
     #[test]

@@ -77,7 +77,7 @@ impl Store {
     ///
     /// # Errors
     /// `device-revoked` when this device was taken out, `not-admin-device` when this device may enrol none, `healing` while something is missing here;
-    /// when the disk refuses, and then nothing is changed.
+    /// when the disk or a keyring refuses, and then nothing is changed.
     pub(crate) fn split_copy(mut self, name: &str) -> Result<Split> {
         let split = self.take_new_keys(name)?;
         drop(self.index.take());
@@ -99,9 +99,8 @@ impl Store {
         let changes = self.write_journal(&new, journal, enrolment, &key)?;
         told(fs::rename(&new, meant_for(&self.home, journal)))?;
         told(sync_dir(self.home.path()))?;
-        self.change_keys(|keys| {
-            (keys.device, keys.kem, keys.journal) = (seed, kem, journal);
-        })?;
+        (self.keys.device, self.keys.kem, self.keys.journal) = (seed, kem, journal);
+        self.vault.save_apart(&self.keys)?;
         Ok(Split { device: self.keys.device_id().to_string(), copied_from, changes })
     }
 

@@ -406,7 +406,7 @@ impl Store {
                 "admin": own.is_some_and(|device| device.certificate.admin),
                 "revoked": self.is_revoked(),
             },
-            "vault": if self.vault().has_passphrase() { "passphrase" } else { "key-file" },
+            "vault": self.vault().opened_by(),
             "recovery": {
                 "held": self.words_kept().is_ok(),
                 "checked": self.keys().recovery_checked,
@@ -447,7 +447,7 @@ impl Store {
             let kept = self.home().kept_path();
             notices.push(json!({ "code": "upgraded", "args": { "kept": kept.display().to_string() } }));
         }
-        if !self.vault().has_passphrase() {
+        if self.vault().has_key_file() {
             notices.push(plain("key-file-vault"));
         }
         if self.words_kept().is_ok() {

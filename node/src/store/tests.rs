@@ -74,3 +74,29 @@ fn a_split_that_was_cut_off_is_finished_or_never_was() {
     assert_eq!(store.person_name(), settings);
     assert_eq!(store.state().log().devices().len(), 2);
 }
+
+#[test]
+fn a_keyring_that_lost_its_entry_does_not_lock_out_whoever_is_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::locate(Some(folder.path())).unwrap();
+    keyring::memory::clear();
+    create(&home, "Emilie", "laptop", &VaultChoice::Keyring).unwrap();
+    let mut store = Store::open(&home, None, Repair::No).unwrap();
+    keyring::memory::clear();
+    assert_eq!(store.check_passphrase(None).unwrap_err().code(), "keyring-entry-gone");
+    store.change_lock(None, &VaultChoice::KeyFile).unwrap();
+    store.close().unwrap();
+    assert_eq!(Store::open(&home, None, Repair::No).unwrap().person_name(), "Emilie");
+}
+
+#[test]
+fn a_split_has_an_entry_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::locate(Some(folder.path())).unwrap();
+    keyring::memory::clear();
+    create(&home, "Emilie", "laptop", &VaultChoice::Keyring).unwrap();
+    Store::open(&home, None, Repair::No).unwrap().split_copy("attic").unwrap();
+    assert_eq!(keyring::memory::count(), 2, "the other copy keeps its own");
+    let store = Store::open(&home, None, Repair::No).unwrap();
+    assert_eq!(store.state().log().devices().len(), 2);
+}

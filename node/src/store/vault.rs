@@ -1,7 +1,7 @@
 //! The vault: one small file with everything secret that a device holds.
 //!
-//! 1. A passphrase (through Argon2id) or a key file gives a root; with the header's salt it gives
-//!    the key that seals the body, and a *check* that stands in the header.
+//! 1. A passphrase (through Argon2id), the system's keyring or a key file gives a root; with the
+//!    header's salt it gives the key that seals the body, and a *check* that stands in the header.
 //! 2. Opening compares the check first: a wrong passphrase is told apart from a damaged file. The
 //!    check helps somebody who guesses no more than the sealed body does.
 //! 3. Saving seals under a fresh nonce and replaces the file whole.
@@ -30,6 +30,7 @@ use crate::{
     home::{Home, VaultChoice},
     store::{
         formats::FORMAT,
+        keyring::{self, EntryName},
         replace::{read_bounded, remove_if_there, replace, told},
     },
 };
@@ -45,6 +46,7 @@ const MAX_VAULT_LEN: u64 = 4 * 1024 * 1024;
 
 const KEY_FILE: u8 = 0;
 const PASSPHRASE: u8 = 1;
+const KEYRING: u8 = 2;
 
 /// What an Argon2id run may ask for: a header that somebody wrote must not take all memory or
 /// all day. Four times the memory and more than twice the passes that we write ourselves.
@@ -65,10 +67,18 @@ pub(crate) struct Vault {
 /// How the vault is locked: the part of the header that stays from save to save.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Lock {
-    /// Of Argon2id; none with a key file.
-    cost: Option<Cost>,
+    kind: Kind,
     salt: [u8; SALT_LEN],
     check: [u8; CHECK_LEN],
+}
+
+/// Where the root comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    KeyFile,
+    Passphrase(Cost),
+    /// The salt names the entry.
+    Keyring,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,31 +94,55 @@ struct Cost {
 /// `vault-damaged`, `home-newer`, `disk-failed`.
 pub fn is_passphrase_needed(home: &Home) -> Result<bool> {
     let file = read_file(home)?;
-    Ok(split(&file)?.lock.cost.is_some())
+    Ok(matches!(split(&file)?.lock.kind, Kind::Passphrase(_)))
+}
+
+/// Whether a vault can be locked so, before anything depends on it: before words are typed, or a
+/// ticket is spent.
+///
+/// # Errors
+/// `keyring-not-built`; `keyring-absent`, `keyring-locked`, `keyring-silent`, `keyring-failed`.
+pub fn check_choice(choice: &VaultChoice) -> Result<()> {
+    if matches!(choice, VaultChoice::Keyring) { keyring::check() } else { Ok(()) }
+}
+
+/// Removes what a beginning that came to no vault put into the keyring. Where that refuses, 32 bytes stay
+/// that open nothing.
+pub(crate) fn abandon(entry: &EntryName) {
+    if let Err(error) = keyring::remove(entry) {
+        tracing::warn!(code = error.code(), "an entry in the keyring is left");
+    }
 }
 
 impl Vault {
-    /// Makes the key of a new vault, and its key file if that was chosen. The vault itself is there
+    /// Makes the key of a new vault, and its key file or its entry in the keyring if that was chosen. The vault itself is there
     /// from the first [`Vault::save`] on.
     ///
     /// # Errors
-    /// `home-exists` when there is a vault; `disk-full`, `disk-failed`.
+    /// `home-exists` when there is a vault; `disk-full`, `disk-failed`; as [`check_choice`].
     pub(crate) fn prepare(home: &Home, choice: &VaultChoice) -> Result<Self> {
         if home.exists() { Err(Error::new("home-exists")) } else { Self::make(home, choice) }
     }
 
     fn make(home: &Home, choice: &VaultChoice) -> Result<Self> {
         let salt = entropy::bytes();
-        let (cost, root) = match choice {
-            VaultChoice::Passphrase(passphrase) => (Some(COST), stretch(passphrase, COST, &salt)?),
+        let (kind, root) = match choice {
+            VaultChoice::Passphrase(passphrase) => {
+                (Kind::Passphrase(COST), stretch(passphrase, COST, &salt)?)
+            }
+            // Durable before the vault is: a vault without its key is lost.
             VaultChoice::KeyFile => {
-                // Durable before the vault is: a vault without its key is lost.
                 let root = entropy::secret();
                 told(replace(&home.key_path(), root.expose()))?;
-                (None, root)
+                (Kind::KeyFile, root)
+            }
+            VaultChoice::Keyring => {
+                let root = entropy::secret();
+                keyring::write(&EntryName::of(&salt), &root)?;
+                (Kind::Keyring, root)
             }
         };
-        let lock = Lock { cost, salt, check: check_of(&salt, &root) };
+        let lock = Lock { kind, salt, check: check_of(&salt, &root) };
         Ok(Self { home: home.clone(), format: FORMAT, lock, key: key_of(&salt, &root) })
     }
 
@@ -116,17 +150,25 @@ impl Vault {
     ///
     /// # Errors
     /// `passphrase-needed`, `wrong-passphrase`; `vault-damaged`, with `part=key-file` when it is
-    /// the key file that is missing or not this vault's; `home-newer`; `disk-failed`.
+    /// the key file that is missing or not this vault's; `keyring-entry-gone`,
+    /// `keyring-entry-wrong`, and what else a keyring says; `home-newer`; `disk-failed`.
     pub(crate) fn open<T: Encoded>(home: &Home, passphrase: Option<&str>) -> Result<(Self, T)> {
         let file = read_file(home)?;
         let parts = split(&file)?;
-        let Lock { cost, salt, check } = parts.lock;
-        let root = match cost {
-            Some(cost) => stretch(passphrase.ok_or_else(|| Error::new("passphrase-needed"))?, cost, &salt)?,
-            None => read_key_file(home)?,
+        let Lock { kind, salt, check } = parts.lock;
+        let root = match kind {
+            Kind::Passphrase(cost) => {
+                stretch(passphrase.ok_or_else(|| Error::new("passphrase-needed"))?, cost, &salt)?
+            }
+            Kind::KeyFile => read_key_file(home)?,
+            Kind::Keyring => keyring::read(&EntryName::of(&salt))?,
         };
         if check_of(&salt, &root) != check {
-            return Err(if cost.is_some() { Error::new("wrong-passphrase") } else { key_file_damaged() });
+            return Err(match kind {
+                Kind::Passphrase(_) => Error::new("wrong-passphrase"),
+                Kind::KeyFile => key_file_damaged(),
+                Kind::Keyring => keyring::wrong(),
+            });
         }
         let (format, lock) = (parts.format, parts.lock);
         let vault = Self { home: home.clone(), format, lock, key: key_of(&salt, &root) };
@@ -177,23 +219,50 @@ impl Vault {
         saved
     }
 
-    /// Locks the contents in another way. After a crash the old or the new one opens them.
+    /// Locks the contents in another way. After a crash the old or the new one opens them: the new root is
+    /// kept before the vault needs it, the old one goes when no vault needs it any more. A crash in between
+    /// leaves a root that opens nothing.
     ///
     /// # Errors
-    /// `already-key-file` when there is nothing to change; `disk-full`, `disk-failed`: the old way then
-    /// still holds.
+    /// `already-key-file`, `already-keyring` when there is nothing to change; `disk-full`, `disk-failed`, or
+    /// what a keyring says: the old way then still holds. `keyring-entry-left` when the new one holds, and
+    /// the keyring did not let go of the old one.
     pub(crate) fn relock<T: Encoded>(&mut self, choice: &VaultChoice, contents: &T) -> Result<()> {
-        if matches!(choice, VaultChoice::KeyFile) && !self.has_passphrase() {
+        match (choice, self.lock.kind) {
             // A new key file in the place of the old one would be there before the vault that needs it.
-            return Err(Error::new("already-key-file"));
+            (VaultChoice::KeyFile, Kind::KeyFile) => return Err(Error::new("already-key-file")),
+            (VaultChoice::Keyring, Kind::Keyring) => return Err(Error::new("already-keyring")),
+            _ => {}
         }
         let new = Self::make(&self.home, choice)?;
+        // Where this fails the new root stays: it may be that the new vault is there after a crash.
         new.save(contents)?;
-        *self = new;
-        if self.has_passphrase() {
+        let old = std::mem::replace(self, new);
+        if !self.has_key_file() {
             told(remove_if_there(&self.home.key_path()))?;
         }
+        let removed = old.entry().map_or(Ok(()), |entry| keyring::remove(&entry));
+        removed.map_err(|error| Error::new("keyring-entry-left").with("reason", error.code()))
+    }
+
+    /// Writes the contents such that another copy of this home has no part in what opens them: it may
+    /// change its lock, and with it remove the entry that the two had in common.
+    ///
+    /// # Errors
+    /// As [`Vault::save`], or what a keyring says.
+    pub(super) fn save_apart<T: Encoded>(&mut self, contents: &T) -> Result<()> {
+        if !self.is_in_keyring() {
+            return self.save(contents);
+        }
+        let new = Self::make(&self.home, &VaultChoice::Keyring)?;
+        new.save(contents)?;
+        *self = new;
         Ok(())
+    }
+
+    /// Its root's entry in the keyring, if that is where it is.
+    pub(crate) fn entry(&self) -> Option<EntryName> {
+        self.is_in_keyring().then(|| EntryName::of(&self.lock.salt))
     }
 
     /// The same vault as a program of another format would write it.
@@ -202,20 +271,41 @@ impl Vault {
         Self { format, ..self }
     }
 
-    /// Whether a passphrase protects it.
+    /// Whether a key file beside it opens it.
     #[must_use]
-    pub(crate) const fn has_passphrase(&self) -> bool {
-        self.lock.cost.is_some()
+    pub(crate) const fn has_key_file(&self) -> bool {
+        matches!(self.lock.kind, Kind::KeyFile)
+    }
+
+    /// Whether its root is in the system's keyring.
+    #[must_use]
+    pub(crate) const fn is_in_keyring(&self) -> bool {
+        matches!(self.lock.kind, Kind::Keyring)
+    }
+
+    /// What opens it, as it is told: `passphrase`, `key-file` or `keyring`.
+    #[must_use]
+    pub(crate) const fn opened_by(&self) -> &'static str {
+        match self.lock.kind {
+            Kind::Passphrase(_) => "passphrase",
+            Kind::KeyFile => "key-file",
+            Kind::Keyring => "keyring",
+        }
     }
 }
 
 impl Lock {
     fn header(&self, format: u16, nonce: &[u8; NONCE_LEN]) -> [u8; HEADER_LEN] {
-        let cost = self.cost.unwrap_or(Cost { memory_kib: 0, passes: 0, lanes: 0 });
+        let none = Cost { memory_kib: 0, passes: 0, lanes: 0 };
+        let (mode, cost) = match self.kind {
+            Kind::KeyFile => (KEY_FILE, none),
+            Kind::Passphrase(cost) => (PASSPHRASE, cost),
+            Kind::Keyring => (KEYRING, none),
+        };
         let mut header = [0; HEADER_LEN];
         header[..8].copy_from_slice(MAGIC);
         header[8..10].copy_from_slice(&format.to_le_bytes());
-        header[10] = if self.cost.is_some() { PASSPHRASE } else { KEY_FILE };
+        header[10] = mode;
         header[11..15].copy_from_slice(&cost.memory_kib.to_le_bytes());
         header[15..19].copy_from_slice(&cost.passes.to_le_bytes());
         header[19..23].copy_from_slice(&cost.lanes.to_le_bytes());
@@ -248,13 +338,14 @@ fn split(file: &[u8]) -> Result<Parts<'_>> {
     }
     let number = |at: usize| u32::from_le_bytes(array(&header[at..at + 4]));
     let cost = Cost { memory_kib: number(11), passes: number(15), lanes: number(19) };
-    let cost = match header[10] {
+    let kind = match header[10] {
         _ if format == 0 => return Err(damaged()),
-        KEY_FILE => None,
-        PASSPHRASE if cost.is_bounded() => Some(cost),
+        KEY_FILE => Kind::KeyFile,
+        PASSPHRASE if cost.is_bounded() => Kind::Passphrase(cost),
+        KEYRING => Kind::Keyring,
         _ => return Err(damaged()),
     };
-    let lock = Lock { cost, salt: array(&header[23..39]), check: array(&header[39..55]) };
+    let lock = Lock { kind, salt: array(&header[23..39]), check: array(&header[39..55]) };
     let nonce = header[55..79].try_into().expect("24 bytes");
     Ok(Parts { format, lock, nonce, header, sealed })
 }

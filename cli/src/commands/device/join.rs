@@ -7,7 +7,8 @@ use crate::commands::init::device_name;
 use crate::context::Context;
 use crate::error::{Exit, Failure};
 use crate::output::progress::Bar;
-use crate::{locale, prompt, t, vault};
+use crate::vault::{self, LockFlags};
+use crate::{locale, prompt, t};
 use musette_node::home::VaultChoice;
 use musette_node::lifecycle::{self, JoinEvent, JoinOptions};
 use musette_node::words::pairing_words;
@@ -22,8 +23,8 @@ pub(crate) struct Join {
     device: Option<String>,
     #[arg(long)]
     yes: bool,
-    #[arg(long)]
-    no_passphrase: bool,
+    #[command(flatten)]
+    lock: LockFlags,
     #[arg(long, value_name = "ADDR")]
     listen: Vec<String>,
     #[arg(long)]
@@ -61,8 +62,10 @@ impl Join {
     }
 
     fn vault(&self, context: &Context) -> Result<VaultChoice, Failure> {
+        let mut flags = self.lock;
         let is_silent = self.yes && context.global.passphrase_file.is_none();
-        vault::choose(context, self.no_passphrase || is_silent)
+        flags.no_passphrase |= is_silent && !flags.keyring;
+        vault::choose(context, flags)
     }
 
     /// From standard input for `-`: arguments can be seen by other users of this computer.

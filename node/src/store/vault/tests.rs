@@ -4,6 +4,7 @@ use musette_protocol::codec::Tag;
 use serde::{Deserialize, Serialize};
 
 use super::*;
+use crate::store::keyring::memory;
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Contents {
@@ -35,6 +36,7 @@ fn contents(note: &str) -> Contents {
 }
 
 fn home() -> (tempfile::TempDir, Home) {
+    memory::clear();
     let dir = tempfile::tempdir().unwrap();
     let home = Home::locate(Some(dir.path())).unwrap();
     (dir, home)
@@ -68,7 +70,7 @@ fn forge(home: &Home, change: impl FnOnce(&mut [u8])) {
 fn a_passphrase_opens_and_nothing_else_does() {
     let (_dir, home) = home();
     let choice = VaultChoice::Passphrase("correct horse".to_owned().into());
-    assert!(create(&home, &choice, &contents("a")).unwrap().has_passphrase());
+    assert_eq!(create(&home, &choice, &contents("a")).unwrap().opened_by(), "passphrase");
     assert_eq!(create(&home, &choice, &contents("b")).unwrap_err().code(), "home-exists");
     assert!(home.exists() && is_passphrase_needed(&home).unwrap() && !home.key_path().exists());
     assert_eq!(open(&home, Some("correct horse")), Ok(contents("a")));
@@ -106,6 +108,113 @@ fn a_key_file_opens_and_both_files_are_private() {
     }
     std::fs::remove_file(home.key_path()).unwrap();
     assert_eq!(code(&home, None), "vault-damaged");
+}
+
+#[test]
+fn a_keyring_opens_and_nothing_of_it_lies_in_the_home() {
+    let (_dir, home) = home();
+    let vault = create(&home, &VaultChoice::Keyring, &contents("a")).unwrap();
+    assert_eq!((vault.opened_by(), memory::count()), ("keyring", 1));
+    assert!(!is_passphrase_needed(&home).unwrap() && !home.key_path().exists());
+    assert_eq!(open(&home, None), Ok(contents("a")));
+    vault.save(&contents("b")).unwrap();
+    assert_eq!(open(&home, None), Ok(contents("b")));
+    assert_eq!((std::fs::read(home.vault_path()).unwrap()[10], memory::count()), (2, 1));
+}
+
+#[test]
+fn a_keyring_that_does_not_help_is_told_and_changes_nothing() {
+    let (_dir, home) = home();
+    create(&home, &VaultChoice::Keyring, &contents("a")).unwrap();
+    let file = std::fs::read(home.vault_path()).unwrap();
+    for refusal in ["keyring-unknown", "keyring-locked", "keyring-absent"] {
+        memory::refuses(refusal, || assert_eq!(code(&home, None), refusal));
+    }
+    assert_eq!(open(&home, None), Ok(contents("a")));
+    for bytes in [&[7; 32][..], &[7; 31]] {
+        memory::overwrite(bytes);
+        assert_eq!(code(&home, None), "keyring-entry-wrong");
+    }
+    memory::clear();
+    assert_eq!(code(&home, None), "keyring-entry-gone");
+    assert!(std::fs::read(home.vault_path()).unwrap() == file);
+}
+
+#[test]
+fn two_homes_have_two_entries() {
+    let ((_one, one), (_other, other)) = (home(), home());
+    create(&one, &VaultChoice::Keyring, &contents("one")).unwrap();
+    let mut vault = create(&other, &VaultChoice::Keyring, &contents("other")).unwrap();
+    assert_eq!(memory::count(), 2);
+    vault.relock(&VaultChoice::KeyFile, &contents("other")).unwrap();
+    assert_eq!((open(&one, None), memory::count()), (Ok(contents("one")), 1));
+}
+
+#[test]
+fn every_lock_changes_into_every_other_and_leaves_nothing() {
+    let passphrase = || VaultChoice::Passphrase("correct horse".to_owned().into());
+    let steps: [(VaultChoice, &str); 7] = [
+        (VaultChoice::Keyring, "keyring"),
+        (passphrase(), "passphrase"),
+        (VaultChoice::Keyring, "keyring"),
+        (VaultChoice::KeyFile, "key-file"),
+        (VaultChoice::Keyring, "keyring"),
+        (passphrase(), "passphrase"),
+        (VaultChoice::KeyFile, "key-file"),
+    ];
+    let (_dir, home) = home();
+    let mut vault = create(&home, &VaultChoice::KeyFile, &contents("a")).unwrap();
+    for (choice, opened_by) in steps {
+        vault.relock(&choice, &contents(opened_by)).unwrap();
+        assert_eq!(vault.opened_by(), opened_by);
+        assert_eq!(open(&home, Some("correct horse")), Ok(contents(opened_by)));
+        assert_eq!(home.key_path().exists(), opened_by == "key-file");
+        assert_eq!(memory::count(), usize::from(opened_by == "keyring"));
+        let again = if opened_by == "keyring" { &VaultChoice::Keyring } else { &VaultChoice::KeyFile };
+        if opened_by != "passphrase" {
+            let error = vault.relock(again, &contents("no")).unwrap_err();
+            assert_eq!(error.code(), format!("already-{opened_by}"));
+        }
+    }
+}
+
+#[test]
+fn a_change_of_lock_that_is_cut_off_leaves_one_that_opens() {
+    let (_dir, home) = home();
+    let mut vault = create(&home, &VaultChoice::KeyFile, &contents("a")).unwrap();
+    memory::refuses("keyring-locked", || {
+        let error = vault.relock(&VaultChoice::Keyring, &contents("b")).unwrap_err();
+        assert_eq!(error.code(), "keyring-locked");
+    });
+    assert_eq!(open(&home, None), Ok(contents("a")));
+
+    // The new root is kept, the vault that needs it is not there yet.
+    let new = home.vault_path().with_extension("new");
+    std::fs::create_dir(&new).unwrap();
+    assert!(vault.relock(&VaultChoice::Keyring, &contents("b")).is_err());
+    assert_eq!((open(&home, None), memory::count()), (Ok(contents("a")), 1));
+    std::fs::remove_dir(&new).unwrap();
+
+    vault.relock(&VaultChoice::Keyring, &contents("b")).unwrap();
+    assert_eq!(open(&home, None), Ok(contents("b")));
+    // The vault is there, the old root has not gone.
+    memory::refuses("keyring-silent", || {
+        let error = vault.relock(&VaultChoice::KeyFile, &contents("c")).unwrap_err();
+        assert_eq!((error.code(), error.args()["reason"].as_str()), ("keyring-entry-left", "keyring-silent"));
+    });
+    assert_eq!((open(&home, None), vault.opened_by()), (Ok(contents("c")), "key-file"));
+}
+
+#[test]
+fn copies_that_part_have_an_entry_each() {
+    let ((_dir, home), (_copy, copy)) = (home(), home());
+    let mut vault = create(&home, &VaultChoice::Keyring, &contents("a")).unwrap();
+    std::fs::copy(home.vault_path(), copy.vault_path()).unwrap();
+    assert_eq!(open(&copy, None), Ok(contents("a")));
+    vault.save_apart(&contents("split")).unwrap();
+    assert_eq!((open(&home, None), memory::count()), (Ok(contents("split")), 2));
+    vault.relock(&VaultChoice::KeyFile, &contents("split")).unwrap();
+    assert_eq!(open(&copy, None), Ok(contents("a")), "the other one's entry is not touched");
 }
 
 #[test]
@@ -157,7 +266,7 @@ fn a_hostile_header_gets_no_memory_and_no_time() {
         });
         assert_eq!(code(&home, Some("x")), "vault-damaged", "{memory} {passes} {lanes}");
     }
-    forge(&home, |header| header[10] = 2);
+    forge(&home, |header| header[10] = 3);
     assert_eq!(code(&home, None), "vault-damaged", "no such mode");
 }
 
