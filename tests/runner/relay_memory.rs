@@ -76,9 +76,7 @@ fn a_relays_memory_holds_no_word_and_no_key_of_those_it_serves() {
     let canary = canary(&world);
     let [laptop, phone] = pair(&world, &mut lab, &canary);
     let laptop_node = laptop.up_with(&NO_DISCOVERY);
-    let relays = [relay];
-    use_relays(&laptop, &laptop_node, &relays);
-    let [relay] = relays;
+    use_relays(&laptop, &laptop_node, &[relay.ticket("2GB")]);
     let ticket = laptop.ticket(&["--yes"]);
     let (here, there) = (format!("{canary} at home"), format!("{canary} on the road"));
     phone.run(&["device", "join", &ticket, "--device", &there, "--yes", NO_DISCOVERY[0]]).ok();

@@ -67,10 +67,7 @@ impl Pair {
         laptop.init();
         laptop.add(&["note", "title=Before"]);
         let laptop_node = laptop.up_with(&NO_DISCOVERY);
-        for name in names {
-            laptop.run(&["relay", "add", name]).ok();
-        }
-        await_places(&laptop_node, names.len());
+        use_relays(&laptop, &laptop_node, names);
         let ticket = laptop.ticket(&["--yes"]);
         let line = ["device", "join", &ticket, "--device", "phone", "--yes", "--no-discovery"];
         phone.run(&line).ok();
@@ -80,6 +77,15 @@ impl Pair {
 
 /// Each device finds the other by relays and addresses alone.
 pub const NO_DISCOVERY: [&str; 1] = ["--no-discovery"];
+
+/// Names relays for a device and the others of its person, by tickets or addresses, and waits until it has a
+/// place at each.
+pub fn use_relays(device: &Device, node: &Node, names: &[String]) {
+    for name in names {
+        device.run(&["relay", "add", name]).ok();
+    }
+    await_places(node, names.len());
+}
 
 /// Waits until a node has so many places at relays.
 pub fn await_places(node: &Node, count: usize) {
