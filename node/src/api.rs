@@ -87,6 +87,15 @@ pub(crate) struct Online {
     pub(crate) relays: Relays,
 }
 
+/// By what other devices are reached.
+type Reach = (Sessions, Relays);
+
+impl Online {
+    fn reach(&self) -> Reach {
+        (self.sessions.clone(), self.relays.clone())
+    }
+}
+
 type Answer = Result<AxumJson<Json>>;
 
 /// All routes.
@@ -182,11 +191,11 @@ async fn status(State(context): State<Context>) -> Answer {
     let listen: Option<Vec<String>> =
         online.map(|online| online.endpoint.listen_addresses().iter().map(ToString::to_string).collect());
     let (running, stop) = (listen.is_some(), sync::stop(&context));
-    let (sessions, relays) = online.map(|online| (online.sessions.clone(), online.relays.clone())).unzip();
+    let reach = online.map(Online::reach);
     let work = move |store: &mut Store| {
         let mut status = store.status_json(running, &listen.unwrap_or_default(), stop);
-        status["devices"] = devices_with_traffic(store, sessions.as_ref()).into();
-        if let (Some(relays), Some(notices)) = (&relays, status["notices"].as_array_mut()) {
+        status["devices"] = devices_told(store, reach.as_ref()).into();
+        if let (Some((_, relays)), Some(notices)) = (&reach, status["notices"].as_array_mut()) {
             notices.extend(relays::notices(store, relays));
         }
         Ok(status)
@@ -199,14 +208,18 @@ async fn status(State(context): State<Context>) -> Answer {
     Ok(AxumJson(status))
 }
 
-/// All devices; those with a session also with what went over it.
-fn devices_with_traffic(store: &Store, sessions: Option<&Sessions>) -> Vec<Json> {
+/// All devices: those with a session with what went over it, the others with why there is none.
+fn devices_told(store: &Store, reach: Option<&Reach>) -> Vec<Json> {
     let mut devices = store.devices_json();
+    let sessions = reach.map(|(sessions, _)| sessions);
+    let why = reach.map(|(_, relays)| relays::why_out_of_reach(store, relays));
     for device in &mut devices {
         let id = device["id"].as_str().and_then(|id| id.parse().ok());
         let traffic = id.and_then(|id| sessions?.traffic(id));
         device["traffic"] =
             traffic.map_or(Json::Null, |(sent, received)| json!({ "sent": sent, "received": received }));
+        let is_away = device["this"] == false && device["connected"] == false;
+        device["why"] = why.filter(|_| is_away).into();
         let way = id.and_then(|id| sessions?.way(id));
         device["path"] = match way {
             Some(Way::Direct { .. }) => "direct".into(),
@@ -325,9 +338,9 @@ async fn import_undo(State(context): State<Context>, Path(id): Path<String>) -> 
 }
 
 async fn devices(State(context): State<Context>) -> Answer {
-    let sessions = context.network.map(|online| online.sessions);
+    let reach = context.network.as_ref().map(Online::reach);
     let work = move |store: &mut Store| {
-        let devices = devices_with_traffic(store, sessions.as_ref());
+        let devices = devices_told(store, reach.as_ref());
         Ok(json!({ "devices": devices, "revoked": store.revoked_json() }))
     };
     context.driver.run(work).await.map(AxumJson)

@@ -101,6 +101,12 @@ fn when_all_relays_were_gone_devices_are_back_soon_after_one_is() {
         let is_lost = |node: &Node, name: &str| node.device(name)["connected"] == false;
         (is_lost(&laptop_node, "phone") && is_lost(&phone_node, "laptop")).then_some(())
     });
+    until_seen(PATIENCE, "status says that no relay answers", || {
+        match phone_node.device("laptop")["why"] == "no-relay-answers" {
+            true => Ok(()),
+            false => Err(phone_node.device("laptop")),
+        }
+    });
     laptop.add(&["note", "title=While all relays were gone"]);
     relays[0].restart();
     let back = Instant::now();

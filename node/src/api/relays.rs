@@ -47,6 +47,17 @@ pub(super) fn notices(store: &Store, relays: &Relays) -> Vec<Json> {
     refused.map(|(peer, code)| json!({ "code": code, "args": { "relay": end(peer) } })).collect()
 }
 
+/// Why a device may be out of reach, by how it stands with the relays.
+pub(super) fn why_out_of_reach(store: &Store, relays: &Relays) -> &'static str {
+    let named = store.relays();
+    let is_held = |peer: &PeerId| relays.to_json(*peer)["state"] == "reserved";
+    match named.keys().any(is_held) {
+        true => "not-at-relays",
+        false if named.is_empty() => "no-relay",
+        false => "no-relay-answers",
+    }
+}
+
 pub(super) async fn add(State(context): State<Context>, body: Bytes) -> Answer {
     let Named { relay } = parse(&body)?;
     let relay = Relay::parse(&relay)?;

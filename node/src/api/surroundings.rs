@@ -6,7 +6,7 @@ use axum::{Json as AxumJson, extract::State};
 use libp2p::{Multiaddr, multiaddr::Protocol as Part};
 use serde_json::{Value as Json, json};
 
-use super::{Answer, Context, Online, devices_with_traffic, network};
+use super::{Answer, Context, Online, devices_told, network};
 use crate::{
     net::{Connection, Way},
     store::relays::Relay,
@@ -76,10 +76,8 @@ fn place(address: &Multiaddr) -> Option<(IpAddr, u16)> {
 /// Where this device is, who sees it as what, and how each other device is reached.
 pub(super) async fn show(State(context): State<Context>) -> Answer {
     let online = network(&context)?;
-    let sessions = online.sessions.clone();
-    let work = move |store: &mut crate::store::Store| {
-        Ok((store.relays(), devices_with_traffic(store, Some(&sessions))))
-    };
+    let reach = online.reach();
+    let work = move |store: &mut crate::store::Store| Ok((store.relays(), devices_told(store, Some(&reach))));
     let (relays, devices) = context.driver.run(work).await?;
     let listen = online.endpoint.listen_addresses();
     let seen: Vec<Multiaddr> = relays.keys().filter_map(|relay| online.endpoint.seen_by(*relay)).collect();

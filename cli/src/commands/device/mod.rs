@@ -67,8 +67,20 @@ pub(super) fn describe(device: &Value) -> String {
     if let Some(since) = device["recovered"].as_str() {
         line = t!("device-recovered", device = line, since = dates::instant(since));
     }
-    if device["reason"] == "unreachable" {
-        return t!("device-reason", device = line, reason = t!("device-out-of-reach"));
+    let why = match text_of(device, "why") {
+        "no-relay" => Some(t!("device-why-no-relay")),
+        "no-relay-answers" => Some(t!("device-why-no-relay-answers")),
+        "not-at-relays" => Some(t!("device-why-not-at-relays")),
+        _ if device["reason"] == "unreachable" => Some(t!("device-out-of-reach")),
+        _ => None,
+    };
+    // A device that refuses, or is paused, is there: what it said is the reason.
+    let is_away = matches!(text_of(device, "reason"), "" | "unreachable" | "connection-lost");
+    if let Some(why) = why.filter(|_| is_away) {
+        if !matches!(text_of(device, "state"), "unreachable" | "never-met") {
+            line = t!("device-absent", device = line, since = last_seen(device));
+        }
+        return t!("device-reason", device = line, reason = why);
     }
     match locale::find_told("error", &serde_json::json!({ "code": device["reason"] })) {
         Some(reason) => t!("device-reason", device = line, reason = reason),
