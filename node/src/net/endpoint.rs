@@ -12,13 +12,13 @@ use tokio::{
 };
 
 use super::{
-    Connection, Framed, NetEvent, Path, Protocol, Reservation,
+    Connection, Framed, NetEvent, Path, Protocol, Reservation, Way,
     behaviour::{self, Part},
     circuits::Circuits,
     limits::{
         CONNECT_DEADLINE, DIRECT_HEAD_START, LISTEN_DEADLINE, MAX_INBOUND_CONNECTIONS, MAX_IPS_PER_NAME,
         MAX_WAITING_COMMANDS, MAX_WAITING_EVENTS, OPEN_STREAM_DEADLINE, PING_LEN, RESERVE_DEADLINE,
-        STOP_DEADLINE,
+        SEEN_DEADLINE, STOP_DEADLINE,
     },
     listen::{self, Dial, Dials, Listeners, ThroughRelay},
     runner::{Command, Runner, View},
@@ -201,6 +201,20 @@ impl Endpoint {
             {
                 return;
             }
+        }
+    }
+
+    /// Has a peer see this endpoint over QUIC too, where it answered over TCP first. A hole can be punched
+    /// only by a transport over which both ends were seen.
+    pub(crate) async fn be_seen_over_quic(&self, peer: PeerId, addresses: Vec<Multiaddr>) {
+        if self.direct(peer).is_none_or(|direct| direct.way == (Way::Direct { quic: true })) {
+            return;
+        }
+        let mut addresses = resolve(addresses).await;
+        addresses.retain(listen::is_quic);
+        for dial in listen::dials(addresses).direct {
+            // Where no UDP gets through there is no answer.
+            drop(timeout(SEEN_DEADLINE, self.dial_as(dial, Path::Direct, true)).await);
         }
     }
 

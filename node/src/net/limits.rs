@@ -55,6 +55,8 @@ pub(super) const MAX_WAITING_COMMANDS: usize = 64;
 
 /// From dialling to an encrypted connection, whatever the number of addresses.
 pub(super) const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
+/// How long a peer that answered over TCP is waited for over QUIC: where UDP gets through it is there by then.
+pub(super) const SEEN_DEADLINE: Duration = Duration::from_secs(1);
 /// How much earlier direct addresses are dialled than those through relays: a round trip between continents.
 pub(super) const DIRECT_HEAD_START: Duration = Duration::from_millis(250);
 /// A handshake from outside: two round trips fit many times over, a stalled one frees its place.

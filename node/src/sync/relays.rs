@@ -219,10 +219,15 @@ async fn present(endpoint: &Endpoint, relay: Connection, ticket: &RelayTicket) -
 /// Connects, shows the ticket, and asks for a place.
 async fn take_place(endpoint: &Endpoint, relay: &Relay) -> Result<(Reservation, Option<Admission>)> {
     let connection = endpoint.connect_over(Path::Direct, relay.addresses.clone()).await?;
-    let admission = match &relay.ticket {
-        Some(ticket) => Some(present(endpoint, connection, ticket).await?),
-        None => None,
+    let seen = endpoint.be_seen_over_quic(relay.peer, relay.addresses.clone());
+    let taking = async {
+        let admission = match &relay.ticket {
+            Some(ticket) => Some(present(endpoint, connection, ticket).await?),
+            None => None,
+        };
+        let address = relay.addresses.first().ok_or_else(|| Error::new("unreachable"))?;
+        Ok((endpoint.reserve(address.clone()).await?, admission))
     };
-    let address = relay.addresses.first().ok_or_else(|| Error::new("unreachable"))?;
-    Ok((endpoint.reserve(address.clone()).await?, admission))
+    // Who is called there is asked at once by which addresses a hole may be punched.
+    tokio::join!(taking, seen).0
 }
