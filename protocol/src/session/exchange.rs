@@ -268,6 +268,7 @@ impl Exchange {
             self.given.chains.clear();
             // It is worked out anew, and would be sent twice.
             self.queue.clear();
+            self.rests[0].retain(Rest::has_begun);
             self.given.doubted = self.given.statements.clone().unwrap_or_default();
             self.listed = false;
         }

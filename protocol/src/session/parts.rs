@@ -101,6 +101,7 @@ pub(super) struct Rest {
     record: RecordId,
     bytes: Vec<u8>,
     from: usize,
+    has_begun: bool,
 }
 
 impl Rest {
@@ -108,14 +109,19 @@ impl Rest {
     pub(super) fn new(record: RecordId, bytes: Vec<u8>, held: Option<u32>) -> Self {
         let held = held.map_or(0, |held| held as usize);
         let from = if held < bytes.len() { held } else { 0 };
-        Self { record, bytes, from }
+        Self { record, bytes, from, has_begun: false }
+    }
+
+    /// Whether some of it was sent in this session.
+    pub(super) const fn has_begun(&self) -> bool {
+        self.has_begun
     }
 
     /// The next part as a frame, of at most so many bytes of the record, and what is left then.
     pub(super) fn into_frame(mut self, mark: &Mark, max_len: usize) -> (Vec<u8>, Option<Self>) {
         let to = self.bytes.len().min(self.from + max_len);
         let frame = frame_of_part(mark, &self.record, &self.bytes, self.from..to);
-        self.from = to;
+        (self.from, self.has_begun) = (to, true);
         (frame, (to < self.bytes.len()).then_some(self))
     }
 }
