@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use libfuzzer_sys::fuzz_target;
 use musette_protocol::{
     codec::{decode, encode},
-    id::{BlobId, CommitId, DeviceId, DocumentId, RecordId, StatementId},
+    id::{BlobId, CommitId, DeviceId, DocumentId, RecordId, SpaceId, StatementId},
     identity::log::Author,
     journal::memory::MemoryDisk,
     limits::{MAX_FRAME_LEN, MAX_FRONTIER_ENTRIES, MAX_WANT, MAX_WANTS_OPEN},
@@ -164,7 +164,8 @@ fn message(input: &mut Input<'_>, replica: &Replica<MemoryDisk>, names: &[[u8; 3
         4 => SpaceMessage::Reconcile(input.bytes().to_vec()),
         5 => SpaceMessage::Reconciling(input.bytes().to_vec()),
         6 => {
-            let mut begun: Vec<_> = (0..input.below(6)).map(|_| (held(input, replica), length(input))).collect();
+            let mut begun: Vec<_> =
+                (0..input.below(6)).map(|_| (held(input, replica), length(input))).collect();
             if !input.one_in(8) {
                 begun.sort_unstable();
                 begun.dedup_by_key(|(record, _)| *record);
