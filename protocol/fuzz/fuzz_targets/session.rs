@@ -129,7 +129,7 @@ fn length(input: &mut Input<'_>) -> u32 {
 /// A frame with a part of a record: of one that is whole soon, or of anything.
 fn part(input: &mut Input<'_>, mark: &Mark, member: &mut Member) -> Vec<u8> {
     let record = member.record(input);
-    let cut = input.below(record.len());
+    let cut = input.below(record.len() + 1);
     if input.one_in(4) {
         let name = RecordId::from_bytes(input.array());
         return frame_of_part(mark, &name, &record, cut..record.len());
