@@ -210,11 +210,14 @@ impl<D: Disk> Replica<D> {
     /// Reads a record back, sealed under the epochs that are written under now if it was not.
     pub(crate) fn read_renewed(&mut self, location: Location) -> Result<Vec<u8>, JournalError<D::Error>> {
         let record = self.read(location)?;
+        Ok(self.renew(&record).unwrap_or(record))
+    }
+
+    /// The record under the epochs that are written under now, if it is not and can be.
+    pub(crate) fn renew(&self, record: &[u8]) -> Option<Vec<u8>> {
         let keyring = self.state.keyring();
-        if is_written_under(&record, keyring) {
-            return Ok(record);
-        }
-        Ok(renewed(&record, self.state.space(), keyring).unwrap_or(record))
+        let is_due = !is_written_under(record, keyring);
+        is_due.then(|| renewed(record, self.state.space(), keyring).ok()).flatten()
     }
 
     /// Reads a record back and opens it.

@@ -67,8 +67,8 @@ pub enum Event {
         /// The records.
         records: Vec<Vec<u8>>,
     },
-    /// A part of a record, to be handed to [`crate::replica::Replica::take_part`]; the record that it completes is handled
-    /// as those of [`Event::Records`].
+    /// A part of a record, to be handed to [`crate::replica::Replica::take_part`]; the record that it
+    /// completes is handled as those of [`Event::Records`].
     Part {
         /// The space that it is said to be of.
         space: SpaceId,
@@ -307,10 +307,8 @@ impl Session {
         if let (Some(peer), Some(secret)) = (self.peer, &self.secret)
             && let Some(mark) = self.mark(state.space())
         {
-            let begin = || {
-                let exchange = Exchange::new(self.version, self.role, peer, mark, state.space(), secret);
-                exchange.with_frames_of(self.frame_len)
-            };
+            let (version, role, frame_len) = (self.version, self.role, self.frame_len);
+            let begin = || Exchange::new(version, role, peer, mark, state.space(), secret, frame_len);
             self.exchanges.entry(*state.space()).or_insert_with(begin);
         }
     }

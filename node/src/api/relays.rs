@@ -50,8 +50,7 @@ pub(super) fn notices(store: &Store, relays: &Relays) -> Vec<Json> {
 /// Why a device may be out of reach, by how it stands with the relays.
 pub(super) fn why_out_of_reach(store: &Store, relays: &Relays) -> &'static str {
     let named = store.relays();
-    let is_held = |peer: &PeerId| relays.to_json(*peer)["state"] == "reserved";
-    match named.keys().any(is_held) {
+    match named.keys().any(|peer| relays.is_held(*peer)) {
         true => "not-at-relays",
         false if named.is_empty() => "no-relay",
         false => "no-relay-answers",

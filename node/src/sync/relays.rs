@@ -99,6 +99,11 @@ impl Relays {
         place.reason.filter(|reason| reason.starts_with(REFUSED))
     }
 
+    /// Whether there is a place at a relay.
+    pub(crate) fn is_held(&self, relay: PeerId) -> bool {
+        self.places().get(&relay).is_some_and(|place| place.is_held)
+    }
+
     /// How it stands with a relay, for the API.
     pub(crate) fn to_json(&self, relay: PeerId) -> Json {
         let place = self.places().get(&relay).cloned().unwrap_or_default();

@@ -29,8 +29,8 @@ use crate::{
     id::{BlobId, DeviceId, RecordId, SpaceId, StatementId},
     journal::{Disk, JournalError},
     limits::{
-        FRAME_TARGET_LEN, MAX_BEGINNINGS, MAX_FRONTIER_ENTRIES, MAX_RECONCILE_MESSAGES, MAX_RECONCILED,
-        MAX_RECONCILIATIONS, MAX_STATEMENTS,
+        MAX_BEGINNINGS, MAX_FRONTIER_ENTRIES, MAX_RECONCILE_MESSAGES, MAX_RECONCILED, MAX_RECONCILIATIONS,
+        MAX_STATEMENTS,
     },
     record::{OpenError, record_id},
     replica::{
@@ -62,7 +62,7 @@ pub(super) struct Exchange {
     frame_len: usize,
     /// Records of which the other side holds the beginning.
     begun: BTreeMap<RecordId, u32>,
-    /// What is left of a record that goes in parts: of the queue, and of an attachment.
+    /// What is left of records that go in parts: of the queue, and of attachments.
     rests: [VecDeque<Rest>; 2],
     /// Whether the other side was told of which records the beginning is here.
     told_begun: bool,
@@ -129,6 +129,7 @@ impl Exchange {
         mark: Mark,
         space: &SpaceId,
         session: &Secret32,
+        frame_len: usize,
     ) -> Self {
         let reconcile_key = derive(context::SESSION_RECONCILE, &[session.expose(), space.as_bytes()]);
         Self {
@@ -144,7 +145,7 @@ impl Exchange {
             queue: VecDeque::new(),
             found: VecDeque::new(),
             requests: Requests::default(),
-            frame_len: FRAME_TARGET_LEN,
+            frame_len,
             begun: BTreeMap::new(),
             rests: [VecDeque::new(), VecDeque::new()],
             told_begun: version < Version::Fourth,
@@ -163,12 +164,6 @@ impl Exchange {
             reconciliations: MAX_RECONCILIATIONS,
             reconcile_credit: 2 * MAX_RECONCILE_MESSAGES,
         }
-    }
-
-    /// See [`super::Session::with_frames_of`].
-    pub(super) const fn with_frames_of(mut self, len: usize) -> Self {
-        self.frame_len = len;
-        self
     }
 
     #[cfg(test)]
@@ -589,8 +584,8 @@ impl Exchange {
     }
 
     /// What a device that was not known is given may be sealed under an epoch that it lacks. If it turns out to
-    /// be another's than it could have been, it is given the statements again, sealed as it needs them: of
-    /// the owner or taken out, as they lie; of another person, anew.
+    /// be another's than it could have been, it is given the statements again, sealed as it needs them; but
+    /// not who was given both.
     fn give_again_if_it_turns_out(&mut self, was_enrolled: bool, state: &State) {
         let sealing = self.sealing(state);
         let before = self.given.sealing.replace(sealing);
@@ -692,9 +687,9 @@ fn read_records<D: Disk>(
     match (sealing, class) {
         (Sealing::Anew, Class::Commit | Class::Statement) => Ok(vec![replica.read_renewed(location)?]),
         (Sealing::Both, Class::Statement) => {
-            let mut records = vec![replica.read(location)?, replica.read_renewed(location)?];
-            records.dedup();
-            Ok(records)
+            let record = replica.read(location)?;
+            let renewed = replica.renew(&record);
+            Ok(std::iter::once(record).chain(renewed).collect())
         }
         _ => Ok(vec![replica.read(location)?]),
     }

@@ -1,7 +1,7 @@
 //! Invariant 5: no exchange goes on without progress; each has a bound.
 //!
-//! In one session a side sends no record twice unless it was asked for it again, nor a part of one, and says nothing
-//! but the handshake, its frontier and its statements once, and once more for each frame of records
+//! In one session a side sends no record twice unless it was asked for it again, nor a part of one, and says
+//! nothing but the handshake, its frontier and its statements once, and once more for each frame of records
 //! that its device took, from whomever, or check that either asked for. Reconciliations and questions for attachments have
 //! bounds of their own. So a session is bounded by what there is to tell.
 
@@ -114,7 +114,6 @@ impl Exchange {
                 }
                 return Ok(());
             }
-
             Frame::Reconciliation => self.reconciliation += 1,
             Frame::Want(_) | Frame::Lacks => self.fetching += 1,
             _ => self.messages += 1,

@@ -85,9 +85,8 @@ impl Device {
     }
 
     /// Notes that what it has not named or attached durably may stay: once it ends, nobody can name it any
-    /// more. Nor can
-    /// it tell then what was attached to a document that it cannot read: a node keeps in its index what such
-    /// a document showed, and may have none.
+    /// more. Nor can it tell then what was attached to a document that it cannot read: a node keeps in its
+    /// index what such a document showed, and may have none.
     pub fn excuse_late(&self, ledger: &mut Ledger) {
         let unnamed = self.late.values().chain(self.naming.values()).flatten();
         let unnamed = unnamed.chain(&self.attaching).chain(self.documents.attached_before());
