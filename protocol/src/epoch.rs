@@ -20,7 +20,7 @@ mod statement;
 
 pub use grant::Grant;
 pub use keyring::Keyring;
-pub use statement::{EpochError, EpochStatement};
+pub use statement::{EpochError, EpochStatement, SealedHeads};
 
 use crate::{
     crypto::{

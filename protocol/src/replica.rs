@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use crate::{
     crypto::{aead::NONCE_LEN, kem::KemSecret, sign::SigningKey},
     epoch::Keyring,
-    id::{CommitId, DeviceId, DocumentId, DropId, EpochId, OperationId, RecordId, SpaceId, StatementId},
+    id::{CommitId, DeviceId, DocumentId, DropId, OperationId, RecordId, SpaceId, StatementId},
     identity::log::Author,
     journal::{Disk, Journal, JournalError, Location, SegmentNumber},
     limits::{MAX_COMMIT_RECORDS, MAX_DROP_IDS, MAX_RECORD_LEN},
@@ -145,8 +145,6 @@ pub struct Replica<D: Disk> {
     may_be_stale: bool,
     forgotten_blobs: forgetting::ForgottenBlobs,
     audience: Option<rotating::Audience>,
-    /// The log heads that the authors of epochs knew, of those whose statement is held.
-    authors_knew: BTreeMap<EpochId, Vec<OperationId>>,
     erasing: Erasing,
     beginnings: Beginnings,
 }
@@ -161,7 +159,6 @@ impl<D: Disk> Replica<D> {
             may_be_stale: true,
             forgotten_blobs: forgetting::ForgottenBlobs::new(),
             audience: None,
-            authors_knew: BTreeMap::new(),
             erasing: Erasing::new(),
             beginnings: Beginnings::new(),
         }

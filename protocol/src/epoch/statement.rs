@@ -68,6 +68,28 @@ impl Encoded for EpochStatement {
     const VERSION: u8 = 1;
 }
 
+/// The heads of the owner's device log that an epoch's author knew, sealed to whoever holds its secret.
+#[derive(Debug, Clone)]
+pub struct SealedHeads {
+    space: SpaceId,
+    epoch: EpochId,
+    sealed: Option<SealedTo>,
+}
+
+impl SealedHeads {
+    /// Opens them with the epoch's secret; none if its author did not say.
+    #[must_use]
+    pub fn open(&self, secret: &Secret32) -> Vec<OperationId> {
+        let (associated, key) = (associated(&self.space, &self.epoch), heads_key(secret));
+        let opened = self.sealed.as_ref().and_then(|sealed| key.open(HEADS_INFO, &associated, sealed).ok());
+        let heads = opened.unwrap_or_default();
+        heads
+            .chunks_exact(32)
+            .map(|head| OperationId::from_bytes(head.try_into().expect("32 bytes")))
+            .collect()
+    }
+}
+
 /// Why an epoch statement was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EpochError {
@@ -225,19 +247,12 @@ impl Signed<EpochStatement> {
         body.recipients.last().is_some_and(|sealed| audience.open(SEAL_INFO, &associated, sealed).is_ok())
     }
 
-    /// The heads of the owner's device log that its author knew, as whoever holds its secret can tell;
-    /// none if it does not say.
+    /// What its author knew of the owner's device log.
     #[must_use]
-    pub fn heads(&self, secret: &Secret32) -> Vec<OperationId> {
+    pub fn heads(&self) -> SealedHeads {
         let body = self.body();
-        let (associated, key) = (associated(&body.space, &body.epoch), heads_key(secret));
-        let sealed = body.recipients.iter().rev().nth(1);
-        let opened = sealed.and_then(|sealed| key.open(HEADS_INFO, &associated, sealed).ok());
-        let heads = opened.unwrap_or_default();
-        heads
-            .chunks_exact(32)
-            .map(|head| OperationId::from_bytes(head.try_into().expect("32 bytes")))
-            .collect()
+        let sealed = body.recipients.iter().rev().nth(1).cloned();
+        SealedHeads { space: body.space, epoch: body.epoch, sealed }
     }
 
     /// Opens the secret with a recipient's key, and the earlier ones with it.

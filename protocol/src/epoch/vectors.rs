@@ -52,7 +52,7 @@ fn statements() {
             let statement = Signed::<EpochStatement>::from_bytes(&hex(&case, "statement")).unwrap();
             let own = keyring.secret(&statement.body().epoch).unwrap();
             let heads: Vec<Vec<u8>> =
-                statement.heads(own).iter().map(|head| head.as_bytes().to_vec()).collect();
+                statement.heads().open(own).iter().map(|head| head.as_bytes().to_vec()).collect();
             assert_eq!(heads, hex_list(&case, "heads"), "{case}");
             for audience in case["audiences"].as_array().into_iter().flatten() {
                 let to = hex_list(audience, "recipients").into_iter();

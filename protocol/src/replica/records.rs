@@ -48,7 +48,8 @@ pub(crate) enum Row {
     /// It is not here, and a drop that has not taken effect lists it: it counts as held for the commits
     /// that name it, and is taken if it comes.
     Listed,
-    /// Nothing follows from it: what it said is superseded, or it was left aside and may come again.
+    /// Nothing follows from it: what it said is superseded, it was left aside and may come again, or only
+    /// its name came yet.
     Absent,
 }
 
@@ -216,6 +217,11 @@ impl Records {
             None | Some((_, Row::Listed | Row::Absent)) => self.set(id, Row::Wanted).0,
             Some((slot, _)) => slot,
         }
+    }
+
+    /// The slot of a record of which something else may say more later.
+    pub(crate) fn mention(&mut self, id: RecordId) -> Slot {
+        self.find(&id).map_or_else(|| self.set(id, Row::Absent).0, |(slot, _)| slot)
     }
 
     /// Notes that a record was dropped, held or not.

@@ -9,7 +9,7 @@ use crate::{
         EpochStatement, Keyring,
         rotation::{admins_before, elected, rotation_due, turn_has_come},
     },
-    id::{DeviceId, EpochId, OperationId, StatementId},
+    id::{DeviceId, EpochId, StatementId},
     journal::{Disk, JournalError},
     membership::{MembershipAction, MembershipError, Roster},
     record::{Payload, epoch_record},
@@ -148,7 +148,7 @@ impl<D: Disk> Replica<D> {
         {
             return Ok((heads, false));
         }
-        let known = self.explained()?;
+        let known = self.explained();
         let heads = known.heads();
         let is_due = match heads.as_slice() {
             [] => false,
@@ -204,7 +204,7 @@ impl<D: Disk> Replica<D> {
         roster: &mut Roster,
         nonce: &mut dyn FnMut() -> [u8; NONCE_LEN],
     ) -> Result<Vec<Prepared>, EpochStartError<D::Error>> {
-        let known = self.explained().map_err(WriteError::from)?;
+        let known = self.explained();
         let statement = self.draft_epoch(new, roster, &known).ok_or(EpochStartError::Unsealable)?;
         let epoch = statement.body().epoch;
         let mut prepared = vec![(named(epoch_record(&statement)), Payload::Epoch(statement))];
@@ -225,21 +225,8 @@ impl<D: Disk> Replica<D> {
     /// what its author knew, or the secret without the statement: it is not this device's to hand on, and
     /// might go to whom it was kept from. Nor does what this device starts replace it: who lacks it would
     /// never be given it.
-    fn explained(&mut self) -> Result<Keyring, JournalError<D::Error>> {
-        let known: Vec<EpochId> = self.state.keyring().iter().map(|(epoch, _)| *epoch).collect();
-        for epoch in known {
-            if !self.authors_knew.contains_key(&epoch)
-                && let Some(location) = self.state.statement(&StatementId::from(epoch))
-                && let Ok(Payload::Epoch(statement)) = self.read_payload(location)?
-                && let Some(secret) = self.state.keyring().secret(&epoch)
-            {
-                self.authors_knew.insert(epoch, statement.heads(secret));
-            }
-        }
-        let is_known = |head: &OperationId| self.state.roster().contains(head);
-        let is_explained =
-            |epoch: &EpochId| self.authors_knew.get(epoch).is_some_and(|heads| heads.iter().all(is_known));
-        Ok(self.state.keyring().only(is_explained))
+    fn explained(&self) -> Keyring {
+        self.state.keyring().only(|epoch| self.state.is_explained(epoch))
     }
 
     /// `None` when one of the recipients' keys is no usable key.

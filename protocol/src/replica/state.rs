@@ -33,6 +33,7 @@ use crate::{
 };
 
 mod counting;
+mod epochs;
 mod forgetting;
 mod indexing;
 mod inserting;
@@ -200,7 +201,7 @@ pub struct State {
     pub(super) drops: super::drops::Drops,
     pub(super) receipts: super::receipts::Receipts,
     waiting: Waiting<Slot>,
-    epochs: BTreeSet<StatementId>,
+    epochs: BTreeMap<StatementId, epochs::AuthorKnew>,
     pending: BTreeMap<CommitId, Pending>,
     max_pending: usize,
     /// Commits of a history that does not count here, because another one of that device does.
@@ -251,7 +252,7 @@ impl State {
             drops: super::drops::Drops::default(),
             receipts: super::receipts::Receipts::default(),
             waiting: Waiting::default(),
-            epochs: BTreeSet::new(),
+            epochs: BTreeMap::new(),
             pending: BTreeMap::new(),
             max_pending: MAX_PENDING_COMMITS,
             apart: BTreeMap::new(),
@@ -353,7 +354,7 @@ impl State {
     /// Somebody who is not enrolled is given the first two, which may show that they are.
     pub(crate) fn statements_in_order(&self, enrolled: bool) -> Vec<(StatementId, Slot)> {
         let operations = self.roster.in_order().into_iter().map(StatementId::from);
-        let mut names: Vec<StatementId> = self.epochs.iter().copied().chain(operations).collect();
+        let mut names: Vec<StatementId> = self.epochs.keys().copied().chain(operations).collect();
         if enrolled {
             let first: BTreeSet<StatementId> = names.iter().copied().collect();
             names.extend(self.statements.keys().filter(|name| !first.contains(name)));

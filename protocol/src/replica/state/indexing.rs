@@ -40,9 +40,8 @@ impl State {
             }
         }
         for record in &counted.again {
-            if let Some((slot, Row::Held(..) | Row::Wanted | Row::Listed)) = self.records.find(record) {
-                entry.add_again(slot);
-            }
+            // By a commit that this one had not seen, and that may come later in the index.
+            entry.add_again(self.records.mention(*record));
         }
         self.chains.push(counted.device, counted.number, &entry, &counted.seen);
         self.records.add_commit(&counted.commit);

@@ -5,15 +5,12 @@ use std::collections::BTreeSet;
 
 use super::{Arrived, Effects, Item, Refusal, State, Subject, is_droppable};
 use crate::{
-    crypto::kem::KemSecret,
-    epoch::{EpochError, EpochStatement, Keyring},
-    id::{EpochId, RecordId, StatementId},
+    id::{RecordId, StatementId},
     journal::Location,
-    limits::{MAX_EPOCHS, MAX_PENDING_COMMITS, MAX_STAGED_BYTES},
+    limits::{MAX_PENDING_COMMITS, MAX_STAGED_BYTES},
     membership::Statement,
     record::{Change, Payload},
     replica::records::{Class, Row, Slot},
-    signed::Signed,
 };
 
 impl State {
@@ -89,16 +86,7 @@ impl State {
             Payload::Membership(signed) => {
                 self.insert_operation(slot, Statement::Membership(signed), effects);
             }
-            Payload::Epoch(statement) => match self.check_epoch(&statement) {
-                Ok(()) => {
-                    self.absorb(&statement);
-                    let name = StatementId::from(statement.body().epoch);
-                    self.epochs.insert(name);
-                    self.note_statement(name, slot);
-                    effects.membership_changed = true;
-                }
-                Err(error) => effects.refused.push(Refusal::Epoch(error)),
-            },
+            Payload::Epoch(statement) => self.insert_epoch(slot, &statement, effects),
             Payload::Drop(statement) => self.insert_drop(slot, &statement, effects),
             Payload::Receipt(receipt) => self.insert_receipt(slot, &receipt, effects),
         }
@@ -180,81 +168,6 @@ impl State {
         });
     }
 
-    /// The keyring with what statements that are not stored yet hold for this device; `None` when that
-    /// is nothing new.
-    pub(in crate::replica) fn keyring_with(
-        &self,
-        statements: impl Iterator<Item = Signed<EpochStatement>>,
-    ) -> Option<Keyring> {
-        let room = MAX_EPOCHS.saturating_sub(self.epochs.len());
-        let is_new = |statement: &Signed<EpochStatement>| {
-            !self.epochs.contains(&StatementId::from(statement.body().epoch))
-                && self.check_epoch(statement).is_ok()
-        };
-        let learnt = statements.filter(is_new).take(room).filter_map(|statement| self.open_epoch(&statement));
-        learnt.fold(None, |keyring, learnt| {
-            let mut keyring = keyring.unwrap_or_else(|| self.keyring.duplicate());
-            keyring.merge(learnt);
-            Some(keyring)
-        })
-    }
-
-    /// Learns the secret of an epoch whose statement lies in the journal and is inserted later: what comes
-    /// after it there may be sealed under it.
-    pub fn read_ahead(&mut self, payload: &Payload) {
-        if let Payload::Epoch(statement) = payload {
-            self.learn_epoch(statement);
-        }
-    }
-
-    /// Learns the secret of an epoch whose statement is stored.
-    pub(in crate::replica) fn learn_epoch(&mut self, statement: &Signed<EpochStatement>) {
-        if self.check_epoch(statement).is_ok() {
-            self.absorb(statement);
-        }
-    }
-
-    /// Learns the secret of an epoch that is sealed to this device.
-    fn absorb(&mut self, statement: &Signed<EpochStatement>) {
-        if let Some(keyring) = self.open_epoch(statement) {
-            self.keyring.merge(keyring);
-        }
-    }
-
-    /// What an epoch holds for this device, unless its secret is known.
-    fn open_epoch(&self, statement: &Signed<EpochStatement>) -> Option<Keyring> {
-        let is_unknown = self.keyring.secret(&statement.body().epoch).is_none();
-        self.kems.iter().filter(|_| is_unknown).find_map(|kem| statement.open(kem).ok())
-    }
-
-    /// Adds a key that epochs may be sealed to.
-    pub(in crate::replica) fn add_key(&mut self, kem: KemSecret) {
-        if self.kems.iter().all(|held| held.public() != kem.public()) {
-            self.kems.push(kem);
-        }
-    }
-
-    /// Where the statements of all epochs lie.
-    pub(in crate::replica) fn epoch_statements(&self) -> Vec<Location> {
-        self.epochs.iter().filter_map(|name| self.statement(name)).collect()
-    }
-
-    /// Where the statements lie of epochs whose secret is not known here.
-    pub(in crate::replica) fn unopened_epochs(&self) -> Vec<Location> {
-        let is_unknown =
-            |name: &&StatementId| self.keyring.secret(&EpochId::from_bytes(*name.as_bytes())).is_none();
-        let names = self.epochs.iter().filter(is_unknown);
-        names.filter_map(|name| self.statement(name)).collect()
-    }
-
-    fn check_epoch(&self, statement: &Signed<EpochStatement>) -> Result<(), EpochError> {
-        statement.check(&self.space, &self.recovery.recovery_keeper)?;
-        // One more could not be listed in a frontier, and no session would get past that.
-        let name = StatementId::from(statement.body().epoch);
-        let listed = self.epochs.len() < MAX_EPOCHS || self.epochs.contains(&name);
-        listed.then_some(()).ok_or(EpochError::Malformed)
-    }
-
     fn stage(&mut self, slot: Slot, change: Change) {
         if self.staged_bytes + change.bytes.len() <= MAX_STAGED_BYTES {
             self.staged_bytes += change.bytes.len();
@@ -273,7 +186,7 @@ impl State {
             }
         }
         if effects.membership_changed {
-            self.keyring.allow(self.roster.epochs_since_endings());
+            self.allow_epochs();
             self.quarantine.doubt();
             self.judge_receipts(effects);
             self.count(effects);

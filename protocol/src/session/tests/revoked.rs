@@ -461,7 +461,7 @@ fn a_device_that_is_out_reads_what_it_wrote() {
 }
 
 #[test]
-fn who_does_not_know_of_a_revocation_hands_its_epoch_on_to_nobody() {
+fn who_does_not_know_of_a_revocation_hands_its_epoch_on_to_nobody_and_writes_nothing_under_it() {
     let (mut laptop, mut phone, mut tablet) = (own(1), own(PHONE), own(3));
     let recovery = Some(inception(OWNER).body().recovery_kem);
     revoke(&mut laptop, 1, PHONE, 50, vec![], false);
@@ -472,14 +472,16 @@ fn who_does_not_know_of_a_revocation_hands_its_epoch_on_to_nobody() {
     assert!(of(&mut tablet).state().keyring().secret(&epoch_id(&secret(50))).is_some());
     assert!(!of(&mut tablet).state().log().has_endings());
     assert!(!of(&mut tablet).is_epoch_due(recovery.as_ref()).unwrap());
+    assert_eq!(of(&mut tablet).state().keyring().written_under(), [epoch_id(&secret(SHARED))]);
     begin_epoch(of(&mut tablet), 3, recovery, 70);
     assert!(!of(&mut tablet).is_epoch_due(recovery.as_ref()).unwrap());
-    write(of(&mut tablet), 3, "not for the phone");
+    assert_eq!(of(&mut tablet).state().keyring().written_under(), [epoch_id(&secret(70))]);
+    write(of(&mut tablet), 3, "not heard of it");
     talk([&mut tablet, &mut phone], [3, PHONE]).unwrap();
     let knows =
         |spaces: &mut Spaces, drawn| of(spaces).state().keyring().secret(&epoch_id(&secret(drawn))).is_some();
     assert!(knows(&mut phone, 70) && !knows(&mut phone, 50));
-    assert_eq!(read(of(&mut phone)), [""; 0]);
+    assert_eq!(read(of(&mut phone)), ["not heard of it"]);
     // Once it knows, the next one joins both.
     talk([&mut tablet, &mut laptop], [3, 1]).unwrap();
     assert!(of(&mut tablet).is_epoch_due(recovery.as_ref()).unwrap());

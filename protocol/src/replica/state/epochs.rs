@@ -1,0 +1,153 @@
+//! The epochs whose statements are held, and which of them may be written under.
+
+use std::collections::BTreeSet;
+
+use super::{Effects, Refusal, State};
+use crate::{
+    crypto::kem::KemSecret,
+    epoch::{EpochError, EpochStatement, Keyring, SealedHeads},
+    id::{EpochId, OperationId, StatementId},
+    journal::Location,
+    limits::MAX_EPOCHS,
+    record::Payload,
+    replica::records::Slot,
+    signed::Signed,
+};
+
+/// The log heads that an epoch's author knew.
+#[derive(Debug)]
+pub(super) enum AuthorKnew {
+    /// The epoch's secret is not known here.
+    Sealed(SealedHeads),
+    Heads(Vec<OperationId>),
+}
+
+impl State {
+    /// Learns the secret of an epoch whose statement lies in the journal and is inserted later: what comes
+    /// after it there may be sealed under it.
+    pub fn read_ahead(&mut self, payload: &Payload) {
+        if let Payload::Epoch(statement) = payload {
+            self.learn_epoch(statement);
+        }
+    }
+
+    /// Learns the secret of an epoch whose statement is stored.
+    pub(in crate::replica) fn learn_epoch(&mut self, statement: &Signed<EpochStatement>) {
+        if self.check_epoch(statement).is_ok()
+            && let Some(keyring) = self.open_epoch(statement)
+        {
+            self.keyring.merge(keyring);
+            self.allow_epochs();
+        }
+    }
+
+    pub(super) fn insert_epoch(
+        &mut self,
+        slot: Slot,
+        statement: &Signed<EpochStatement>,
+        effects: &mut Effects,
+    ) {
+        if let Err(error) = self.check_epoch(statement) {
+            return effects.refused.push(Refusal::Epoch(error));
+        }
+        if let Some(keyring) = self.open_epoch(statement) {
+            self.keyring.merge(keyring);
+        }
+        let name = StatementId::from(statement.body().epoch);
+        self.epochs.entry(name).or_insert_with(|| AuthorKnew::Sealed(statement.heads()));
+        self.allow_epochs();
+        self.note_statement(name, slot);
+        effects.membership_changed = true;
+    }
+
+    /// Says which epochs may be written under: since a revocation those that an admin device named, and
+    /// before one all but those whose author knew of operations that are not here. It cannot be told whom
+    /// these leave out, so they are not handed on to newcomers, who could never read what lies under them
+    /// if those operations are lost.
+    pub(super) fn allow_epochs(&mut self) {
+        let Self { epochs, keyring, roster, .. } = self;
+        for (name, knew) in epochs {
+            if let AuthorKnew::Sealed(sealed) = knew
+                && let Some(secret) = keyring.secret(&epoch_of(name))
+            {
+                *knew = AuthorKnew::Heads(sealed.open(secret));
+            }
+        }
+        let allowed = roster.epochs_since_endings().or_else(|| self.without_unexplained());
+        self.keyring.allow(allowed);
+    }
+
+    /// The epochs whose secret is known, if there are some that are not explained, without those.
+    fn without_unexplained(&self) -> Option<BTreeSet<EpochId>> {
+        let is_unexplained = |epoch: &&EpochId| {
+            self.epochs.contains_key(&StatementId::from(**epoch)) && !self.is_explained(epoch)
+        };
+        let known = || self.keyring.iter().map(|(epoch, _)| epoch);
+        known()
+            .any(|epoch| is_unexplained(&epoch))
+            .then(|| known().filter(|epoch| !is_unexplained(epoch)).copied().collect())
+    }
+
+    /// Whether it is known here whom an epoch leaves out: its statement is held, and what its author knew.
+    pub(in crate::replica) fn is_explained(&self, epoch: &EpochId) -> bool {
+        match self.epochs.get(&StatementId::from(*epoch)) {
+            Some(AuthorKnew::Heads(heads)) => heads.iter().all(|head| self.roster.contains(head)),
+            Some(AuthorKnew::Sealed(_)) | None => false,
+        }
+    }
+
+    /// What an epoch holds for this device, unless its secret is known.
+    fn open_epoch(&self, statement: &Signed<EpochStatement>) -> Option<Keyring> {
+        let is_unknown = self.keyring.secret(&statement.body().epoch).is_none();
+        self.kems.iter().filter(|_| is_unknown).find_map(|kem| statement.open(kem).ok())
+    }
+
+    /// Adds a key that epochs may be sealed to.
+    pub(in crate::replica) fn add_key(&mut self, kem: KemSecret) {
+        if self.kems.iter().all(|held| held.public() != kem.public()) {
+            self.kems.push(kem);
+        }
+    }
+
+    /// Where the statements of all epochs lie.
+    pub(in crate::replica) fn epoch_statements(&self) -> Vec<Location> {
+        self.epochs.keys().filter_map(|name| self.statement(name)).collect()
+    }
+
+    /// Where the statements lie of epochs whose secret is not known here.
+    pub(in crate::replica) fn unopened_epochs(&self) -> Vec<Location> {
+        let names = self.epochs.keys().filter(|name| self.keyring.secret(&epoch_of(name)).is_none());
+        names.filter_map(|name| self.statement(name)).collect()
+    }
+
+    fn check_epoch(&self, statement: &Signed<EpochStatement>) -> Result<(), EpochError> {
+        statement.check(&self.space, &self.recovery.recovery_keeper)?;
+        // One more could not be listed in a frontier, and no session would get past that.
+        let name = StatementId::from(statement.body().epoch);
+        let listed = self.epochs.len() < MAX_EPOCHS || self.epochs.contains_key(&name);
+        listed.then_some(()).ok_or(EpochError::Malformed)
+    }
+
+    /// The keyring with what statements that are not stored yet hold for this device; `None` when that
+    /// is nothing new.
+    pub(in crate::replica) fn keyring_with(
+        &self,
+        statements: impl Iterator<Item = Signed<EpochStatement>>,
+    ) -> Option<Keyring> {
+        let room = MAX_EPOCHS.saturating_sub(self.epochs.len());
+        let is_new = |statement: &Signed<EpochStatement>| {
+            !self.epochs.contains_key(&StatementId::from(statement.body().epoch))
+                && self.check_epoch(statement).is_ok()
+        };
+        let learnt = statements.filter(is_new).take(room).filter_map(|statement| self.open_epoch(&statement));
+        learnt.fold(None, |keyring, learnt| {
+            let mut keyring = keyring.unwrap_or_else(|| self.keyring.duplicate());
+            keyring.merge(learnt);
+            Some(keyring)
+        })
+    }
+}
+
+fn epoch_of(name: &StatementId) -> EpochId {
+    EpochId::from_bytes(*name.as_bytes())
+}
