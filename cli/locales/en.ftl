@@ -138,9 +138,14 @@ notice-key-file-vault = a key file opens this Musette: whoever can read your fil
 notice-recovery-unchecked = your recovery words have not been checked yet: musette recovery show, then musette recovery check
 
 sync-only-here = Only on this device.
+sync-only-here-as-it-is = As it is now, only on this device.
 sync-everywhere = On all { $of } of your devices.
 sync-partly = On { $have } of your { $of } devices.
 sync-waiting = On { $have } of your { $of } devices; { $waiting }.
+sync-earlier = { $count ->
+    [one] Another device has it as it was before.
+   *[other] { $count } others have it as it was before.
+}
 waiting-paused = syncing is paused here (to go on: musette sync resume)
 waiting-budget-used = this device has used up its bytes for today
 waiting-budget-low = attachments wait until tomorrow, most of the bytes for today are used

@@ -139,9 +139,14 @@ notice-key-file-vault = un fichier-clé ouvre cette Musette : qui peut lire vos
 notice-recovery-unchecked = vos mots de secours n’ont pas encore été vérifiés : musette recovery show, puis musette recovery check
 
 sync-only-here = Seulement sur cet appareil.
+sync-only-here-as-it-is = Tel qu’il est maintenant, seulement sur cet appareil.
 sync-everywhere = Sur vos { $of } appareils.
 sync-partly = Sur { $have } de vos { $of } appareils.
 sync-waiting = Sur { $have } de vos { $of } appareils ; { $waiting }.
+sync-earlier = { $count ->
+    [one] Un autre appareil en a une version antérieure.
+   *[other] { $count } autres en ont une version antérieure.
+}
 waiting-paused = la synchronisation est en pause ici (pour reprendre : musette sync resume)
 waiting-budget-used = cet appareil a épuisé son volume du jour
 waiting-budget-low = les pièces jointes attendent demain, l’essentiel du volume du jour est utilisé

@@ -90,7 +90,9 @@ pub(crate) fn source_name(source: &str) -> String {
 
 /// On how many devices something is, in words; empty where nothing is known.
 pub(crate) fn sync_in_words(sync: &Value) -> String {
-    match text_of(sync, "state") {
+    let earlier = count_of(sync, "earlier");
+    let words = match text_of(sync, "state") {
+        "only-here" if earlier > 0 => t!("sync-only-here-as-it-is"),
         "only-here" => t!("sync-only-here"),
         "everywhere" => t!("sync-everywhere", of = count_of(sync, "of")),
         "partly" => t!("sync-partly", have = count_of(sync, "have"), of = count_of(sync, "of")),
@@ -101,7 +103,8 @@ pub(crate) fn sync_in_words(sync: &Value) -> String {
             waiting = status::waiting_in_words(sync),
         ),
         _ => String::new(),
-    }
+    };
+    if earlier > 0 { format!("{words} {}", t!("sync-earlier", count = earlier)) } else { words }
 }
 
 /// When an item was, in words, from the fields that its kind has for this.

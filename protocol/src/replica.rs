@@ -46,7 +46,9 @@ use erasing::Erasing;
 use records::Row;
 use state::is_droppable;
 
-pub use state::{Arrived, Counted, Effects, Item, NewlyCounted, Quarantined, Refusal, State, Subject};
+pub use state::{
+    Arrived, Counted, Effects, Item, Naming, NewlyCounted, Quarantined, Refusal, State, Subject,
+};
 
 /// What a device writes in one go.
 #[derive(Debug, Clone, PartialEq, Eq)]

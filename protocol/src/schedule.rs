@@ -35,7 +35,8 @@ use allowance::Allowance;
 pub use allowance::{Flow, Pause, Settings, Usage};
 use contact::{Attempts, Stage};
 pub use contact::{
-    BETWEEN_NEWS_MS, NOT_NOW_MS, NOT_NOW_TO_MS, REFUSED_MS, RETRY_FROM_MS, RETRY_TO_MS, STABLE_MS,
+    BETWEEN_NEWS_MS, METERED_RETRY_TO_MS, NOT_NOW_MS, NOT_NOW_TO_MS, REFUSED_MS, RETRY_FROM_MS, RETRY_TO_MS,
+    STABLE_MS,
 };
 pub use not_now::{NotNow, StopReason};
 pub use standing::Standing;
@@ -277,11 +278,12 @@ impl<N: Ord + Clone> Schedule<N> {
 
     /// A dial brought no session of its own. `draw` is any number, drawn for this.
     pub fn handle_dial_failed(&mut self, moment: Moment, contact: &Contact<N>, ending: Ending, draw: u16) {
+        let longest_ms = self.longest_pause();
         match contact {
             Contact::Device(id) => {
                 let device = self.devices.get_mut(id);
                 if let Some(device) = device.filter(|device| device.attempts.stage == Stage::Dialling) {
-                    device.attempts.fail(moment, ending, draw);
+                    device.attempts.fail(moment, ending, longest_ms, draw);
                 }
             }
             Contact::Neighbour(neighbour) => self.neighbour_failed(moment, neighbour, ending, draw),
@@ -290,9 +292,10 @@ impl<N: Ord + Clone> Schedule<N> {
     }
 
     fn neighbour_failed(&mut self, moment: Moment, neighbour: &N, ending: Ending, draw: u16) {
+        let longest_ms = self.longest_pause();
         let Some(attempts) = self.neighbours.get_mut(neighbour) else { return };
         if attempts.stage == Stage::Dialling {
-            attempts.fail(moment, ending, draw);
+            attempts.fail(moment, ending, longest_ms, draw);
         }
         let given_up = attempts.failures >= NEIGHBOUR_DIALS;
         match ending {
@@ -312,8 +315,9 @@ impl<N: Ord + Clone> Schedule<N> {
 
     /// The session with a device ended. `draw` is any number, drawn for this.
     pub fn handle_disconnected(&mut self, moment: Moment, id: DeviceId, ending: Ending, draw: u16) {
+        let longest_ms = self.longest_pause();
         if let Some(device) = self.devices.get_mut(&id) {
-            device.attempts.disconnect(moment, ending, draw);
+            device.attempts.disconnect(moment, ending, longest_ms, draw);
             if !device.has_address && !device.attempts.is_connected() {
                 self.devices.remove(&id);
             }
@@ -402,6 +406,10 @@ impl<N: Ord + Clone> Schedule<N> {
 
     const fn check_every(&self) -> u64 {
         if self.allowance.settings().metered { METERED_CHECK_EVERY_MS } else { CHECK_EVERY_MS }
+    }
+
+    const fn longest_pause(&self) -> u64 {
+        if self.allowance.settings().metered { METERED_RETRY_TO_MS } else { RETRY_TO_MS }
     }
 
     /// What to do next, until there is nothing left.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use musette_crdt::{date::rfc3339, view::Attachment};
 use musette_protocol::{
     id::{BlobId, CommitId, DeviceId, DocumentId},
+    replica::Naming,
     schedule::StopReason,
     session::Frontier,
     time::Timestamp,
@@ -285,7 +286,7 @@ impl Store {
     /// Where everything is, or one item. `stop` is why nothing flows now.
     pub(crate) fn sync_json(&self, item: Option<DocumentId>, stop: Option<StopReason>) -> Json {
         let devices = self.state().log().devices();
-        let needed = item.map_or_else(Vec::new, |item| self.state().last_commits_of(&item));
+        let needed = item.map_or_else(Vec::new, |item| self.state().commits_of(&item));
         let (have, lacking): (Vec<DeviceId>, Vec<DeviceId>) =
             devices.keys().copied().partition(|device| self.is_on(*device, item, &needed));
         let refusing = lacking.iter().find(|device| self.peers.refuses(**device));
@@ -306,9 +307,14 @@ impl Store {
             },
         };
         let reason = device.and_then(|device| self.peers.by_device.get(device)?.reason.as_deref());
+        let has_earlier = |device: &&DeviceId| {
+            !self.acknowledged(**device, &needed) && self.acknowledged_some(**device, &needed)
+        };
+        let earlier = lacking.iter().filter(has_earlier).count();
         json!({
             "state": standing.code(),
             "have": have.len(),
+            "earlier": earlier,
             "of": have.len() + lacking.len(),
             "why": waiting.map(Waiting::code),
             "device": device.and_then(|device| devices.get(device)).map(|one| &one.certificate.name),
@@ -318,7 +324,7 @@ impl Store {
 
     /// Whether a device acknowledged an item's commits, and has those of its attachments that come by
     /// themselves; without commits, everything.
-    fn is_on(&self, device: DeviceId, item: Option<DocumentId>, needed: &[(DeviceId, u64)]) -> bool {
+    fn is_on(&self, device: DeviceId, item: Option<DocumentId>, needed: &[Naming]) -> bool {
         if device == self.device() {
             return true;
         }
@@ -329,10 +335,15 @@ impl Store {
     }
 
     /// Whether a device acknowledged these commits, of which there are some.
-    fn acknowledged(&self, device: DeviceId, needed: &[(DeviceId, u64)]) -> bool {
-        let has_all =
-            |frontier: &Frontier| needed.iter().all(|(writer, number)| frontier.has(writer, *number));
+    fn acknowledged(&self, device: DeviceId, needed: &[Naming]) -> bool {
+        let has_all = |frontier: &Frontier| needed.iter().all(|one| frontier.has(&one.device, one.last));
         !needed.is_empty() && self.peers.frontier_of(device).is_some_and(has_all)
+    }
+
+    /// Whether a device acknowledged some commit of an item.
+    fn acknowledged_some(&self, device: DeviceId, commits: &[Naming]) -> bool {
+        let has_some = |frontier: &Frontier| commits.iter().any(|one| frontier.has(&one.device, one.first));
+        self.peers.frontier_of(device).is_some_and(has_some)
     }
 
     /// What a goal waits for, by device; nothing when it is reached.

@@ -138,11 +138,17 @@ impl Chain {
         self.get(self.len().checked_sub(1)?)
     }
 
-    /// The number of the last commit that made one of these changes count.
-    pub(crate) fn last_naming(&self, changes: &[Slot]) -> Option<u64> {
-        let at = self.records.iter().rposition(|slot| changes.contains(slot))?;
-        let before = self.commits.partition_point(|commit| commit.records_end as usize <= at);
-        Some(before as u64 + 1)
+    /// The numbers of the first and the last commit that made one of these changes count.
+    pub(crate) fn naming(&self, changes: &[Slot]) -> Option<(u64, u64)> {
+        let is_meant = |slot: &Slot| changes.contains(slot);
+        let number = |at: usize| {
+            let before = self.commits.partition_point(|commit| commit.records_end as usize <= at);
+            before as u64 + 1
+        };
+        Some((
+            number(self.records.iter().position(is_meant)?),
+            number(self.records.iter().rposition(is_meant)?),
+        ))
     }
 
     /// How many changes count by commits after a number; of commits that name none, each is one.

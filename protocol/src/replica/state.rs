@@ -111,6 +111,17 @@ pub struct Arrived {
     pub number: u64,
 }
 
+/// Which commits of a device made changes of a document count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Naming {
+    /// The device.
+    pub device: DeviceId,
+    /// The number of the first one.
+    pub first: u64,
+    /// The number of the last one.
+    pub last: u64,
+}
+
 /// What inserting a record led to.
 #[derive(Debug, Default)]
 pub struct Effects {
@@ -475,13 +486,16 @@ impl State {
         slots.iter().filter_map(|slot| Some((self.records.id(*slot), self.records.location(*slot)?)))
     }
 
-    /// The last commit of each device that made a change of a document count, of those that are held.
-    /// It is looked for in all chains: for one document, not for a list.
+    /// The first and the last commit of each device that made a change of a document count, of those that
+    /// are held. They are looked for in all chains: for one document, not for a list.
     #[must_use]
-    pub fn last_commits_of(&self, id: &DocumentId) -> Vec<(DeviceId, u64)> {
+    pub fn commits_of(&self, id: &DocumentId) -> Vec<Naming> {
         let slots = self.documents.get(id).map_or(&[][..], Slots::as_slice);
-        let last = self.chains.iter().map(|(device, chain)| Some((*device, chain.last_naming(slots)?)));
-        last.flatten().collect()
+        let named = self.chains.iter().map(|(device, chain)| {
+            let (first, last) = chain.naming(slots)?;
+            Some(Naming { device: *device, first, last })
+        });
+        named.flatten().collect()
     }
 
     /// All documents that have changes here and were not forgotten, in no order.

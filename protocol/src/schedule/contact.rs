@@ -9,6 +9,9 @@ use super::{Ending, Moment};
 pub const RETRY_FROM_MS: u64 = 250;
 /// The longest pause.
 pub const RETRY_TO_MS: u64 = 20_000;
+/// The longest pause where bytes cost money: a relay that is asked in vain costs a kilobyte or two, and who
+/// comes back into reach dials too.
+pub const METERED_RETRY_TO_MS: u64 = 2 * 60 * 1_000;
 /// A session that lasted this long begins the pauses anew. One that breaks at once does not: else a
 /// device that crashes at each session would be dialled eight times a second.
 pub const STABLE_MS: u64 = 5_000;
@@ -68,16 +71,17 @@ impl<N> Attempts<N> {
         self.last_dial_ms = Some(moment.elapsed_ms);
     }
 
-    pub(super) fn fail(&mut self, moment: Moment, ending: Ending, draw: u16) {
+    /// `longest_ms` is the longest pause after a failure.
+    pub(super) fn fail(&mut self, moment: Moment, ending: Ending, longest_ms: u64, draw: u16) {
         self.failures = self.failures.saturating_add(1);
         let wait_ms = match ending {
-            Ending::Lost => jittered(self.next_pause(RETRY_TO_MS), draw),
+            Ending::Lost => jittered(self.next_pause(longest_ms), draw),
             Ending::Spent => {
                 self.pause_ms = RETRY_FROM_MS;
                 jittered(BETWEEN_NEWS_MS, draw)
             }
             Ending::Refused => jittered(REFUSED_MS, draw),
-            Ending::NotNow { until: None } => jittered(self.next_pause(NOT_NOW_MS), draw),
+            Ending::NotNow { until: None } => jittered(self.next_pause(longest_ms.max(NOT_NOW_MS)), draw),
             Ending::NotNow { until: Some(until) } => {
                 let left = u64::try_from(until.millis_since(moment.wall)).unwrap_or(0);
                 // Its word may be wrong both ways; a little after it, so that it has gone on.
@@ -98,12 +102,12 @@ impl<N> Attempts<N> {
         self.stage = Stage::Connected { since_ms: moment.elapsed_ms, check_due_ms, neighbour };
     }
 
-    pub(super) fn disconnect(&mut self, moment: Moment, ending: Ending, draw: u16) {
+    pub(super) fn disconnect(&mut self, moment: Moment, ending: Ending, longest_ms: u64, draw: u16) {
         let Stage::Connected { since_ms, .. } = self.stage else { return };
         if moment.elapsed_ms.saturating_sub(since_ms) >= STABLE_MS {
             self.pause_ms = RETRY_FROM_MS;
         }
-        self.fail(moment, ending, draw);
+        self.fail(moment, ending, longest_ms, draw);
     }
 
     /// Lets go of what goes on; dialled again at once when that is allowed.
@@ -142,7 +146,7 @@ mod tests {
 
     fn waits(attempts: &mut Attempts<u8>, ending: Ending, draw: u16) -> u64 {
         attempts.dial(START);
-        attempts.fail(START, ending, draw);
+        attempts.fail(START, ending, RETRY_TO_MS, draw);
         attempts.due_ms().unwrap() - START.elapsed_ms
     }
 
@@ -167,7 +171,7 @@ mod tests {
             }
             attempts.connect(START, 0, None);
             let end = Moment { elapsed_ms: START.elapsed_ms + lasted_ms, ..START };
-            attempts.disconnect(end, Ending::Lost, u16::MAX);
+            attempts.disconnect(end, Ending::Lost, RETRY_TO_MS, u16::MAX);
             assert_eq!(attempts.due_ms(), Some(end.elapsed_ms + expected_ms));
         }
     }

@@ -133,6 +133,29 @@ fn where_bytes_cost_money_checks_are_rare() {
 }
 
 #[test]
+fn where_bytes_cost_money_who_is_out_of_reach_is_dialled_rarely() {
+    let mut schedule = started([1]);
+    schedule.handle_settings(at(0), Settings { metered: true, ..Settings::default() });
+    let mut dialled = Vec::new();
+    let mut now = 0;
+    while now < 60 * MINUTE_MS {
+        schedule.handle_time(at(now));
+        if effects(&mut schedule).contains(&dial(1)) {
+            dialled.push(now);
+            schedule.handle_dial_failed(at(now), &Contact::Device(id(1)), Ending::Lost, u16::MAX);
+        }
+        now = schedule.next_deadline().unwrap();
+    }
+    let pauses: Vec<u64> = dialled.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert_eq!((pauses[0], pauses.iter().max()), (RETRY_FROM_MS, Some(&METERED_RETRY_TO_MS)));
+    // Where they do not, a pause that has grown is no longer than any other after the next failure.
+    schedule.handle_settings(at(now), Settings::default());
+    schedule.handle_time(at(now));
+    schedule.handle_dial_failed(at(now), &Contact::Device(id(1)), Ending::Lost, u16::MAX);
+    assert_eq!(schedule.next_deadline(), Some(now + RETRY_TO_MS));
+}
+
+#[test]
 fn news_bring_the_next_dial_forward() {
     type Hear = fn(&mut Machine, Moment);
     let news: [(Hear, &str); 4] = [

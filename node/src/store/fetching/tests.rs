@@ -22,7 +22,7 @@ use crate::{
     home::VaultChoice,
     lifecycle::create,
     standing::Goal,
-    store::{Repair, vault::Vault},
+    store::{Repair, items::RawEdit, vault::Vault},
 };
 
 /// Larger than what comes by itself.
@@ -427,4 +427,24 @@ fn synced_means_small_attachments_too_whatever_large_ones_are_elsewhere() {
             2
         );
     }
+}
+
+#[test]
+fn what_was_changed_since_is_elsewhere_as_it_was() {
+    let mut devices = Devices::new(2);
+    devices.connect([0, 1]);
+    let (item, _) = devices.attach(0, 1);
+    devices.talk();
+    let told = |devices: &Devices| {
+        let sync = devices.stores[0].sync_json(Some(item), None);
+        (sync["state"].as_str().unwrap().to_owned(), sync["earlier"].as_u64().unwrap())
+    };
+    assert_eq!(told(&devices), ("everywhere".to_owned(), 0));
+    let title = [("title".to_owned(), json!("Fanfare"))].into();
+    devices.stores[0].edit(item, &RawEdit { set: title, ..RawEdit::default() }).unwrap();
+    assert_eq!(told(&devices), ("only-here".to_owned(), 1));
+    devices.talk();
+    assert_eq!(told(&devices), ("everywhere".to_owned(), 0));
+    let (new, _) = devices.attach(0, 1);
+    assert_eq!(devices.stores[0].sync_json(Some(new), None)["earlier"], 0);
 }

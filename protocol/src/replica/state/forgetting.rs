@@ -46,7 +46,7 @@ impl State {
     pub(in crate::replica) fn commit_forgetting(&self, id: &DocumentId) -> Option<CommitId> {
         let slots = self.forgotten.get(id).map_or(&[][..], Slots::as_slice);
         self.chains.iter().find_map(|(_, chain)| {
-            let number = chain.last_naming(slots)?;
+            let number = chain.naming(slots)?.1;
             chain.get(usize::try_from(number - 1).ok()?).map(|entry| entry.commit)
         })
     }
