@@ -107,9 +107,12 @@ pub const MAX_FRAME_LEN: usize = FRAME_TARGET_LEN + MAX_RECORD_LEN + 64 * 1024;
 /// in the frame that does not arrive whole is then a small share.
 pub const THIN_FRAME_LEN: usize = 16 * 1024;
 
-/// Records of which the beginning is kept, in all of a space: one for each of a few devices, and as much
-/// memory as two frames take.
+/// Records of which the beginning is kept, of each device that sends them: a piece and another one over each
+/// of two connections.
 pub const MAX_BEGINNINGS: usize = 4;
+
+/// Bytes of all these beginnings in a space: as much memory as two frames take.
+pub const MAX_BEGUN_LEN: usize = 4 * MAX_RECORD_LEN;
 
 /// Bytes of a frame before the other side proved to be a device: a proof needs a third. It is what a
 /// stranger can make a node parse.

@@ -551,12 +551,12 @@ impl<D: Disk> Replica<D> {
     }
 
     /// Takes a part of a record that the device `peer` sent. The record, once it is whole: for
-    /// [`Replica::ingest`]. Until then it is in memory alone.
+    /// [`Replica::ingest`]. Until then it is in memory alone. One of a record that is held adds nothing.
     ///
     /// # Errors
     /// See [`Beginnings::take`].
     pub fn take_part(&mut self, peer: &DeviceId, part: &Part) -> Result<Option<Vec<u8>>, SessionError> {
-        self.beginnings.take(peer, part)
+        if self.state.holds(&part.record) { Ok(None) } else { self.beginnings.take(peer, part) }
     }
 
     /// The records of which the device sent the beginning, and its bytes.

@@ -11,7 +11,7 @@ use musette_protocol::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Store, inception_of, journal_error, keys::Keys, note};
+use super::{Store, journal_error, keys::Keys, note, opening::inception_of};
 use crate::{
     clock, entropy,
     error::{Error, Result},

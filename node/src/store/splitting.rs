@@ -30,12 +30,11 @@ use musette_protocol::{
 use super::{
     Store, StoreEvent,
     copying::Copier,
-    empty_state,
     files::FileDisk,
-    inception_of,
     index::Index,
     journal_error,
     keys::Keys,
+    opening::{empty_state, inception_of},
     replace::{io_error, remove_dir, sync_dir, told},
     write_error,
 };

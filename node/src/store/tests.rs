@@ -7,7 +7,7 @@ use musette_protocol::{
     replica::rotating::NewEpoch,
 };
 
-use super::*;
+use super::{opening::inception_of, *};
 use crate::{home::VaultChoice, lifecycle::create};
 
 /// Starts an epoch, as tidying does once the present one is old.

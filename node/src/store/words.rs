@@ -28,9 +28,10 @@ use musette_protocol::{
 use serde_json::{Value as Json, json};
 
 use super::{
-    Store, formats, inception_of,
+    Store, formats,
     keys::Keys,
     note,
+    opening::inception_of,
     replace::{remove_if_there, sync_dir, told},
     revoking::phrase_error,
     write_error,

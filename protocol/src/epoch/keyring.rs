@@ -120,7 +120,9 @@ impl Keyring {
         }
         let mut replaced = BTreeSet::new();
         let mut open: Vec<&EpochId> = self.candidates().collect();
-        while let Some((_, previous)) = open.pop().and_then(|id| self.epochs.get(id)) {
+        while let Some(id) = open.pop() {
+            // Of one that is not known here, what it replaces is not known either.
+            let previous = self.epochs.get(id).map_or(&[][..], |(_, previous)| previous);
             open.extend(previous.iter().filter(|id| replaced.insert(**id)));
         }
         self.candidates().filter(|id| !replaced.contains(id)).copied().collect()

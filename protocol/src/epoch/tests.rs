@@ -167,6 +167,19 @@ fn of_too_many_heads_the_first_are_written_under() {
 }
 
 #[test]
+fn what_is_replaced_beside_an_unknown_epoch_is_no_head() {
+    for unknown in 0..20 {
+        let mut keyring = Keyring::default();
+        let old = keyring.insert(secret(100), &[]);
+        let mut previous = [old, epoch_id(&secret(unknown))];
+        previous.sort_unstable();
+        let new = keyring.insert(secret(101), &previous);
+        keyring.allow(Some([old, new].into()));
+        assert_eq!(keyring.heads(), [new]);
+    }
+}
+
+#[test]
 fn more_earlier_secrets_than_a_space_has_epochs_are_refused() {
     let phone = KemSecret::from_secret(&secret(3));
     let numbered = |number: usize| {

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     id::{DeviceId, RecordId},
-    limits::{MAX_BEGINNINGS, MAX_RECORD_LEN},
+    limits::{MAX_BEGINNINGS, MAX_BEGUN_LEN, MAX_RECORD_LEN},
     record::record_id,
 };
 
@@ -53,39 +53,56 @@ impl Beginnings {
         Self(VecDeque::new())
     }
 
-    /// Takes a part that a device sent; the record, once it is whole. Past [`MAX_BEGINNINGS`] the one that
-    /// had its last part longest ago is forgotten.
+    /// Takes a part that a device sent; the record, once it is whole. What it adds to the part that is there
+    /// counts: a device may have two connections for a moment, and sends over both what it was told at the
+    /// beginning of each. One that begins beyond what is there is left aside, as the record came whole over
+    /// the other one, or gave way. Past [`MAX_BEGINNINGS`] of one device, or
+    /// [`MAX_BEGUN_LEN`] of all, the one that had its last part longest ago does.
     ///
     /// # Errors
-    /// When it does not follow on what came before, or the whole is not the record that it was said to be.
+    /// When the bytes are not within the record's length, that is another than before or too long, or the
+    /// whole is not the record that it was said to be.
     pub fn take(&mut self, peer: &DeviceId, part: &Part) -> Result<Option<Vec<u8>>, SessionError> {
+        let (len, from) = (part.len as usize, part.from as usize);
+        if part.bytes.is_empty() || len > MAX_RECORD_LEN || from > len || part.bytes.len() > len - from {
+            return Err(SessionError::Malformed);
+        }
         let is_its = |begun: &Beginning| begun.peer == *peer && begun.record == part.record;
         let place = self.0.iter().position(is_its);
         let mut begun = match place.and_then(|place| self.0.remove(place)) {
-            Some(begun) if part.from > 0 => begun,
-            _ => Beginning { peer: *peer, record: part.record, len: part.len, bytes: Vec::new() },
+            Some(begun) => begun,
+            None => Beginning { peer: *peer, record: part.record, len: part.len, bytes: Vec::new() },
         };
-        let is_next = begun.len == part.len && begun.bytes.len() == part.from as usize;
-        let len = part.len as usize;
-        if !is_next
-            || part.bytes.is_empty()
-            || len > MAX_RECORD_LEN
-            || part.bytes.len() > len - begun.bytes.len()
-        {
+        if begun.len != part.len {
             return Err(SessionError::Malformed);
         }
-        begun.bytes.extend_from_slice(&part.bytes);
-        if begun.bytes.len() < len {
-            if self.0.len() == MAX_BEGINNINGS {
-                self.0.pop_front();
-            }
+        if let Some(new) = begun.bytes.len().checked_sub(from).map(|known| part.bytes.get(known..)) {
+            begun.bytes.extend_from_slice(new.unwrap_or_default());
+        }
+        if begun.bytes.len() == len {
+            let is_right = record_id(&begun.bytes) == begun.record;
+            return is_right.then_some(Some(begun.bytes)).ok_or(SessionError::Malformed);
+        }
+        if !begun.bytes.is_empty() {
             self.0.push_back(begun);
-            return Ok(None);
+            self.make_room(peer);
         }
-        if record_id(&begun.bytes) != begun.record {
-            return Err(SessionError::Malformed);
+        Ok(None)
+    }
+
+    fn make_room(&mut self, peer: &DeviceId) {
+        let is_its = |begun: &Beginning| begun.peer == *peer;
+        if self.0.iter().filter(|begun| is_its(begun)).count() > MAX_BEGINNINGS
+            && let Some(oldest) = self.0.iter().position(is_its)
+        {
+            self.0.remove(oldest);
         }
-        Ok(Some(begun.bytes))
+        let mut held: usize = self.0.iter().map(|begun| begun.bytes.len()).sum();
+        while held > MAX_BEGUN_LEN
+            && let Some(oldest) = self.0.pop_front()
+        {
+            held -= oldest.bytes.len();
+        }
     }
 
     /// What there is of records that a device sent: the bytes of each.
@@ -157,6 +174,20 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_over_two_connections_is_one_beginning() {
+        let record: Vec<u8> = (0..250).collect();
+        let mut beginnings = Beginnings::new();
+        let mut take = |range| beginnings.take(&PEER, &part(&record, range));
+        for range in [0..100, 0..50, 100..200, 100..150, 50..100, 50..210] {
+            assert_eq!(take(range.clone()), Ok(None), "{range:?}");
+        }
+        assert_eq!(take(220..250), Ok(None), "not all of what is before it is there");
+        assert_eq!(take(200..250), Ok(Some(record.clone())));
+        assert_eq!(take(200..250), Ok(None), "it came whole over the other one");
+        assert!(beginnings.0.is_empty());
+    }
+
+    #[test]
     fn bytes_of_another_device_are_another_beginning() {
         let record = vec![7; 10];
         let liar = DeviceId::from_bytes([2; 32]);
@@ -171,22 +202,30 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_follow_is_refused_and_nothing_grows() {
+    fn what_no_record_can_be_is_refused_and_nothing_grows() {
         let record = vec![7; 1_000];
         let mut beginnings = Beginnings::new();
         let refused = |beginnings: &mut Beginnings, part: &Part| {
             assert_eq!(beginnings.take(&PEER, part), Err(SessionError::Malformed), "{part:?}");
         };
-        refused(&mut beginnings, &part(&record, 100..200));
         refused(&mut beginnings, &part(&record, 0..0));
         refused(&mut beginnings, &Part { len: 99, ..part(&record, 0..100) });
         refused(&mut beginnings, &Part { len: u32::MAX, ..part(&record, 0..100) });
+        refused(&mut beginnings, &Part { from: u32::MAX, ..part(&record, 0..100) });
+        assert_eq!(beginnings.take(&PEER, &part(&record, 100..200)), Ok(None));
+        assert!(beginnings.0.is_empty());
         assert_eq!(beginnings.take(&PEER, &part(&record, 0..100)), Ok(None));
         refused(&mut beginnings, &Part { len: 999, ..part(&record, 100..200) });
         for number in 0..100 {
             assert_eq!(beginnings.take(&PEER, &part(&[number; 500], 0..100)), Ok(None));
             assert!(beginnings.0.len() <= MAX_BEGINNINGS);
         }
+        for number in 0..100 {
+            let long = vec![number; MAX_RECORD_LEN];
+            assert_eq!(beginnings.take(&PEER, &part(&long, 0..MAX_RECORD_LEN - 1)), Ok(None));
+            assert!(beginnings.0.iter().map(|begun| begun.bytes.len()).sum::<usize>() <= MAX_BEGUN_LEN);
+        }
+        assert!(!beginnings.0.is_empty());
     }
 
     #[test]
