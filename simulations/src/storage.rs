@@ -120,6 +120,8 @@ impl Storage {
     /// When the journal refuses.
     pub fn records(&self) -> Result<Vec<Vec<u8>>, Trouble> {
         let copy = SharedDisk(Rc::new(RefCell::new(self.disk.0.borrow().clone())));
+        // Of a disk that is about to fail only what is on it is copied.
+        copy.0.borrow_mut().fail_syncs_after(None);
         let mut records = Vec::new();
         Journal::open(copy, &Opening::new(self.journal), &mut |_, _, bytes| records.push(bytes.to_vec()))?;
         Ok(records)
