@@ -122,8 +122,7 @@ impl Keyring {
         let mut open: Vec<&EpochId> = self.candidates().collect();
         while let Some(id) = open.pop() {
             // Of one that is not known here, what it replaces is not known either.
-            let previous = self.epochs.get(id).map_or(&[][..], |(_, previous)| previous);
-            open.extend(previous.iter().filter(|id| replaced.insert(**id)));
+            open.extend(self.replaced_by(id).filter(|id| replaced.insert(**id)));
         }
         self.candidates().filter(|id| !replaced.contains(id)).copied().collect()
     }
@@ -156,6 +155,16 @@ impl Keyring {
     /// All epochs known, with their secrets.
     pub fn iter(&self) -> impl Iterator<Item = (&EpochId, &Secret32)> {
         self.epochs.iter().map(|(id, (secret, _))| (id, secret))
+    }
+
+    /// All epochs known.
+    pub(crate) fn names(&self) -> impl Iterator<Item = EpochId> {
+        self.epochs.keys().copied()
+    }
+
+    /// The epochs that a known one replaces, known or not.
+    pub(crate) fn replaced_by(&self, epoch: &EpochId) -> impl Iterator<Item = &EpochId> {
+        self.epochs.get(epoch).into_iter().flat_map(|(_, previous)| previous)
     }
 
     /// All epochs known, the newest first: the heads, then those that they replace, and so on, each

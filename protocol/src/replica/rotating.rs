@@ -221,10 +221,10 @@ impl<D: Disk> Replica<D> {
         Ok(prepared)
     }
 
-    /// The epochs of which it is known here whom they leave out. Of another, the statement came without
-    /// what its author knew, or the secret without the statement: it is not this device's to hand on, and
-    /// might go to whom it was kept from. Nor does what this device starts replace it: who lacks it would
-    /// never be given it.
+    /// The epochs of which it is known here whom they leave out. Of another, or of one that it replaces, the
+    /// statement came without what its author knew, or the secret without the statement: it is not this
+    /// device's to hand on, and might go to whom it was kept from. Nor does what this device starts replace
+    /// it: who lacks it would never be given it.
     fn explained(&self) -> Keyring {
         self.state.keyring().only(|epoch| self.state.is_explained(epoch))
     }

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     crypto::kem::KemSecret,
     epoch::{EpochError, Keyring},
-    id::{BlobId, CommitId, DeviceId, DocumentId, OperationId, RecordId, SpaceId, StatementId},
+    id::{BlobId, CommitId, DeviceId, DocumentId, EpochId, OperationId, RecordId, SpaceId, StatementId},
     identity::{log::DeviceLog, person::Inception},
     journal::{Location, SegmentNumber},
     limits::MAX_PENDING_COMMITS,
@@ -213,6 +213,8 @@ pub struct State {
     pub(super) receipts: super::receipts::Receipts,
     waiting: Waiting<Slot>,
     epochs: BTreeMap<StatementId, epochs::AuthorKnew>,
+    /// Of the known epochs, those that may be handed on.
+    explained: BTreeSet<EpochId>,
     pending: BTreeMap<CommitId, Pending>,
     max_pending: usize,
     /// Commits of a history that does not count here, because another one of that device does.
@@ -264,6 +266,7 @@ impl State {
             receipts: super::receipts::Receipts::default(),
             waiting: Waiting::default(),
             epochs: BTreeMap::new(),
+            explained: BTreeSet::new(),
             pending: BTreeMap::new(),
             max_pending: MAX_PENDING_COMMITS,
             apart: BTreeMap::new(),

@@ -60,40 +60,69 @@ impl State {
         effects.membership_changed = true;
     }
 
-    /// Says which epochs may be written under: since a revocation those that an admin device named, and
-    /// before one all but those whose author knew of operations that are not here. It cannot be told whom
-    /// these leave out, so they are not handed on to newcomers, who could never read what lies under them
-    /// if those operations are lost.
+    /// Says which epochs are explained and which may be written under: since a revocation those that an
+    /// admin device named, and before one all; in both cases without the doubtful ones, if there are others.
+    /// Who writes under what is handed on to nobody, newcomers could never read.
     pub(super) fn allow_epochs(&mut self) {
-        let Self { epochs, keyring, roster, .. } = self;
-        for (name, knew) in epochs {
+        for (name, knew) in &mut self.epochs {
             if let AuthorKnew::Sealed(sealed) = knew
-                && let Some(secret) = keyring.secret(&epoch_of(name))
+                && let Some(secret) = self.keyring.secret(&epoch_of(name))
             {
                 *knew = AuthorKnew::Heads(sealed.open(secret));
             }
         }
-        let allowed = roster.epochs_since_endings().or_else(|| self.without_unexplained());
-        self.keyring.allow(allowed);
-    }
-
-    /// The epochs whose secret is known, if there are some that are not explained, without those.
-    fn without_unexplained(&self) -> Option<BTreeSet<EpochId>> {
-        let is_unexplained = |epoch: &&EpochId| {
-            self.epochs.contains_key(&StatementId::from(**epoch)) && !self.is_explained(epoch)
+        self.explained = self.explained_epochs();
+        let doubtful = self.doubtful_epochs();
+        let named = self.roster.epochs_since_endings();
+        let without_doubt: BTreeSet<EpochId> = match &named {
+            Some(named) => named.difference(&doubtful).copied().collect(),
+            None => self.keyring.names().filter(|epoch| !doubtful.contains(epoch)).collect(),
         };
-        let known = || self.keyring.iter().map(|(epoch, _)| epoch);
-        known()
-            .any(|epoch| is_unexplained(&epoch))
-            .then(|| known().filter(|epoch| !is_unexplained(epoch)).copied().collect())
+        let are_others = without_doubt.iter().any(|epoch| self.keyring.secret(epoch).is_some());
+        self.keyring.allow(if are_others && !doubtful.is_empty() { Some(without_doubt) } else { named });
     }
 
-    /// Whether it is known here whom an epoch leaves out: its statement is held, and what its author knew.
-    pub(in crate::replica) fn is_explained(&self, epoch: &EpochId) -> bool {
-        match self.epochs.get(&StatementId::from(*epoch)) {
+    /// The known epochs of which it is known whom they leave out: the statement is held, and all that the
+    /// author knew; the same of all that they replace, as far as that is known.
+    fn explained_epochs(&self) -> BTreeSet<EpochId> {
+        let is_told = |epoch: &EpochId| match self.epochs.get(&StatementId::from(*epoch)) {
             Some(AuthorKnew::Heads(heads)) => heads.iter().all(|head| self.roster.contains(head)),
             Some(AuthorKnew::Sealed(_)) | None => false,
+        };
+        let mut explained: BTreeSet<EpochId> = self.keyring.names().filter(is_told).collect();
+        loop {
+            let is_whole = |epoch: &EpochId| {
+                let mut known =
+                    self.keyring.replaced_by(epoch).filter(|old| self.keyring.secret(old).is_some());
+                known.all(|old| explained.contains(old))
+            };
+            let whole: BTreeSet<EpochId> =
+                explained.iter().filter(|epoch| is_whole(epoch)).copied().collect();
+            if whole.len() == explained.len() {
+                return explained;
+            }
+            explained = whole;
         }
+    }
+
+    /// The known epochs that are not explained although their statement is held, and those without one that
+    /// they replace. Others without one were handed over when this device was let in, and theirs is to come.
+    fn doubtful_epochs(&self) -> BTreeSet<EpochId> {
+        let is_stated = |epoch: &EpochId| self.epochs.contains_key(&StatementId::from(*epoch));
+        let is_unexplained = |epoch: &EpochId| !self.explained.contains(epoch);
+        let mut doubtful: BTreeSet<EpochId> =
+            self.keyring.names().filter(|epoch| is_stated(epoch) && is_unexplained(epoch)).collect();
+        let mut open: Vec<EpochId> = doubtful.iter().copied().collect();
+        while let Some(epoch) = open.pop() {
+            let replaced = self.keyring.replaced_by(&epoch).filter(|old| is_unexplained(old)).copied();
+            open.extend(replaced.filter(|old| doubtful.insert(*old)));
+        }
+        doubtful
+    }
+
+    /// Whether it is known here whom an epoch leaves out.
+    pub(in crate::replica) fn is_explained(&self, epoch: &EpochId) -> bool {
+        self.explained.contains(epoch)
     }
 
     /// What an epoch holds for this device, unless its secret is known.

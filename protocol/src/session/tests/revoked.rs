@@ -492,6 +492,34 @@ fn who_does_not_know_of_a_revocation_hands_its_epoch_on_to_nobody_and_writes_not
 }
 
 #[test]
+fn an_epoch_is_handed_on_with_all_that_it_replaces_or_not_at_all() {
+    let (mut laptop, mut tablet) = (own(1), own(3));
+    let recovery = Some(inception(OWNER).body().recovery_kem);
+    begin_epoch(of(&mut laptop), 1, recovery, 50);
+    begin_epoch(of(&mut laptop), 1, recovery, 70);
+    // The last one gives the secret of the one before, of which the statement is still to come.
+    let [first, second, third] = [SHARED, 50, 70].map(|drawn| epoch_id(&secret(drawn)));
+    let mut epochs = of(&mut laptop).invitation().unwrap();
+    let mut take = |tablet: &mut Spaces, epoch| {
+        let place = epochs.iter().position(|one| one.body().epoch == epoch).unwrap();
+        state(tablet, Payload::Epoch(epochs.swap_remove(place)), 60);
+    };
+    take(&mut tablet, third);
+    assert!(of(&mut tablet).state().keyring().secret(&second).is_some());
+    assert_eq!(of(&mut tablet).state().keyring().written_under(), [first]);
+    begin_epoch(of(&mut tablet), 3, recovery, 80);
+    let begun = of(&mut tablet).invitation().unwrap();
+    let begun = begun.iter().find(|one| one.body().epoch == epoch_id(&secret(80))).unwrap();
+    assert_eq!(begun.body().previous, [first]);
+    assert_eq!(begun.open(&kem(2)).unwrap().count(), 2);
+    assert_eq!(of(&mut tablet).state().keyring().written_under(), [epoch_id(&secret(80))]);
+    take(&mut tablet, second);
+    assert!(of(&mut tablet).is_epoch_due(recovery.as_ref()).unwrap());
+    begin_epoch(of(&mut tablet), 3, recovery, 90);
+    assert_eq!(of(&mut tablet).state().keyring().written_under(), [epoch_id(&secret(90))]);
+}
+
+#[test]
 fn a_power_cut_leaves_no_epoch_without_the_revocation_that_it_is_for() {
     let mut laptop = own(1);
     let before = of(&mut laptop).state().held().len();
