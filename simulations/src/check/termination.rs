@@ -29,8 +29,8 @@ pub const MAX_HEALING_STEPS: u64 = 200_000;
 
 /// Virtual milliseconds that healing may take, and the second sync after it, once those who have to wait
 /// with a dial have dialled: silent connections are given up after eight seconds, and what is left is to
-/// be said over few links.
-pub const MAX_HEALING_MS: u64 = 60_000;
+/// be said over few links; of attachments two pieces come in a round trip.
+pub const MAX_HEALING_MS: u64 = 120_000;
 
 /// What one side of a session said so far.
 #[derive(Debug, Default)]
