@@ -397,6 +397,11 @@ impl State {
         changes.chain(counted).chain(pending).chain(apart)
     }
 
+    /// Whether it is a commit that is held and does not count.
+    pub(crate) fn is_uncounted_commit(&self, slot: Slot) -> bool {
+        matches!(self.records.row(slot), Row::Held(_, Class::Commit)) && self.uncounted.contains(&slot)
+    }
+
     /// Whether a commit is held, counted or not.
     pub(super) fn holds_commit(&self, name: &CommitId) -> bool {
         self.chains.place(name).is_some() || self.pending.contains_key(name) || self.apart.contains_key(name)

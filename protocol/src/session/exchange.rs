@@ -57,6 +57,8 @@ pub(super) struct Exchange {
     queue: VecDeque<Slot>,
     /// Records that a reconciliation found the other side to lack.
     found: VecDeque<Slot>,
+    /// Whether some of what was found and sent are commits that do not count here.
+    gave_uncounted: bool,
     requests: Requests,
     /// Bytes of records in a frame, past which it is sent.
     frame_len: usize,
@@ -144,6 +146,7 @@ impl Exchange {
             given: Given::default(),
             queue: VecDeque::new(),
             found: VecDeque::new(),
+            gave_uncounted: false,
             requests: Requests::default(),
             frame_len,
             begun: BTreeMap::new(),
@@ -492,8 +495,20 @@ impl Exchange {
             if exchange.queue.is_empty() && exchange.found.is_empty() {
                 exchange.refill(state);
             }
-            Some((exchange.queue.pop_front().or_else(|| exchange.found.pop_front())?, sealing))
+            let slot = exchange.queue.pop_front().or_else(|| exchange.next_found(state))?;
+            Some((slot, sealing))
         })
+    }
+
+    /// The next record that a reconciliation found. The other side takes commits that come for counted here:
+    /// where one is not, a frontier says so.
+    fn next_found(&mut self, state: &State) -> Option<Slot> {
+        let slot = self.found.pop_front()?;
+        self.gave_uncounted |= state.is_uncounted_commit(slot);
+        if self.found.is_empty() && std::mem::take(&mut self.gave_uncounted) {
+            (self.frontier_due, self.check_due) = (true, true);
+        }
+        Some(slot)
     }
 
     fn poll_pieces<D: Disk>(
