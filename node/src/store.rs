@@ -329,17 +329,12 @@ impl Store {
         session: &mut Session,
         frame: &[u8],
     ) -> Result<Result<Option<SessionEvent>, SessionError>> {
-        let mut event = match session.handle_frame(frame, &self.replica, &self.device_key) {
+        let event = match session.handle_frame(frame, &self.replica, &self.device_key) {
             Ok(event) => event,
             Err(error) => return Ok(Err(error)),
         };
-        if let (Some(peer), Some(SessionEvent::Part { space, part })) = (session.peer(), &event) {
-            event = match self.replica.take_part(&peer, part) {
-                Ok(whole) => {
-                    whole.map(|record| SessionEvent::Records { space: *space, records: vec![record] })
-                }
-                Err(error) => return Ok(Err(error)),
-            };
+        if let (Some(peer), Some(SessionEvent::Part { part, .. })) = (session.peer(), &event) {
+            self.replica.keep_part(&peer, part);
         }
         if let Some(SessionEvent::Records { space, records }) = &event {
             let Some(peer) = session.peer() else { return Ok(Err(SessionError::Malformed)) };

@@ -111,7 +111,11 @@ pub const THIN_FRAME_LEN: usize = 16 * 1024;
 /// of two connections.
 pub const MAX_BEGINNINGS: usize = 4;
 
-/// Bytes of all these beginnings in a space: as much memory as two frames take.
+/// Records that come in parts over a connection and are not whole: those that were begun before, a piece and
+/// another one.
+pub const MAX_ARRIVING: usize = MAX_BEGINNINGS + 2;
+
+/// Bytes of all beginnings in a space: as much memory as two frames take.
 pub const MAX_BEGUN_LEN: usize = 4 * MAX_RECORD_LEN;
 
 /// Bytes of a frame before the other side proved to be a device: a proof needs a third. It is what a

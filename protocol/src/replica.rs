@@ -8,7 +8,7 @@
 //!
 //! The node runs it over files, the simulator over a disk that loses what was not synced.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use crate::{
     crypto::{aead::NONCE_LEN, kem::KemSecret, sign::SigningKey},
@@ -22,7 +22,7 @@ use crate::{
         BlobChunk, Change, Commit, DropStatement, OpenError, Payload, drop_record, epoch_record, is_epoch,
         is_written_under, open, record_id, renewed, seal,
     },
-    session::{Beginnings, Part, SessionError, frontier::Head},
+    session::{Beginning, Beginnings, Part, frontier::Head},
     signed::Signed,
 };
 
@@ -476,6 +476,8 @@ impl<D: Disk> Replica<D> {
         let (mut statements, mut data) = (Vec::new(), Vec::new());
         let (mut fresh, mut listed) = (HashSet::new(), HashSet::new());
         for record in records {
+            let id = record_id(record);
+            self.beginnings.forget(&id);
             let opened = if record.len() > MAX_RECORD_LEN {
                 Err(OpenError::Malformed)
             } else {
@@ -488,7 +490,6 @@ impl<D: Disk> Replica<D> {
                     continue;
                 }
             };
-            let id = record_id(record);
             ingested.chunks += usize::from(matches!(payload, Payload::BlobChunk(_)));
             // Also by a drop that came just before, in the same batch: bytes that were written after
             // their drop would lie in a file that was searched already.
@@ -550,17 +551,14 @@ impl<D: Disk> Replica<D> {
         Ok(ingested)
     }
 
-    /// Takes a part of a record that the device `peer` sent. The record, once it is whole: for
-    /// [`Replica::ingest`]. Until then it is in memory alone. One of a record that is held adds nothing.
-    ///
-    /// # Errors
-    /// See [`Beginnings::take`].
-    pub fn take_part(&mut self, peer: &DeviceId, part: &Part) -> Result<Option<Vec<u8>>, SessionError> {
-        if self.state.holds(&part.record) { Ok(None) } else { self.beginnings.take(peer, part) }
+    /// Keeps a part of a record that the device `peer` sent, in memory alone: another session can go on from
+    /// there.
+    pub fn keep_part(&mut self, peer: &DeviceId, part: &Part) {
+        self.beginnings.keep(peer, part);
     }
 
-    /// The records of which the device sent the beginning, and its bytes.
-    pub(crate) fn beginnings_of(&self, peer: &DeviceId) -> BTreeMap<RecordId, u32> {
+    /// What there is of records that the device sent in part.
+    pub(crate) fn beginnings_of(&self, peer: &DeviceId) -> Vec<Beginning> {
         self.beginnings.of(peer)
     }
 

@@ -48,6 +48,7 @@ pub use frontier::Frontier;
 pub use handshake::Role;
 use handshake::{Handshake, Proved};
 use message::{Mark, Message, Reason, SpaceMessage, parse_frame, parse_part};
+pub(crate) use parts::Beginning;
 pub use parts::{Beginnings, Part};
 pub use spaces::Spaces;
 pub use version::Version;
@@ -67,8 +68,7 @@ pub enum Event {
         /// The records.
         records: Vec<Vec<u8>>,
     },
-    /// A part of a record, to be handed to [`crate::replica::Replica::take_part`]; the record that it
-    /// completes is handled as those of [`Event::Records`].
+    /// A part of a record that is not whole, to be handed to [`crate::replica::Replica::keep_part`].
     Part {
         /// The space that it is said to be of.
         space: SpaceId,
@@ -228,7 +228,12 @@ impl Session {
             && let Some((mark, part)) = parse_part(frame)?
         {
             let space = self.named(&mark)?;
-            return Ok(space.map(|space| Event::Part { space, part }));
+            let Some(space) = space else { return Ok(None) };
+            let exchange = self.exchanges.get_mut(&space).ok_or(SessionError::Malformed)?;
+            return Ok(Some(match exchange.take_part(&part)? {
+                Some(record) => Event::Records { space, records: vec![record] },
+                None => Event::Part { space, part },
+            }));
         }
         match decode_message(frame)? {
             Message::Refuse { reason } => Err(SessionError::RefusedByPeer(reason)),

@@ -1176,6 +1176,8 @@ def sessions():
     refuse("records: a length above 1 MiB", done + [about.records([]) + b"\x01\x00\x10\x00" + bytes(9)], "malformed")
     whole = bytes([1] * 300)
     refuse("a part before the proof", [hello, marks, about.part(whole, 0, 9)], "malformed")
+    for comment, ranges in {"in the middle of nothing": [(9, 300)], "before the end of what came": [(0, 9), (8, 300)], "beyond it": [(0, 9), (10, 300)]}.items():
+        refuse(f"a part that begins {comment}", done + [about.part(whole, *bounds) for bounds in ranges], "malformed")
     refuse("part: no mark", done + [b"\xfe"], "malformed")
     refuse("part: cut short before its first byte", done + [about.part(whole, 0, 0)[:-1]], "malformed")
     refuse("begun: out of order", done + [about.begun([(high, 1), (low, 1)])], "malformed")
@@ -1205,7 +1207,13 @@ def sessions():
     parts = [
         {"comment": f"a part of a record: {comment}", "frames": done + [about.part(whole, start, end)], "expect": "part",
          "part": {"record": name_of(whole), "len": 300, "from": start, "bytes": whole[start:end]}}
-        for comment, start, end in [("the first", 0, 9), ("the last", 9, 300), ("all of it", 0, 300)]
+        for comment, start, end in [("the first", 0, 9), ("all but a byte", 0, 299)]
+    ]
+    ended = {"the last": [(0, 9), (9, 300)], "all of it": [(0, 300)], "the last, after it began anew": [(0, 9), (0, 8), (8, 300)]}
+    parts += [
+        {"comment": f"a part of a record: {comment}", "frames": done + [about.part(whole, *bounds) for bounds in ranges], "expect": "records",
+         "records": [whole]}
+        for comment, ranges in ended.items()
     ]
     write("sessions/frames.json", "Frames that the dialer of the first handshake accepts; spec/sessions.md.",
           [{"comment": c, "frames": done + f, "expect": e, **({"records": r} if r else {})} for c, f, e, r in frames] + parts,

@@ -203,9 +203,9 @@ impl Side {
             return Ok(());
         };
         match event {
-            Event::Part { space, part } => {
-                let Some(record) = self.replica.take_part(&device(PEER), &part)? else { return Ok(()) };
-                self.ingest(&space, &[record])
+            Event::Part { part, .. } => {
+                self.replica.keep_part(&device(PEER), &part);
+                Ok(())
             }
             Event::Records { space, records } => self.ingest(&space, &records),
             Event::Acknowledged { space, .. } => {

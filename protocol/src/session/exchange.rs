@@ -18,7 +18,7 @@ use super::{
     frontier::{Frontier, Head, digest_of_statements},
     handshake::Role,
     message::{Mark, Message, SpaceMessage, frame_of_message, frame_of_records},
-    parts::Rest,
+    parts::{Arriving, Beginning, Part, Rest},
     reconcile::Reconciliation,
 };
 use crate::{
@@ -66,6 +66,8 @@ pub(super) struct Exchange {
     begun: BTreeMap<RecordId, u32>,
     /// What is left of records that go in parts: of the queue, and of attachments.
     rests: [VecDeque<Rest>; 2],
+    /// Records of the other side that come in parts.
+    arriving: Arriving,
     /// Whether the other side was told of which records the beginning is here.
     told_begun: bool,
     /// Which attachments are given to who asks for them.
@@ -151,6 +153,7 @@ impl Exchange {
             frame_len,
             begun: BTreeMap::new(),
             rests: [VecDeque::new(), VecDeque::new()],
+            arriving: Arriving::default(),
             told_begun: version < Version::Fourth,
             flow: Flow::Everything,
             fetches: Fetches::default(),
@@ -327,6 +330,11 @@ impl Exchange {
         Ok(())
     }
 
+    /// Takes a part of a record; the record, once it is whole.
+    pub(super) fn take_part(&mut self, part: &Part) -> Result<Option<Vec<u8>>, SessionError> {
+        self.arriving.take(part)
+    }
+
     fn handle_want(
         &mut self,
         blob: BlobId,
@@ -408,7 +416,9 @@ impl Exchange {
         replica: &mut Replica<D>,
     ) -> Result<Option<Vec<u8>>, JournalError<D::Error>> {
         if !std::mem::replace(&mut self.told_begun, true) {
-            let begun: Vec<_> = replica.beginnings_of(&self.peer).into_iter().collect();
+            let beginnings = replica.beginnings_of(&self.peer);
+            let begun: Vec<_> = beginnings.iter().map(Beginning::told).collect();
+            self.arriving = Arriving::from(beginnings);
             self.outbox.extend((!begun.is_empty()).then_some(SpaceMessage::Begun(begun)));
         }
         if let Some(message) = self.poll_message(replica.state()) {

@@ -105,7 +105,17 @@ struct Outcome {
 
 /// Runs two sessions until nobody has anything to say.
 fn run(left: &mut Device, right: &mut Device, sessions: &mut [Session; 2]) -> Result<Outcome, SessionError> {
-    run_within(left, right, sessions, usize::MAX)
+    run_telling(left, right, sessions, |_, _| {})
+}
+
+/// As [`run`]; tells each frame, and the device that is about to get it.
+fn run_telling(
+    left: &mut Device,
+    right: &mut Device,
+    sessions: &mut [Session; 2],
+    tell: impl FnMut(&[u8], &mut Device),
+) -> Result<Outcome, SessionError> {
+    run_within(left, right, sessions, usize::MAX, tell)
 }
 
 /// Runs two sessions until nobody has anything to say, or the connection breaks because it carried so many
@@ -115,6 +125,7 @@ fn run_within(
     right: &mut Device,
     sessions: &mut [Session; 2],
     max_bytes: usize,
+    mut tell: impl FnMut(&[u8], &mut Device),
 ) -> Result<Outcome, SessionError> {
     let mut outcome = Outcome::default();
     for _ in 0..10_000 {
@@ -129,14 +140,13 @@ fn run_within(
                 return Ok(outcome);
             }
             outcome.frames += 1;
+            tell(&frame, to);
             let receiver = &mut sessions[1 - side];
             outcome.records += usize::from(matches!(parse_frame(&frame), Ok(Some(_))));
-            let mut event = receiver.handle_frame(&frame, &to.replica, &to.key)?;
-            if let Some(Event::Part { space, part }) = event {
+            if let Ok(Some((_, part))) = parse_part(&frame) {
                 outcome.parts += part.bytes.len();
-                let whole = to.replica.take_part(&receiver.peer().unwrap(), &part)?;
-                event = whole.map(|record| Event::Records { space, records: vec![record] });
             }
+            let event = receiver.handle_frame(&frame, &to.replica, &to.key)?;
             match event {
                 Some(Event::Records { space, records }) => {
                     let ingested = to.replica.ingest(&receiver.peer().unwrap(), &records).unwrap();
@@ -144,6 +154,7 @@ fn run_within(
                     receiver.ingested(&space, &ingested)?;
                     outcome.counted.extend(ingested.effects.counted);
                 }
+                Some(Event::Part { part, .. }) => to.replica.keep_part(&receiver.peer().unwrap(), &part),
                 Some(Event::Lacking { blob, withheld, .. }) => {
                     outcome.lacking.push(blob);
                     outcome.withheld |= withheld;

@@ -66,11 +66,8 @@ impl Device {
             Ok(Some(Event::Records { records, .. })) => records,
             Ok(Some(Event::Part { part, .. })) => {
                 let Some(peer) = session.peer() else { return Ok(Handled::Other) };
-                match self.replica().take_part(&peer, &part) {
-                    Ok(Some(record)) => vec![record],
-                    Ok(None) => return Ok(Handled::Other),
-                    Err(error) => return Ok(Handled::Ended(error)),
-                }
+                self.replica().keep_part(&peer, &part);
+                return Ok(Handled::Other);
             }
             Ok(Some(Event::Established { device })) => {
                 self.plan_fetches(session, ledger);

@@ -473,6 +473,30 @@ fn what_one_lost_is_found_by_reconciliation() {
 }
 
 #[test]
+fn a_commit_that_waits_where_it_came_from_is_not_taken_for_counted_there() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    laptop.state_operation(Author::Device(id(1)), &key(1), 3);
+    let mut tablet = device(3, 9, 7);
+    sync(&mut laptop, &mut phone).unwrap();
+    sync(&mut laptop, &mut tablet).unwrap();
+    let before = tablet.replica.state().locations().len();
+    tablet.write("withheld at first");
+    let added = tablet.replica.state().locations().split_off(before);
+    let [change, commit] = [0, 1].map(|at| tablet.replica.read(added[at]).unwrap());
+    phone.replica.ingest(&id(3), std::slice::from_ref(&commit)).unwrap();
+    let mut sessions = open_sessions([[5; 32]; 2]);
+    // The laptop comes to hold both while the commit is on its way.
+    let comes = |frame: &[u8], laptop: &mut Device| {
+        if matches!(parse_frame(frame), Ok(Some(_))) {
+            laptop.replica.ingest(&id(3), &[change.clone(), commit.clone()]).unwrap();
+        }
+    };
+    run_telling(&mut phone, &mut laptop, &mut sessions, comes).unwrap();
+    assert_eq!(laptop.frontier(), tablet.frontier());
+    assert_eq!(phone.frontier(), laptop.frontier());
+}
+
+#[test]
 fn reconciling_without_end_is_refused() {
     let (mut laptop, mut phone) = laptop_and_phone();
     (0..40).for_each(|n| laptop.write(&format!("change {n}")));

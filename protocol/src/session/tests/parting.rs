@@ -35,9 +35,9 @@ fn first_piece(laptop: &mut Device) -> Vec<u8> {
 
 /// One connection, over which so many bytes pass.
 fn meet(laptop: &mut Device, phone: &mut Device, mut sessions: [Session; 2], len: usize) -> Outcome {
-    let first = run_within(laptop, phone, &mut sessions, len).unwrap();
+    let first = run_within(laptop, phone, &mut sessions, len, |_, _| {}).unwrap();
     sessions[1].fetch(&phone.space(), BLOB, 4, false);
-    let mut outcome = run_within(laptop, phone, &mut sessions, len - first.bytes).unwrap();
+    let mut outcome = run_within(laptop, phone, &mut sessions, len - first.bytes, |_, _| {}).unwrap();
     outcome.bytes += first.bytes;
     outcome
 }
@@ -64,8 +64,14 @@ fn a_long_change_comes_so_too_and_what_follows_it() {
     laptop.write(&"a long text ".repeat(50_000));
     laptop.write("a short one");
     for _ in 0..20 {
-        run_within(&mut laptop, &mut phone, &mut sessions(Version::NEWEST, THIN_FRAME_LEN), CIRCUIT_LEN)
-            .unwrap();
+        run_within(
+            &mut laptop,
+            &mut phone,
+            &mut sessions(Version::NEWEST, THIN_FRAME_LEN),
+            CIRCUIT_LEN,
+            |_, _| {},
+        )
+        .unwrap();
     }
     assert_eq!(phone.frontier(), laptop.frontier());
 }
