@@ -29,8 +29,7 @@ use crate::{
     id::{BlobId, DeviceId, RecordId, SpaceId, StatementId},
     journal::{Disk, JournalError},
     limits::{
-        MAX_BEGINNINGS, MAX_FRONTIER_ENTRIES, MAX_RECONCILE_MESSAGES, MAX_RECONCILED, MAX_RECONCILIATIONS,
-        MAX_STATEMENTS,
+        MAX_BEGINNINGS, MAX_FRONTIER_ENTRIES, MAX_RECONCILE_MESSAGES, MAX_RECONCILIATIONS, MAX_STATEMENTS,
     },
     record::{OpenError, record_id},
     replica::{
@@ -39,6 +38,8 @@ use crate::{
     },
     schedule::Flow,
 };
+
+mod reconciling;
 
 /// One side of it.
 #[derive(Debug)]
@@ -510,17 +511,6 @@ impl Exchange {
         })
     }
 
-    /// The next record that a reconciliation found. The other side takes commits that come for counted here:
-    /// where one is not, a frontier says so.
-    fn next_found(&mut self, state: &State) -> Option<Slot> {
-        let slot = self.found.pop_front()?;
-        self.gave_uncounted |= state.is_uncounted_commit(slot);
-        if self.found.is_empty() && std::mem::take(&mut self.gave_uncounted) {
-            (self.frontier_due, self.check_due) = (true, true);
-        }
-        Some(slot)
-    }
-
     fn poll_pieces<D: Disk>(
         &mut self,
         replica: &mut Replica<D>,
@@ -629,75 +619,6 @@ impl Exchange {
             }
         }
         self.given.generation = Some(state.generation());
-    }
-
-    // The safety net.
-
-    /// Where nothing is left to say and both hold the same commits and statements, but not the same
-    /// records.
-    fn begin_reconciliation(&mut self, state: &State) -> Option<SpaceMessage> {
-        let theirs = self.acknowledged.as_ref()?;
-        let is_mine = self.role == Role::Dialer && self.reconciliation.is_none() && self.reconciliations > 0;
-        let sums = (state.records_digest(), theirs.records);
-        if !is_mine || sums.0 == sums.1 || self.reconciled == Some(sums) {
-            return None;
-        }
-        if !self.is_of_the_owner(state) {
-            return None;
-        }
-        let own = Frontier::of(state);
-        if own.statements != theirs.statements || !own.has_same_heads(theirs) {
-            return None;
-        }
-        self.reconciliations -= 1;
-        self.reconciled = Some(sums);
-        let mut reconciliation = Reconciliation::new(state, &self.reconcile_key);
-        let query = reconciliation.begin()?;
-        self.reconciliation = Some(reconciliation);
-        Some(SpaceMessage::Reconcile(query))
-    }
-
-    fn answer_reconciliation(&mut self, query: &[u8], state: &State) -> Result<(), SessionError> {
-        if self.role != Role::Listener {
-            return Err(SessionError::Malformed);
-        }
-        self.reconcile_credit = self.reconcile_credit.checked_sub(1).ok_or(SessionError::Malformed)?;
-        if !self.is_of_the_owner(state) {
-            return Ok(());
-        }
-        let key = &self.reconcile_key;
-        let reconciliation = self.reconciliation.get_or_insert_with(|| Reconciliation::new(state, key));
-        let answer = reconciliation.answer(query)?;
-        self.outbox.push_back(SpaceMessage::Reconciling(answer));
-        Ok(())
-    }
-
-    fn go_on_reconciling(&mut self, answer: &[u8], state: &State) -> Result<(), SessionError> {
-        let enrolled = self.is_enrolled(state);
-        let reconciliation = self.reconciliation.as_mut().ok_or(SessionError::Malformed)?;
-        let step = reconciliation.step(answer)?;
-        self.found.extend(step.to_send.iter().filter(|_| enrolled));
-        match step.query.filter(|_| reconciliation.may_go_on()) {
-            Some(query) => self.outbox.push_back(SpaceMessage::Reconcile(query)),
-            None => {
-                self.outbox.push_back(SpaceMessage::Need(reconciliation.take_needed()));
-                self.reconciliation = None;
-            }
-        }
-        Ok(())
-    }
-
-    fn end_reconciliation(&mut self, names: &[[u8; 32]], state: &State) -> Result<(), SessionError> {
-        let bounded = names.len() <= MAX_RECONCILED && names.is_sorted_by(|a, b| a < b);
-        if self.role != Role::Listener || !bounded {
-            return Err(SessionError::Malformed);
-        }
-        if !self.is_enrolled(state) {
-            return Ok(());
-        }
-        let reconciliation = self.reconciliation.take().ok_or(SessionError::Malformed)?;
-        self.found.extend(names.iter().filter_map(|name| reconciliation.find(name)));
-        Ok(())
     }
 }
 
