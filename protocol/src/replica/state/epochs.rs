@@ -1,6 +1,6 @@
 //! The epochs whose statements are held, and which of them may be written under.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Effects, Refusal, State};
 use crate::{
@@ -89,20 +89,29 @@ impl State {
             Some(AuthorKnew::Heads(heads)) => heads.iter().all(|head| self.roster.contains(head)),
             Some(AuthorKnew::Sealed(_)) | None => false,
         };
-        let mut explained: BTreeSet<EpochId> = self.keyring.names().filter(is_told).collect();
-        loop {
-            let is_whole = |epoch: &EpochId| {
-                let mut known =
-                    self.keyring.replaced_by(epoch).filter(|old| self.keyring.secret(old).is_some());
-                known.all(|old| explained.contains(old))
-            };
-            let whole: BTreeSet<EpochId> =
-                explained.iter().filter(|epoch| is_whole(epoch)).copied().collect();
-            if whole.len() == explained.len() {
-                return explained;
+        // How many of the epochs that each replaces are not explained yet, and which ones wait for each.
+        let mut lacking: BTreeMap<EpochId, usize> = BTreeMap::new();
+        let mut waiting: BTreeMap<EpochId, Vec<EpochId>> = BTreeMap::new();
+        for epoch in self.keyring.names().filter(is_told) {
+            let count = lacking.entry(epoch).or_default();
+            for old in self.keyring.replaced_by(&epoch).filter(|old| self.keyring.secret(old).is_some()) {
+                *count += 1;
+                waiting.entry(*old).or_default().push(epoch);
             }
-            explained = whole;
         }
+        let mut open: Vec<EpochId> =
+            lacking.iter().filter(|(_, count)| **count == 0).map(|(epoch, _)| *epoch).collect();
+        let mut explained = BTreeSet::new();
+        while let Some(epoch) = open.pop() {
+            explained.insert(epoch);
+            for next in waiting.remove(&epoch).unwrap_or_default() {
+                if let Some(count) = lacking.get_mut(&next) {
+                    *count -= 1;
+                    open.extend((*count == 0).then_some(next));
+                }
+            }
+        }
+        explained
     }
 
     /// The known epochs that are not explained although their statement is held, and those without one that
