@@ -70,30 +70,29 @@ impl Process {
 
     /// Starts it with a file for its stdout, which can be read while it runs.
     pub fn start_into(mut command: Command, stdout: fs::File, stderr: PathBuf) -> Self {
+        command.stdin(Stdio::null()).stdout(stdout);
+        Self::spawn(command, stderr)
+    }
+
+    fn spawn(mut command: Command, stderr: PathBuf) -> Self {
         let line = format!("{command:?}").replace('"', "");
-        let file = fs::File::create(&stderr).unwrap();
-        let child = command.stdin(Stdio::null()).stdout(stdout).stderr(file).spawn();
+        let child = command.stderr(fs::File::create(&stderr).unwrap()).spawn();
         let child = child.unwrap_or_else(|error| panic!("`{line}` does not start: {error}"));
         Self { line, child, stdout: None, stderr }
     }
 
     /// Starts it with something to read.
     pub fn start_with_input(mut command: Command, stdin: impl Into<Stdio>, stderr: PathBuf) -> Self {
-        let line = format!("{command:?}").replace('"', "");
-        let file = fs::File::create(&stderr).unwrap();
-        let mut child = command
-            .stdin(stdin)
-            .stdout(Stdio::piped())
-            .stderr(file)
-            .spawn()
-            .unwrap_or_else(|error| panic!("`{line}` does not start: {error}"));
-        let mut pipe = child.stdout.take().unwrap();
+        command.stdin(stdin).stdout(Stdio::piped());
+        let mut started = Self::spawn(command, stderr);
+        let mut pipe = started.child.stdout.take().unwrap();
         let stdout = thread::spawn(move || {
             let mut bytes = Vec::new();
             drop(pipe.read_to_end(&mut bytes));
             String::from_utf8_lossy(&bytes).into_owned()
         });
-        Self { line, child, stdout: Some(stdout), stderr }
+        started.stdout = Some(stdout);
+        started
     }
 
     /// What it said so far.
