@@ -120,8 +120,10 @@ impl Exchange {
         }
         let bounded = self.reconciliation <= MAX_RECONCILIATION && self.fetching <= MAX_FETCHING;
         ensure(bounded, Check::Termination, || "questions without end".to_owned())?;
-        ensure(self.messages <= FIRST_MESSAGES + self.occasions, Check::Termination, || {
-            format!("{} messages on {} occasions", self.messages, self.occasions)
+        // Who sent commits that wait at its side, after a reconciliation, tells its frontier again.
+        let occasions = self.occasions + self.reconciliation;
+        ensure(self.messages <= FIRST_MESSAGES + occasions, Check::Termination, || {
+            format!("{} messages on {occasions} occasions", self.messages)
         })
     }
 
