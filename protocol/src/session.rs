@@ -48,8 +48,8 @@ pub use frontier::Frontier;
 pub use handshake::Role;
 use handshake::{Handshake, Proved};
 use message::{Mark, Message, Reason, SpaceMessage, parse_frame, parse_part};
-pub(crate) use parts::Beginning;
-pub use parts::{Beginnings, Part};
+pub use parts::Part;
+pub(crate) use parts::{Beginning, Beginnings};
 pub use spaces::Spaces;
 pub use version::Version;
 
@@ -227,8 +227,7 @@ impl Session {
         if self.version >= Version::Fourth
             && let Some((mark, part)) = parse_part(frame)?
         {
-            let space = self.named(&mark)?;
-            let Some(space) = space else { return Ok(None) };
+            let Some(space) = self.named(&mark)? else { return Ok(None) };
             let exchange = self.exchanges.get_mut(&space).ok_or(SessionError::Malformed)?;
             return Ok(Some(match exchange.take_part(&part)? {
                 Some(record) => Event::Records { space, records: vec![record] },

@@ -162,8 +162,8 @@ pub fn frame_of_part(mark: &Mark, record: &RecordId, bytes: &[u8], range: Range<
     [&[PART], &mark[..], record.as_bytes(), &len.to_le_bytes(), &from.to_le_bytes(), part].concat()
 }
 
-/// The space and the part of a record of such a frame; `None` when it is another one. Whether the part
-/// follows on others is for [`super::Beginnings`] to say.
+/// The space and the part of a record of such a frame; `None` when it is another one. Whether the
+/// part follows on others is for who puts them together to say.
 ///
 /// # Errors
 /// When it is too short.

@@ -96,12 +96,11 @@ impl Arriving {
 
 /// Records that came in part, from any device and over any connection.
 #[derive(Debug, Default)]
-pub struct Beginnings(VecDeque<(DeviceId, Beginning)>);
+pub(crate) struct Beginnings(VecDeque<(DeviceId, Beginning)>);
 
 impl Beginnings {
     /// None.
-    #[must_use]
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self(VecDeque::new())
     }
 

@@ -33,11 +33,16 @@ impl State {
 
     /// Learns the secret of an epoch whose statement is stored.
     pub(in crate::replica) fn learn_epoch(&mut self, statement: &Signed<EpochStatement>) {
-        if self.check_epoch(statement).is_ok()
-            && let Some(keyring) = self.open_epoch(statement)
-        {
-            self.keyring.merge(keyring);
+        if self.check_epoch(statement).is_ok() {
+            self.absorb(statement);
             self.allow_epochs();
+        }
+    }
+
+    /// Learns the secret of an epoch that is sealed to this device.
+    fn absorb(&mut self, statement: &Signed<EpochStatement>) {
+        if let Some(keyring) = self.open_epoch(statement) {
+            self.keyring.merge(keyring);
         }
     }
 
@@ -50,9 +55,7 @@ impl State {
         if let Err(error) = self.check_epoch(statement) {
             return effects.refused.push(Refusal::Epoch(error));
         }
-        if let Some(keyring) = self.open_epoch(statement) {
-            self.keyring.merge(keyring);
-        }
+        self.absorb(statement);
         let name = StatementId::from(statement.body().epoch);
         self.epochs.entry(name).or_insert_with(|| AuthorKnew::Sealed(statement.heads()));
         self.allow_epochs();
