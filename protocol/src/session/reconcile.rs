@@ -17,6 +17,12 @@ use crate::{
     replica::{State, records::Slot},
 };
 
+/// Bytes of a name.
+const NAME_LEN: usize = 32;
+
+/// Bytes of the shortest message that `negentropy` can be limited to.
+const SHORTEST_MESSAGE_LEN: u64 = 4_096;
+
 /// One side of a reconciliation of what it held when that began.
 #[derive(Debug)]
 pub(super) struct Reconciliation {
@@ -28,6 +34,8 @@ pub(super) struct Reconciliation {
     /// in every message.
     sent: BTreeSet<Slot>,
     messages: u32,
+    /// Names that are asked for, at most.
+    room: usize,
 }
 
 /// What an answer led to.
@@ -39,7 +47,8 @@ pub(super) struct Step {
 }
 
 impl Reconciliation {
-    pub(super) fn new(state: &State, key: &Secret32) -> Self {
+    /// Where frames are shorter than messages of the usual length, so are the messages: each fits one.
+    pub(super) fn new(state: &State, key: &Secret32, frame_len: usize) -> Self {
         let mut slots: Vec<([u8; 32], Slot)> =
             state.compared().map(|(name, slot)| (name_of(key, &name), slot)).collect();
         slots.sort_unstable_by_key(|(name, _)| *name);
@@ -48,8 +57,10 @@ impl Reconciliation {
             storage.insert(0, Id::from_byte_array(*name)).expect("the storage is not sealed yet");
         }
         storage.seal().expect("the names of different records differ");
-        let machine = Negentropy::owned(storage, RECONCILE_FRAME_LEN).expect("the frame is long enough");
-        Self { machine, slots, needed: BTreeSet::new(), sent: BTreeSet::new(), messages: 0 }
+        let message_len = (frame_len as u64).clamp(SHORTEST_MESSAGE_LEN, RECONCILE_FRAME_LEN);
+        let machine = Negentropy::owned(storage, message_len).expect("the message is long enough");
+        let room = (frame_len / NAME_LEN).clamp(1, MAX_RECONCILED);
+        Self { machine, slots, needed: BTreeSet::new(), sent: BTreeSet::new(), messages: 0, room }
     }
 
     /// The first message.
@@ -73,7 +84,7 @@ impl Reconciliation {
             .reconcile_with_ids(answer, &mut have, &mut need)
             .map_err(|_| SessionError::Malformed)?;
         self.messages += 1;
-        let room = MAX_RECONCILED - self.needed.len();
+        let room = self.room - self.needed.len();
         self.needed.extend(need.iter().map(|id| id.to_bytes()).take(room));
         let mut to_send: Vec<Slot> = have.iter().filter_map(|id| self.find(&id.to_bytes())).collect();
         to_send.truncate(MAX_RECONCILED - self.sent.len());
@@ -84,7 +95,7 @@ impl Reconciliation {
     /// Whether a further message may be asked of the other side.
     pub(super) fn may_go_on(&self) -> bool {
         self.messages < MAX_RECONCILE_MESSAGES
-            && self.needed.len() < MAX_RECONCILED
+            && self.needed.len() < self.room
             && self.sent.len() < MAX_RECONCILED
     }
 

@@ -27,7 +27,7 @@ impl Exchange {
         }
         self.reconciliations -= 1;
         self.reconciled = Some(sums);
-        let mut reconciliation = Reconciliation::new(state, &self.reconcile_key);
+        let mut reconciliation = Reconciliation::new(state, &self.reconcile_key, self.frame_len);
         let query = reconciliation.begin()?;
         self.reconciliation = Some(reconciliation);
         Some(SpaceMessage::Reconcile(query))
@@ -41,8 +41,9 @@ impl Exchange {
         if !self.is_of_the_owner(state) {
             return Ok(());
         }
-        let key = &self.reconcile_key;
-        let reconciliation = self.reconciliation.get_or_insert_with(|| Reconciliation::new(state, key));
+        let (key, frame_len) = (&self.reconcile_key, self.frame_len);
+        let reconciliation =
+            self.reconciliation.get_or_insert_with(|| Reconciliation::new(state, key, frame_len));
         let answer = reconciliation.answer(query)?;
         self.outbox.push_back(SpaceMessage::Reconciling(answer));
         Ok(())

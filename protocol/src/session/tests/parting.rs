@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    id::BlobId,
+    id::{BlobId, DocumentId},
     limits::{BLOB_PIECE_LEN, THIN_FRAME_LEN},
     record::{BlobChunk, record_id},
 };
@@ -74,6 +74,32 @@ fn a_long_change_comes_so_too_and_what_follows_it() {
         .unwrap();
     }
     assert_eq!(phone.frontier(), laptop.frontier());
+}
+
+#[test]
+fn many_records_that_one_lost_are_found_over_such_circuits() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    sync(&mut laptop, &mut phone).unwrap();
+    // No commit names them: frontiers do not speak of them.
+    let lost = |n: u32| {
+        let change = Change { document: DocumentId::from_bytes([1; 16]), bytes: n.to_be_bytes().to_vec() };
+        let mut nonce = [77; 24];
+        nonce[..4].copy_from_slice(&n.to_be_bytes());
+        let state = phone.replica.state();
+        crate::record::seal(&Payload::Change(change), state.space(), state.keyring(), &nonce)
+    };
+    let records: Vec<_> = (0..6_000).map(lost).collect();
+    phone.replica.ingest(&id(1), &records).unwrap();
+    phone.replica.sync().unwrap();
+    for circuits in 1.. {
+        let mut sessions = sessions(Version::NEWEST, THIN_FRAME_LEN);
+        run_within(&mut laptop, &mut phone, &mut sessions, CIRCUIT_LEN, |_, _| {}).unwrap();
+        if laptop.replica.state().orphans().len() == records.len() {
+            assert_eq!(laptop.frontier(), phone.frontier());
+            return;
+        }
+        assert!(circuits < 40, "{} found", laptop.replica.state().orphans().len());
+    }
 }
 
 #[test]
