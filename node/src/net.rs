@@ -28,7 +28,7 @@ mod streams;
 pub(crate) use endpoint::{Endpoint, EndpointConfig};
 pub(crate) use framed::{FrameReader, FrameWriter, Framed};
 use libp2p::{Multiaddr, PeerId, core::transport::ListenerId, swarm::ConnectionId};
-pub(crate) use listen::peer_of;
+pub(crate) use listen::{peer_of, without_peer};
 use musette_protocol::{relaying, session::Version};
 use tokio::sync::{mpsc, oneshot};
 

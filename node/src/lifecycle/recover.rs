@@ -38,7 +38,7 @@ use crate::{
     clock, entropy,
     error::{Error, Result},
     home::{Home, HomeLock, VaultChoice},
-    net::{Endpoint, EndpointConfig, Framed, NetEvent, Protocol},
+    net::{Endpoint, EndpointConfig, Framed, NetEvent, Protocol, without_peer},
     store::{revoking::phrase_error, vault::check_choice},
 };
 
@@ -228,7 +228,7 @@ impl Newcomer<'_> {
     async fn ask(&mut self, endpoint: &Endpoint, addresses: Vec<Multiaddr>) -> Result<LetIn> {
         let connection = endpoint.connect_any(addresses.clone()).await?;
         let peer = connection.peer;
-        let addresses: Vec<Multiaddr> = addresses.into_iter().map(without_peer).collect();
+        let addresses: Vec<Multiaddr> = addresses.iter().map(without_peer).collect();
         let mut tries = 0;
         loop {
             let mut stream = endpoint.open_stream(connection, Protocol::Recovering).await?;
@@ -306,11 +306,6 @@ impl Newcomer<'_> {
         write_home(self.home, lock, self.vault, &self.seeds, given)?;
         Ok(name)
     }
-}
-
-/// Transport keys are new at each start of a node: an address is kept without.
-fn without_peer(address: Multiaddr) -> Multiaddr {
-    address.into_iter().filter(|part| !matches!(part, Part::P2p(_))).collect()
 }
 
 #[cfg(test)]

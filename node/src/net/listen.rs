@@ -196,6 +196,12 @@ pub(crate) fn peer_of(address: &Multiaddr) -> Option<PeerId> {
     }
 }
 
+/// An address without the peer ids in it: a transport key on the local network is new at each start, and an
+/// address outlives it.
+pub(crate) fn without_peer(address: &Multiaddr) -> Multiaddr {
+    address.iter().filter(|part| !matches!(part, Part::P2p(_))).collect()
+}
+
 /// How a connection leads to the peer, by the address at this end or by the one that was dialled.
 pub(super) fn way_of(address: &Multiaddr) -> Way {
     let is_relayed = address.iter().any(|part| part == Part::P2pCircuit);

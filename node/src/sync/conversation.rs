@@ -34,7 +34,10 @@ use super::{
 use crate::{
     entropy,
     error::{Error, Result},
-    net::{Connection, Endpoint, FrameReader, FrameWriter, Framed, Path, Way, limits::PULSE_DEADLINE},
+    net::{
+        Connection, Endpoint, FrameReader, FrameWriter, Framed, Path, Way, limits::PULSE_DEADLINE,
+        without_peer,
+    },
 };
 
 /// A handshake takes three round trips.
@@ -351,7 +354,9 @@ impl Conversation {
         });
         // What a device states of itself is better; one of an earlier version states nothing.
         let addresses = match dialled {
-            Some((Contact::Neighbour(_), addresses)) => addresses.iter().map(without_peer).collect(),
+            Some((Contact::Neighbour(_), addresses)) => {
+                addresses.iter().map(|address| without_peer(address).to_string()).collect()
+            }
             _ => Vec::new(),
         };
         let noted = self.network.driver.run(move |store| {
@@ -458,13 +463,6 @@ fn binding(role: Role, own: PeerId, peer: PeerId) -> [u8; 32] {
         hasher.update(&id);
     }
     *hasher.finalize().as_bytes()
-}
-
-/// The transport key on the local network is new at each start: an address outlives it.
-fn without_peer(address: &Multiaddr) -> String {
-    let is_peer =
-        |part: &libp2p::multiaddr::Protocol<'_>| matches!(part, libp2p::multiaddr::Protocol::P2p(_));
-    address.iter().filter(|part| !is_peer(part)).collect::<Multiaddr>().to_string()
 }
 
 #[cfg(test)]

@@ -33,11 +33,15 @@ fn first_piece(laptop: &mut Device) -> Vec<u8> {
     laptop.replica.read(location).unwrap()
 }
 
+fn run_over(laptop: &mut Device, phone: &mut Device, sessions: &mut [Session; 2], len: usize) -> Outcome {
+    run_within(laptop, phone, sessions, len, |_, _| {}).unwrap()
+}
+
 /// One connection, over which so many bytes pass.
 fn meet(laptop: &mut Device, phone: &mut Device, mut sessions: [Session; 2], len: usize) -> Outcome {
-    let first = run_within(laptop, phone, &mut sessions, len, |_, _| {}).unwrap();
+    let first = run_over(laptop, phone, &mut sessions, len);
     sessions[1].fetch(&phone.space(), BLOB, 4, false);
-    let mut outcome = run_within(laptop, phone, &mut sessions, len - first.bytes, |_, _| {}).unwrap();
+    let mut outcome = run_over(laptop, phone, &mut sessions, len - first.bytes);
     outcome.bytes += first.bytes;
     outcome
 }
@@ -64,14 +68,8 @@ fn a_long_change_comes_so_too_and_what_follows_it() {
     laptop.write(&"a long text ".repeat(50_000));
     laptop.write("a short one");
     for _ in 0..20 {
-        run_within(
-            &mut laptop,
-            &mut phone,
-            &mut sessions(Version::NEWEST, THIN_FRAME_LEN),
-            CIRCUIT_LEN,
-            |_, _| {},
-        )
-        .unwrap();
+        let mut sessions = sessions(Version::NEWEST, THIN_FRAME_LEN);
+        run_over(&mut laptop, &mut phone, &mut sessions, CIRCUIT_LEN);
     }
     assert_eq!(phone.frontier(), laptop.frontier());
 }
@@ -93,7 +91,7 @@ fn many_records_that_one_lost_are_found_over_such_circuits() {
     phone.replica.sync().unwrap();
     for circuits in 1.. {
         let mut sessions = sessions(Version::NEWEST, THIN_FRAME_LEN);
-        run_within(&mut laptop, &mut phone, &mut sessions, CIRCUIT_LEN, |_, _| {}).unwrap();
+        run_over(&mut laptop, &mut phone, &mut sessions, CIRCUIT_LEN);
         if laptop.replica.state().orphans().len() == records.len() {
             assert_eq!(laptop.frontier(), phone.frontier());
             return;
