@@ -104,6 +104,8 @@ pub struct Ingested {
     pub unopened: Vec<OpenError>,
     /// Records that were left aside because the peer is not enrolled.
     pub from_stranger: usize,
+    /// How many records were in the batch.
+    pub records: usize,
 }
 
 /// A record, its name, and what it holds.
@@ -470,7 +472,7 @@ impl<D: Disk> Replica<D> {
     /// When the storage fails; the replica is then unchanged. A bad record is no error of ours: it
     /// is told in [`Ingested`], and the others land.
     pub fn ingest(&mut self, peer: &DeviceId, records: &[Vec<u8>]) -> Result<Ingested, WriteError<D::Error>> {
-        let mut ingested = Ingested::default();
+        let mut ingested = Ingested { records: records.len(), ..Ingested::default() };
         let learnt = self.learnt_from(records);
         let keyring = learnt.as_ref().unwrap_or(self.state.keyring());
         let (mut statements, mut data) = (Vec::new(), Vec::new());

@@ -90,12 +90,16 @@ pub(super) struct Exchange {
     /// The sums of records, own and theirs, that were last reconciled. As long as neither changes, what
     /// that found is still on its way.
     reconciled: Option<([u8; 32], [u8; 32])>,
+    /// How many of the records that the last one asked for are still on their way.
+    awaited: usize,
     /// Whether the statements were listed since a frontier with the mark of a check was last told, or heard.
     listed: bool,
     /// How many the dialer may begin before the next periodic check.
     reconciliations: u32,
     /// Messages of reconciliations that are answered before the next periodic check.
     reconcile_credit: u32,
+    /// Messages past that, since the last one, to which the answer was that nothing is left to ask.
+    reconcile_excess: u32,
 }
 
 /// What the other side holds, or will once it has taken what was sent.
@@ -167,9 +171,11 @@ impl Exchange {
             last_frontier: None,
             reconciliation: None,
             reconciled: None,
+            awaited: 0,
             listed: false,
             reconciliations: MAX_RECONCILIATIONS,
             reconcile_credit: 2 * MAX_RECONCILE_MESSAGES,
+            reconcile_excess: 0,
         }
     }
 
@@ -206,8 +212,10 @@ impl Exchange {
         self.check_due = true;
         self.reconciliations = MAX_RECONCILIATIONS;
         self.reconciled = None;
+        self.awaited = 0;
         self.reconcile_credit =
             (self.reconcile_credit + MAX_RECONCILE_MESSAGES).min(2 * MAX_RECONCILE_MESSAGES);
+        self.reconcile_excess = 0;
     }
 
     // What comes in.
@@ -403,6 +411,7 @@ impl Exchange {
             given.extend(&ingested.statements);
         }
         self.fetches.note_received(ingested.chunks);
+        self.awaited = self.awaited.saturating_sub(ingested.records);
         self.ignored |= ingested.from_stranger > 0;
         self.left_aside |= ingested.unopened.contains(&OpenError::UnknownEpoch);
         self.frontier_due = true;

@@ -47,6 +47,9 @@ pub(super) struct Step {
 }
 
 impl Reconciliation {
+    /// The answer after which nothing is left to ask: the version of negentropy alone.
+    pub(super) const NOTHING_LEFT: [u8; 1] = [0x61];
+
     /// Where frames are shorter than messages of the usual length, so are the messages: each fits one.
     pub(super) fn new(state: &State, key: &Secret32, frame_len: usize) -> Self {
         let mut slots: Vec<([u8; 32], Slot)> =

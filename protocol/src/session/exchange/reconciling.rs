@@ -3,7 +3,7 @@
 
 use super::{Exchange, Reconciliation};
 use crate::{
-    limits::MAX_RECONCILED,
+    limits::{MAX_RECONCILE_MESSAGES, MAX_RECONCILED},
     replica::{State, records::Slot},
     session::{SessionError, frontier::Frontier, handshake::Role, message::SpaceMessage},
 };
@@ -13,9 +13,9 @@ impl Exchange {
     /// records.
     pub(super) fn begin_reconciliation(&mut self, state: &State) -> Option<SpaceMessage> {
         let theirs = self.acknowledged.as_ref()?;
-        let is_mine = self.role == Role::Dialer && self.reconciliation.is_none() && self.reconciliations > 0;
+        let is_free = self.reconciliation.is_none() && self.awaited == 0 && self.reconciliations > 0;
         let sums = (state.records_digest(), theirs.records);
-        if !is_mine || sums.0 == sums.1 || self.reconciled == Some(sums) {
+        if self.role != Role::Dialer || !is_free || sums.0 == sums.1 || self.reconciled == Some(sums) {
             return None;
         }
         if !self.is_of_the_owner(state) {
@@ -37,7 +37,10 @@ impl Exchange {
         if self.role != Role::Listener {
             return Err(SessionError::Malformed);
         }
-        self.reconcile_credit = self.reconcile_credit.checked_sub(1).ok_or(SessionError::Malformed)?;
+        let Some(left) = self.reconcile_credit.checked_sub(1) else {
+            return self.put_off_reconciling();
+        };
+        self.reconcile_credit = left;
         if !self.is_of_the_owner(state) {
             return Ok(());
         }
@@ -49,6 +52,16 @@ impl Exchange {
         Ok(())
     }
 
+    /// An honest dialer that has much to compare asks for no more before its own next check.
+    fn put_off_reconciling(&mut self) -> Result<(), SessionError> {
+        if self.reconcile_excess >= MAX_RECONCILE_MESSAGES {
+            return Err(SessionError::Malformed);
+        }
+        self.reconcile_excess += 1;
+        self.outbox.push_back(SpaceMessage::Reconciling(Reconciliation::NOTHING_LEFT.to_vec()));
+        Ok(())
+    }
+
     pub(super) fn go_on_reconciling(&mut self, answer: &[u8], state: &State) -> Result<(), SessionError> {
         let enrolled = self.is_enrolled(state);
         let reconciliation = self.reconciliation.as_mut().ok_or(SessionError::Malformed)?;
@@ -57,7 +70,9 @@ impl Exchange {
         match step.query.filter(|_| reconciliation.may_go_on()) {
             Some(query) => self.outbox.push_back(SpaceMessage::Reconcile(query)),
             None => {
-                self.outbox.push_back(SpaceMessage::Need(reconciliation.take_needed()));
+                let needed = reconciliation.take_needed();
+                self.awaited = needed.len();
+                self.outbox.push_back(SpaceMessage::Need(needed));
                 self.reconciliation = None;
             }
         }
@@ -74,6 +89,11 @@ impl Exchange {
             return Err(SessionError::Malformed);
         }
         if !self.is_enrolled(state) {
+            return Ok(());
+        }
+        // Nothing is asked for where the first question was put off.
+        if names.is_empty() {
+            self.reconciliation = None;
             return Ok(());
         }
         let reconciliation = self.reconciliation.take().ok_or(SessionError::Malformed)?;

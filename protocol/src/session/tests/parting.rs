@@ -74,11 +74,8 @@ fn a_long_change_comes_so_too_and_what_follows_it() {
     assert_eq!(phone.frontier(), laptop.frontier());
 }
 
-#[test]
-fn many_records_that_one_lost_are_found_over_such_circuits() {
-    let (mut laptop, mut phone) = laptop_and_phone();
-    sync(&mut laptop, &mut phone).unwrap();
-    // No commit names them: frontiers do not speak of them.
+/// So many records that no commit names come to the phone: frontiers do not speak of them.
+fn lose(phone: &mut Device, count: u32) {
     let lost = |n: u32| {
         let change = Change { document: DocumentId::from_bytes([1; 16]), bytes: n.to_be_bytes().to_vec() };
         let mut nonce = [77; 24];
@@ -86,17 +83,44 @@ fn many_records_that_one_lost_are_found_over_such_circuits() {
         let state = phone.replica.state();
         crate::record::seal(&Payload::Change(change), state.space(), state.keyring(), &nonce)
     };
-    let records: Vec<_> = (0..6_000).map(lost).collect();
+    let records: Vec<_> = (0..count).map(lost).collect();
     phone.replica.ingest(&id(1), &records).unwrap();
     phone.replica.sync().unwrap();
+}
+
+#[test]
+fn many_records_that_one_lost_are_found_over_such_circuits() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    sync(&mut laptop, &mut phone).unwrap();
+    lose(&mut phone, 6_000);
     for circuits in 1.. {
         let mut sessions = sessions(Version::NEWEST, THIN_FRAME_LEN);
         run_over(&mut laptop, &mut phone, &mut sessions, CIRCUIT_LEN);
-        if laptop.replica.state().orphans().len() == records.len() {
+        if laptop.replica.state().orphans().len() == 6_000 {
             assert_eq!(laptop.frontier(), phone.frontier());
             return;
         }
         assert!(circuits < 40, "{} found", laptop.replica.state().orphans().len());
+    }
+}
+
+#[test]
+fn who_has_more_to_compare_than_is_answered_goes_on_after_the_next_check() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    (0..2_000).for_each(|n| laptop.write(&format!("change {n}")));
+    sync(&mut laptop, &mut phone).unwrap();
+    lose(&mut phone, 6_000);
+    let mut sessions = sessions(Version::NEWEST, THIN_FRAME_LEN);
+    let mut records = 0;
+    for checks in 1.. {
+        records += run_over(&mut laptop, &mut phone, &mut sessions, usize::MAX).records;
+        if laptop.replica.state().orphans().len() == 6_000 {
+            assert!(checks > 1, "it would have been refused");
+            assert!(records < 6_100, "{records} records came: some twice");
+            return;
+        }
+        assert!(checks < 20, "{} found", laptop.replica.state().orphans().len());
+        sessions.iter_mut().for_each(Session::check);
     }
 }
 
