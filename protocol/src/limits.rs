@@ -27,6 +27,19 @@ pub const MAX_LOG_HEADS: usize = MAX_LOG_OPERATIONS;
 /// devices no more than an epoch may have recipients. A multiple of 64.
 pub const MAX_MEMBERSHIP_OPERATIONS: usize = 512;
 
+/// The last places of a membership log and of a space's epochs, which only the root's revocations and
+/// replacements open: each needs an epoch, and a word for it. Else an admin device that is somebody else's now
+/// and fills them could be taken out by nobody.
+pub const PLACES_KEPT_FOR_ROOT: usize = 32;
+
+/// The last of those, which only replacements of the root open: as in
+/// [`LOG_OPERATIONS_KEPT_FOR_REPLACEMENTS`].
+pub const PLACES_KEPT_FOR_REPLACEMENTS: usize = 8;
+
+/// How many of these places one revocation or replacement opens: for the epoch that goes with it, and for
+/// those by which devices that did not know of each other come to one again.
+pub const PLACES_OF_AN_ENDING: usize = 4;
+
 /// Operations of device logs and membership that wait for those they build on. An honest peer sends
 /// causes first and needs none.
 pub const MAX_WAITING_STATEMENTS: usize = 512;
@@ -44,7 +57,7 @@ pub const MAX_FORGOTTEN_BLOBS: usize = 1_024;
 /// Drops of a space that are not settled: what a drop may replace, and a receipt may list.
 pub const MAX_OPEN_DROPS: usize = 256;
 
-/// Devices and epochs that a frontier lists, so that one frame holds it.
+/// Devices that a frontier lists, so that one frame holds it.
 pub const MAX_FRONTIER_ENTRIES: usize = 256;
 
 /// Spans of commits of one device that a frontier lists as lacking pieces of attachments: as many
@@ -55,8 +68,16 @@ pub const MAX_LACKING_SPANS: usize = 32;
 /// one unseen by the others; the next epoch replaces them all.
 pub const MAX_RECORD_EPOCHS: usize = 8;
 
-/// Epochs of a space whose statements or secrets are held: one more could not be listed in a frontier.
-pub const MAX_EPOCHS: usize = MAX_FRONTIER_ENTRIES;
+/// Epochs of a space whose statements are held: with one a month, 16 years, and 64 removals.
+pub const MAX_EPOCHS: usize = 256;
+
+/// Secrets of a space's epochs that are held: that of each statement, and as many that were given with them.
+pub const MAX_EPOCH_SECRETS: usize = 2 * MAX_EPOCHS;
+
+/// Epochs that one replaces: as many heads as devices that each started one unseen by the others. The next
+/// epoch replaces the rest. With it all secrets that a device may hold stay below half of [`MAX_RECORD_LEN`],
+/// and with them every epoch that hands them on.
+pub const MAX_REPLACED_EPOCHS: usize = 32;
 
 /// Of these, kept free for removals: age alone starts no epoch that a removal may need later.
 pub const EPOCHS_KEPT_FOR_REMOVALS: usize = 64;
@@ -118,13 +139,14 @@ pub const MAX_ARRIVING: usize = MAX_BEGINNINGS + 2;
 /// Bytes of all beginnings in a space: as much memory as two frames take.
 pub const MAX_BEGUN_LEN: usize = 4 * MAX_RECORD_LEN;
 
-/// Bytes of a frame before the other side proved to be a device: a proof needs a third. It is what a
-/// stranger can make a node parse.
-pub const MAX_HANDSHAKE_FRAME_LEN: usize = 512;
+/// Epochs of all spaces by which two devices may recognise each other: all of a person's own space, so that a
+/// device that slept for years shares one with the others, and one that was not told of the many that a stolen
+/// device stated.
+pub const MAX_RECOGNITION_MARKS: usize = MAX_EPOCH_SECRETS;
 
-/// Epochs of all spaces by which two devices may recognise each other: their list stays below
-/// [`MAX_HANDSHAKE_FRAME_LEN`], and a device that slept for nearly two years shares one with its own.
-pub const MAX_RECOGNITION_MARKS: usize = 24;
+/// Bytes of a frame before the other side proved to be a device: it holds the marks. It is what a stranger can
+/// make a node parse.
+pub const MAX_HANDSHAKE_FRAME_LEN: usize = 16 * MAX_RECOGNITION_MARKS + 64;
 
 /// Devices whose connections a schedule keeps: as many as a device log can enrol.
 pub const MAX_SCHEDULED_DEVICES: usize = MAX_LOG_OPERATIONS;
@@ -165,10 +187,13 @@ pub const MAX_LISTED_DAMAGE: usize = 1_024;
 /// has not confirmed.
 pub const MAX_DROPS: usize = 256;
 
-/// Names of statements that one message lists: log operations, epochs, drops, and a receipt for each
-/// device, each at its own bound.
-pub const MAX_STATEMENTS: usize =
-    MAX_LOG_OPERATIONS + MAX_FRONTIER_ENTRIES + MAX_DROPS + MAX_FRONTIER_ENTRIES;
+/// Operations of all device logs and of the membership log of a space: a hundred people with some twenty
+/// devices each over the years fit many times.
+pub const MAX_ROSTER_OPERATIONS: usize = 16_384;
+
+/// Names of statements that one message lists: operations, epochs, drops, and a receipt for each device, each
+/// at its own bound. They fit a frame three times.
+pub const MAX_STATEMENTS: usize = MAX_ROSTER_OPERATIONS + MAX_EPOCHS + MAX_DROPS + MAX_FRONTIER_ENTRIES;
 
 /// Pieces of an attachment that one message asks for: 4 MiB, so that a connection that breaks has
 /// carried little for nothing.

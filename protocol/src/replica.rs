@@ -12,7 +12,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use crate::{
     crypto::{aead::NONCE_LEN, kem::KemSecret, sign::SigningKey},
-    epoch::Keyring,
+    epoch::{EpochError, Keyring},
     id::{CommitId, DeviceId, DocumentId, DropId, OperationId, RecordId, SpaceId, StatementId},
     identity::log::Author,
     journal::{Disk, Journal, JournalError, Location, SegmentNumber},
@@ -477,6 +477,7 @@ impl<D: Disk> Replica<D> {
         let keyring = learnt.as_ref().unwrap_or(self.state.keyring());
         let (mut statements, mut data) = (Vec::new(), Vec::new());
         let (mut fresh, mut listed) = (HashSet::new(), HashSet::new());
+        let mut room = self.state.room_for_epochs(self.state.roster());
         for record in records {
             let id = record_id(record);
             self.beginnings.forget(&id);
@@ -511,6 +512,14 @@ impl<D: Disk> Replica<D> {
                 || matches!(&payload, Payload::Commit(commit) if self.state.holds_commit(&commit.id()))
                 || self.state.is_superseded(&payload);
             let is_new = !held && fresh.insert(id);
+            // Not stored: it may come again once there is room.
+            if is_new && matches!(payload, Payload::Epoch(_)) {
+                let Some(left) = room.checked_sub(1) else {
+                    ingested.effects.refused.push(Refusal::Epoch(EpochError::Malformed));
+                    continue;
+                };
+                room = left;
+            }
             let list =
                 if matches!(payload, Payload::Operation(_) | Payload::Membership(_) | Payload::Epoch(_)) {
                     &mut statements

@@ -77,7 +77,8 @@ impl Store {
         let effects =
             self.replica.revoke(&revoking, &mut entropy::bytes::<NONCE_LEN>).map_err(
                 |error| match error {
-                    RevokeError::Refused(LogError::Malformed) => Error::new("device-log-full"),
+                    RevokeError::Refused(LogError::Malformed)
+                    | RevokeError::Epoch(EpochStartError::NoRoom) => Error::new("device-log-full"),
                     RevokeError::Epoch(EpochStartError::Write(error)) => write_error(error),
                     RevokeError::Refused(_) | RevokeError::Epoch(_) => Error::new("not-admin"),
                 },

@@ -123,7 +123,9 @@ impl Store {
                 self.apply(effects, Vec::new())
             }
             Err(EpochStartError::Write(error)) => Err(write_error(error)),
-            Err(error @ (EpochStartError::Unsealable | EpochStartError::Refused(_))) => {
+            Err(
+                error @ (EpochStartError::Unsealable | EpochStartError::Refused(_) | EpochStartError::NoRoom),
+            ) => {
                 tracing::warn!(%error, "no new epoch");
                 Ok(())
             }

@@ -127,10 +127,13 @@ impl Store {
         let epoch = NewEpoch { keeper: &keeper, device: &self.device_key, recovery, secret, entropy };
         let nonce = &mut entropy::bytes::<NONCE_LEN>;
         let effects =
-            self.replica.append_ending(replacement, &epoch, nonce).map_err(|error| match error {
-                RevokeError::Refused(LogError::Malformed) => Error::new("device-log-full"),
-                RevokeError::Epoch(EpochStartError::Write(error)) => write_error(error),
-                RevokeError::Refused(_) | RevokeError::Epoch(_) => Error::new("replace-not-admin"),
+            self.replica.append_ending(replacement, Some(new.root()), &epoch, nonce).map_err(|error| {
+                match error {
+                    RevokeError::Refused(LogError::Malformed)
+                    | RevokeError::Epoch(EpochStartError::NoRoom) => Error::new("device-log-full"),
+                    RevokeError::Epoch(EpochStartError::Write(error)) => write_error(error),
+                    RevokeError::Refused(_) | RevokeError::Epoch(_) => Error::new("replace-not-admin"),
+                }
             })?;
         self.unsynced = true;
         self.apply(effects, Vec::new())?;

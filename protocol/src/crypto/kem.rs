@@ -29,6 +29,13 @@ pub struct SealedTo {
     ciphertext: Vec<u8>,
 }
 
+impl SealedTo {
+    /// Bytes of what was sealed, with the tag.
+    pub(crate) const fn len(&self) -> usize {
+        self.ciphertext.len()
+    }
+}
+
 impl KemPublic {
     /// Wraps bytes.
     #[must_use]

@@ -12,7 +12,7 @@ use crate::{
         secret::Secret32,
     },
     id::EpochId,
-    limits::MAX_EPOCHS,
+    limits::{MAX_EPOCH_SECRETS, MAX_REPLACED_EPOCHS},
 };
 
 const GRANT_INFO: &[u8] = b"musette epoch grant v1";
@@ -55,7 +55,8 @@ impl Grant {
     /// Reads an opened grant, whoever it was sealed by.
     pub(super) fn read(plaintext: Vec<u8>) -> Result<Self, EpochError> {
         let grant: Self = decode(&Zeroizing::new(plaintext)).map_err(|_| EpochError::Malformed)?;
-        let bounded = grant.epochs.len() <= MAX_EPOCHS;
+        let bounded = grant.epochs.len() <= MAX_EPOCH_SECRETS
+            && grant.epochs.iter().all(|(_, previous)| previous.len() <= MAX_REPLACED_EPOCHS);
         bounded.then_some(grant).ok_or(EpochError::Malformed)
     }
 

@@ -6,7 +6,7 @@ use super::{EpochError, EpochStatement, epoch_id};
 use crate::{
     crypto::{kem::KemSecret, secret::Secret32},
     id::EpochId,
-    limits::MAX_RECORD_EPOCHS,
+    limits::{MAX_EPOCHS, MAX_RECORD_EPOCHS, MAX_REPLACED_EPOCHS},
     signed::Signed,
 };
 
@@ -59,11 +59,15 @@ impl Keyring {
         }
     }
 
-    /// Adds all of another's.
-    pub fn merge(&mut self, other: Self) {
-        for (id, entry) in other.epochs {
-            self.epochs.entry(id).or_insert(entry);
+    /// Adds an epoch's secret, and of the earlier ones that were given with it as many as there is room for.
+    pub(crate) fn learn(&mut self, epoch: EpochId, mut given: Self) {
+        if let Some(entry) = given.epochs.remove(&epoch) {
+            self.epochs.entry(epoch).or_insert(entry);
         }
+        let room = MAX_EPOCHS.saturating_sub(self.epochs.len());
+        let unknown = given.epochs.into_iter().filter(|(id, _)| !self.epochs.contains_key(id));
+        let learnt: Vec<_> = unknown.take(room).collect();
+        self.epochs.extend(learnt);
         self.settle();
     }
 
@@ -79,7 +83,7 @@ impl Keyring {
     ) -> Result<EpochId, EpochError> {
         let epoch = statement.body().epoch;
         if !self.epochs.contains_key(&epoch) {
-            self.merge(statement.open(key)?);
+            self.learn(epoch, statement.open(key)?);
         }
         Ok(epoch)
     }
@@ -104,7 +108,14 @@ impl Keyring {
             if heads.is_empty() { first() } else { heads.into_iter().take(MAX_RECORD_EPOCHS).collect() };
     }
 
-    /// Epochs that no other replaces, sorted: what the next one replaces.
+    /// What the next epoch replaces: the first of those that no other replaces.
+    pub(super) fn replaceable(&self) -> Vec<EpochId> {
+        let mut tips = self.tips();
+        tips.truncate(MAX_REPLACED_EPOCHS);
+        tips
+    }
+
+    /// Epochs that no other replaces, sorted.
     #[must_use]
     pub fn tips(&self) -> Vec<EpochId> {
         let replaced: BTreeSet<&EpochId> = self.epochs.values().flat_map(|(_, previous)| previous).collect();

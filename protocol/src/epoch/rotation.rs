@@ -10,8 +10,9 @@
 //!
 //! What it does not promise: that this goes on for ever. A space holds [`MAX_EPOCHS`] epochs at most,
 //! and age starts none of the last [`EPOCHS_KEPT_FOR_REMOVALS`]: with one a month, 16 years. From
-//! then on a secret that leaked unnoticed stays good until a device is removed; after [`MAX_EPOCHS`]
-//! a removal starts none either, and the removed device could read on what it comes to hold.
+//! then on a secret that leaked unnoticed stays good until a device is removed. The last
+//! [`PLACES_KEPT_FOR_ROOT`](crate::limits::PLACES_KEPT_FOR_ROOT) are for what the root ends: without room for an
+//! epoch nobody is taken out, and the person is told to use the recovery words.
 
 use std::collections::BTreeMap;
 
@@ -36,13 +37,13 @@ pub const fn rotation_due(now: Timestamp, first_seen: Timestamp, is_elected: boo
 
 /// Whether it is this device's turn to start an epoch because the present one is not for those who
 /// are in now, which was first noticed at `since` by its own clock. `before` is how many admin devices
-/// come before it by name, `epochs` how many are held.
+/// come before it by name.
 #[must_use]
-pub const fn turn_has_come(now: Timestamp, since: Timestamp, before: usize, epochs: usize) -> bool {
+pub const fn turn_has_come(now: Timestamp, since: Timestamp, before: usize) -> bool {
     // A clock that was put back would otherwise wait until it is where it was.
     let waited = now.millis_since(since);
     let turn = EPOCH_TURN_MS.saturating_mul(1 + before as i64);
-    (waited < 0 || waited >= turn) && epochs < MAX_EPOCHS
+    waited < 0 || waited >= turn
 }
 
 /// How many admin devices come before a device by name; `None` when it is none itself.
@@ -112,11 +113,10 @@ mod tests {
         let later = |ms: i64| Timestamp::from_millis(at(100).as_millis() + ms);
         for before in [0, 2] {
             let turn = EPOCH_TURN_MS * (1 + before as i64);
-            assert!(!turn_has_come(later(turn - 1), at(100), before, 1));
-            assert!(turn_has_come(later(turn), at(100), before, 1));
+            assert!(!turn_has_come(later(turn - 1), at(100), before));
+            assert!(turn_has_come(later(turn), at(100), before));
         }
-        assert!(turn_has_come(at(99), at(100), 2, 1), "a clock that was put back");
-        assert!(!turn_has_come(at(101), at(100), 0, MAX_EPOCHS));
+        assert!(turn_has_come(at(99), at(100), 2), "a clock that was put back");
     }
 
     #[test]

@@ -9,19 +9,22 @@ use super::{Grant, Keyring, epoch_id, space_id};
 use crate::{
     codec::{Encoded, Tag, encode_secret},
     crypto::{
-        aead::{self, DoesNotOpen, NONCE_LEN},
+        aead::{self, DoesNotOpen, NONCE_LEN, TAG_LEN},
         kdf::{context, derive},
         kem::{KemPublic, KemSecret, SealedTo},
         secret::Secret32,
         sign::{BadSignature, SigningKey, VerifyingKey},
     },
     id::{EpochId, OperationId, SpaceId},
-    limits::MAX_EPOCH_RECIPIENTS,
+    limits::{MAX_EPOCH_RECIPIENTS, MAX_LOG_HEADS, MAX_REPLACED_EPOCHS},
     signed::Signed,
 };
 
 pub(super) const SEAL_INFO: &[u8] = b"musette epoch secret v1";
 const HEADS_INFO: &[u8] = b"musette epoch heads v1";
+
+/// Bytes of what is sealed to one key in a statement: a secret, or the heads of a log.
+const MAX_SEALED_LEN: usize = 32 * MAX_LOG_HEADS + TAG_LEN;
 
 fn access_key(context: &str, secret: &Secret32) -> VerifyingKey {
     SigningKey::from_secret(&derive(context, &[secret.expose()])).verifying_key()
@@ -165,7 +168,7 @@ impl Draft<'_> {
 }
 
 impl EpochStatement {
-    /// States a new epoch, which replaces all heads of `earlier`. `secret` and `entropy` were drawn
+    /// States a new epoch, which replaces the heads of `earlier`. `secret` and `entropy` were drawn
     /// for it; every recipient may also read what was sealed under the epochs of `earlier`.
     ///
     /// # Errors
@@ -195,7 +198,7 @@ impl EpochStatement {
         heads: &[OperationId],
         entropy: &Secret32,
     ) -> Result<Signed<Self>, DoesNotOpen> {
-        let previous = earlier.tips();
+        let previous = earlier.replaceable();
         Draft { space, secret, recipients, previous, given: earlier, heads, entropy }.sign(keeper)
     }
 
@@ -212,7 +215,7 @@ impl EpochStatement {
         known: &Keyring,
         entropy: &Secret32,
     ) -> Result<Signed<Self>, DoesNotOpen> {
-        let previous = known.tips();
+        let previous = known.replaceable();
         let given = &Keyring::default();
         Draft { space, secret, recipients, previous, given, heads: &[], entropy }.sign(keeper)
     }
@@ -229,7 +232,10 @@ impl Signed<EpochStatement> {
     /// When somebody else does, or a bound is passed.
     pub fn check(&self, space: &SpaceId, recovery_keeper: &VerifyingKey) -> Result<(), EpochError> {
         let body = self.body();
-        if body.recipients.len() > MAX_EPOCH_RECIPIENTS || !body.previous.is_sorted_by(|a, b| a < b) {
+        let bounded = body.recipients.len() <= MAX_EPOCH_RECIPIENTS
+            && body.recipients.iter().all(|sealed| sealed.len() <= MAX_SEALED_LEN)
+            && body.previous.len() <= MAX_REPLACED_EPOCHS;
+        if !bounded || !body.previous.is_sorted_by(|a, b| a < b) {
             return Err(EpochError::Malformed);
         }
         if body.space != *space || space_id(&body.keeper, recovery_keeper) != *space {

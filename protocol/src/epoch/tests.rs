@@ -3,7 +3,7 @@
 use super::{statement::SEAL_INFO, *};
 use crate::{
     crypto::{kem::KemSecret, sign::SigningKey},
-    limits::{MAX_EPOCHS, MAX_RECORD_EPOCHS},
+    limits::{MAX_EPOCH_SECRETS, MAX_EPOCHS, MAX_LOG_HEADS, MAX_RECORD_EPOCHS, MAX_REPLACED_EPOCHS},
     signed::Signed,
 };
 
@@ -19,10 +19,13 @@ fn recovery_keeper() -> VerifyingKey {
     SigningKey::from_secret(&secret(2)).verifying_key()
 }
 
+fn space() -> SpaceId {
+    space_id(&keeper().verifying_key(), &recovery_keeper())
+}
+
 fn begin(recipient: &KemSecret, epoch_secret: u8, earlier: &Keyring) -> Signed<EpochStatement> {
-    let space = space_id(&keeper().verifying_key(), &recovery_keeper());
-    EpochStatement::begin(space, &keeper(), &secret(epoch_secret), &[recipient.public()], earlier, &secret(4))
-        .unwrap()
+    let to = [recipient.public()];
+    EpochStatement::begin(space(), &keeper(), &secret(epoch_secret), &to, earlier, &secret(4)).unwrap()
 }
 
 #[test]
@@ -180,7 +183,7 @@ fn what_is_replaced_beside_an_unknown_epoch_is_no_head() {
 }
 
 #[test]
-fn more_earlier_secrets_than_a_space_has_epochs_are_refused() {
+fn more_earlier_secrets_than_a_device_holds_are_refused() {
     let phone = KemSecret::from_secret(&secret(3));
     let numbered = |number: usize| {
         let mut bytes = [0; 32];
@@ -188,6 +191,50 @@ fn more_earlier_secrets_than_a_space_has_epochs_are_refused() {
         (Secret32::from_bytes(bytes), vec![])
     };
     let verdict = |count| begin(&phone, 10, &Keyring::of((0..count).map(numbered))).open(&phone).map(drop);
-    assert_eq!(verdict(MAX_EPOCHS), Ok(()));
-    assert_eq!(verdict(MAX_EPOCHS + 1), Err(EpochError::Malformed));
+    assert_eq!(verdict(MAX_EPOCH_SECRETS), Ok(()));
+    assert_eq!(verdict(MAX_EPOCH_SECRETS + 1), Err(EpochError::Malformed));
+}
+
+#[test]
+fn an_epoch_replaces_so_many_others_and_the_next_one_the_rest() {
+    let phone = KemSecret::from_secret(&secret(3));
+    let mut keyring = Keyring::default();
+    for byte in 100..100 + MAX_REPLACED_EPOCHS as u8 + 5 {
+        keyring.insert(secret(byte), &[]);
+    }
+    for (byte, heads) in [(10, 6), (11, 1)] {
+        let statement = begin(&phone, byte, &keyring);
+        statement.check(&space(), &recovery_keeper()).unwrap();
+        keyring.absorb(&statement, &phone).unwrap();
+        assert_eq!(keyring.heads().len(), heads);
+    }
+    let signed = |change: &dyn Fn(&mut EpochStatement)| {
+        let mut body = begin(&phone, 12, &Keyring::default()).body().clone();
+        change(&mut body);
+        Signed::new(body, &keeper()).check(&space(), &recovery_keeper())
+    };
+    let names = |count: u8| (0..count).map(|byte| EpochId::from_bytes([byte; 32])).collect();
+    assert_eq!(signed(&|body| body.previous = names(32)), Ok(()));
+    assert_eq!(signed(&|body| body.previous = names(33)), Err(EpochError::Malformed));
+    let long = |len| phone.public().seal(b"", b"", &vec![0; len], &secret(1)).unwrap();
+    assert_eq!(signed(&|body| body.recipients = vec![long(32 * MAX_LOG_HEADS)]), Ok(()));
+    let too_long = signed(&|body| body.recipients = vec![long(32 * MAX_LOG_HEADS + 1)]);
+    assert_eq!(too_long, Err(EpochError::Malformed));
+}
+
+#[test]
+fn of_the_earlier_secrets_no_more_are_held_than_there_is_room_for() {
+    let phone = KemSecret::from_secret(&secret(3));
+    let mut keyring = Keyring::default();
+    for round in 0..3_u8 {
+        let numbered = |number: u8| {
+            let mut bytes = [99; 32];
+            bytes[..2].copy_from_slice(&[round, number]);
+            (Secret32::from_bytes(bytes), vec![])
+        };
+        let statement = begin(&phone, 10 + round, &Keyring::of((0..200).map(numbered)));
+        let epoch = keyring.absorb(&statement, &phone).unwrap();
+        assert!(keyring.secret(&epoch).is_some(), "its own always");
+    }
+    assert_eq!(keyring.count(), MAX_EPOCHS + 1);
 }

@@ -155,9 +155,17 @@ impl MembershipLog {
         if !admin.ok_or(MembershipError::MissingPrevious)? {
             return Err(MembershipError::NotEntitled);
         }
+        if !self.has_room(owner, &operation.log_heads) {
+            return Err(MembershipError::Malformed);
+        }
         let key = VerifyingKey::from_bytes(*operation.author.as_bytes());
         signed.verify(&key).map_err(|_| MembershipError::BadSignature)?;
         Ok((self.check_person(&operation.action, &past, owner.person())?, past))
+    }
+
+    /// Whether another operation fits, of somebody who had seen these heads of the owner's device log.
+    pub(crate) fn has_room(&self, owner: &DeviceLog, log_heads: &[OperationId]) -> bool {
+        self.entries.len() < MAX_MEMBERSHIP_OPERATIONS - owner.places_closed_at(log_heads)
     }
 
     fn check_person(

@@ -7,9 +7,12 @@ use crate::{
     crypto::kem::KemPublic,
     id::{DeviceId, EpochId, OperationId, PersonId, SpaceId},
     identity::log::{Device, DeviceLog, LogError, Operation, PersonKey},
-    limits::MAX_LOG_HEADS,
+    limits::{MAX_LOG_HEADS, MAX_LOG_OPERATIONS, MAX_MEMBERSHIP_OPERATIONS, MAX_ROSTER_OPERATIONS},
     signed::Signed,
 };
+
+/// Operations of which those of members must leave the others room.
+const MAX_OF_MEMBERS: usize = MAX_ROSTER_OPERATIONS - MAX_LOG_OPERATIONS - MAX_MEMBERSHIP_OPERATIONS;
 
 /// Whose log an operation is part of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +83,9 @@ impl Roster {
             (&mut self.owner, Place::Owner)
         } else {
             let log = self.members.get_mut(&person).ok_or(LogError::MissingPrevious)?;
+            if self.places.len() >= MAX_OF_MEMBERS && !self.places.contains_key(&signed.id()) {
+                return Err(LogError::Malformed);
+            }
             (log, Place::Member(person))
         };
         let id = log.apply(signed)?;

@@ -67,18 +67,20 @@ impl<D: Disk> Replica<D> {
         nonce: &mut dyn FnMut() -> [u8; NONCE_LEN],
     ) -> Result<Effects, RevokeError<D::Error>> {
         let revocation = sign(self.state.log(), &self.state, revoking);
-        self.append_ending(revocation, &revoking.epoch, nonce)
+        self.append_ending(revocation, revoking.root, &revoking.epoch, nonce)
     }
 
     /// Appends what ends somebody's right to read: a revocation, or the replacement of the root, whose
     /// recovery key opens epochs; with it an epoch that they do not hold, and a new person key if one was
-    /// announced. All are appended at once. Durable after [`Replica::sync`].
+    /// announced: by the root that speaks then, if it does this, since the log may have no room left for a
+    /// device. All are appended at once. Durable after [`Replica::sync`].
     ///
     /// # Errors
     /// When it does not hold or the storage fails; the replica is then unchanged.
     pub fn append_ending(
         &mut self,
         operation: Signed<Operation>,
+        root: Option<&SigningKey>,
         epoch: &NewEpoch<'_>,
         nonce: &mut dyn FnMut() -> [u8; NONCE_LEN],
     ) -> Result<Effects, RevokeError<D::Error>> {
@@ -87,7 +89,7 @@ impl<D: Disk> Replica<D> {
         let secret = &epoch.secret;
         let announced = roster.owner().person_key().is_some().then(|| {
             let key = PersonKey { epoch: epoch_id(secret), kem: person_key(secret).public() };
-            roster.owner().sign(author_of(epoch.device), Action::PersonKey(key), epoch.device)
+            sign_as(roster.owner(), root, epoch.device, Action::PersonKey(key))
         });
         if let Some(announced) = &announced {
             roster.apply_operation(announced.clone())?;
@@ -149,8 +151,18 @@ fn sign(log: &DeviceLog, state: &State, revoking: &Revoking<'_>) -> Signed<Opera
     let (device, undone) = (revoking.device, revoking.undone.clone());
     let kept = state.kept_of(&device).into_iter().collect();
     let action = Action::Revoke(Revocation { device, kept, undone });
-    match revoking.root {
+    sign_as(log, revoking.root, revoking.epoch.device, action)
+}
+
+/// An operation by the root if it is there, and else by a device.
+fn sign_as(
+    log: &DeviceLog,
+    root: Option<&SigningKey>,
+    device: &SigningKey,
+    action: Action,
+) -> Signed<Operation> {
+    match root {
         Some(root) => log.sign(Author::Root, action, root),
-        None => log.sign(author_of(revoking.epoch.device), action, revoking.epoch.device),
+        None => log.sign(author_of(device), action, device),
     }
 }

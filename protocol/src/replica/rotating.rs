@@ -41,6 +41,9 @@ pub enum EpochStartError<E> {
     /// A device was revoked, and this one may not say which epoch is written under since.
     #[error(transparent)]
     Refused(#[from] MembershipError),
+    /// The space has as many epochs as it may, or its membership log is full. What the root ends opens more.
+    #[error("the space has no room for another epoch")]
+    NoRoom,
     /// It could not be written.
     #[error(transparent)]
     Write(#[from] WriteError<E>),
@@ -91,6 +94,9 @@ impl Watch {
     ) -> Result<bool, JournalError<D::Error>> {
         let (heads, is_misdirected) = replica.replaceable(Some(recovery))?;
         let state = replica.state();
+        if !state.may_begin_epoch(state.roster()) {
+            return Ok(false);
+        }
         let may_start = admins_before(state.log().devices(), own).is_some();
         if state.log().has_endings() && (!may_start || state.keyring().written_under().is_empty()) {
             return Ok(may_start);
@@ -103,7 +109,7 @@ impl Watch {
         self.first_seen.retain(|epoch, _| heads.contains(epoch));
         let seen = heads.iter().map(|epoch| *self.first_seen.entry(*epoch).or_insert(now)).min();
         let is_elected = elected(state.log().devices(), |_| false) == Some(*own);
-        seen.is_some_and(|seen| rotation_due(now, seen, is_elected, state.keyring().count()))
+        seen.is_some_and(|seen| rotation_due(now, seen, is_elected, state.epoch_count()))
     }
 
     /// With each epoch that somebody starts, everybody waits anew: devices that once collided would
@@ -119,7 +125,7 @@ impl Watch {
         let Some(heads) = misdirected else { return false };
         let since = self.misdirected.get_or_insert((heads, now)).1;
         let before = admins_before(state.log().devices(), own);
-        before.is_some_and(|before| turn_has_come(now, since, before, state.keyring().count()))
+        before.is_some_and(|before| turn_has_come(now, since, before))
     }
 }
 
@@ -204,6 +210,9 @@ impl<D: Disk> Replica<D> {
         roster: &mut Roster,
         nonce: &mut dyn FnMut() -> [u8; NONCE_LEN],
     ) -> Result<Vec<Prepared>, EpochStartError<D::Error>> {
+        if !self.state.may_begin_epoch(roster) {
+            return Err(EpochStartError::NoRoom);
+        }
         let known = self.explained();
         let statement = self.draft_epoch(new, roster, &known).ok_or(EpochStartError::Unsealable)?;
         let epoch = statement.body().epoch;

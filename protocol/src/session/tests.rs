@@ -21,6 +21,7 @@ use crate::{
 };
 
 mod first;
+mod flooded;
 mod keeping;
 mod parting;
 mod revoked;

@@ -25,6 +25,9 @@ pub enum Version {
     Fourth,
 }
 
+/// Marks of epochs that either side showed at most in the third version.
+const MARKS_OF_THE_THIRD: usize = 24;
+
 impl Version {
     /// All that are spoken, the newest first.
     pub const ALL: [Self; 3] = [Self::Fourth, Self::Third, Self::First];
@@ -44,7 +47,8 @@ impl Version {
     pub(super) const fn most_marks(self) -> usize {
         match self {
             Self::First => first::MAX_RECOGNITION_MARKS,
-            Self::Third | Self::Fourth => MAX_RECOGNITION_MARKS,
+            Self::Third => MARKS_OF_THE_THIRD,
+            Self::Fourth => MAX_RECOGNITION_MARKS,
         }
     }
 

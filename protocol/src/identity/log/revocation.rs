@@ -6,7 +6,10 @@ use super::{Author, DeviceLog, LogError};
 use crate::{
     crypto::kdf::{context, derive_id},
     id::{CommitId, DeviceId, OperationId, SpaceId},
-    limits::{MAX_LOG_OPERATIONS, MAX_REVOCATION_SPACES},
+    limits::{
+        MAX_LOG_OPERATIONS, MAX_REVOCATION_SPACES, PLACES_KEPT_FOR_REPLACEMENTS, PLACES_KEPT_FOR_ROOT,
+        PLACES_OF_AN_ENDING,
+    },
     past::Past,
 };
 
@@ -107,6 +110,19 @@ impl DeviceLog {
     #[must_use]
     pub fn has_endings(&self) -> bool {
         !self.endings.is_empty()
+    }
+
+    /// How many of the last places of the membership log and of the epochs are closed for somebody who had
+    /// seen these heads: the root's revocations and replacements open them, whether they hold or not, as a
+    /// place in use stays in use.
+    pub(crate) fn places_closed_at(&self, heads: &[OperationId]) -> usize {
+        let past = self.past_of_own(heads);
+        let by_root = || self.within(&past).map(|(_, entry)| entry).filter(|e| e.author() == Author::Root);
+        let revocations = by_root().filter(|entry| entry.revocation().is_some()).count();
+        let replacements = by_root().filter(|entry| entry.replacement().is_some()).count();
+        let left = |kept: usize, endings: usize| kept.saturating_sub(PLACES_OF_AN_ENDING * endings);
+        left(PLACES_KEPT_FOR_ROOT - PLACES_KEPT_FOR_REPLACEMENTS, revocations)
+            + left(PLACES_KEPT_FOR_REPLACEMENTS, replacements)
     }
 
     /// Because of what a device is entitled to nothing any more, by name.

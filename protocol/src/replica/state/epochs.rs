@@ -9,6 +9,7 @@ use crate::{
     id::{EpochId, OperationId, StatementId},
     journal::Location,
     limits::MAX_EPOCHS,
+    membership::Roster,
     record::Payload,
     replica::records::Slot,
     signed::Signed,
@@ -41,8 +42,8 @@ impl State {
 
     /// Learns the secret of an epoch that is sealed to this device.
     fn absorb(&mut self, statement: &Signed<EpochStatement>) {
-        if let Some(keyring) = self.open_epoch(statement) {
-            self.keyring.merge(keyring);
+        if let Some(given) = self.open_epoch(statement) {
+            self.keyring.learn(statement.body().epoch, given);
         }
     }
 
@@ -162,11 +163,32 @@ impl State {
     }
 
     fn check_epoch(&self, statement: &Signed<EpochStatement>) -> Result<(), EpochError> {
-        statement.check(&self.space, &self.recovery.recovery_keeper)?;
-        // One more could not be listed in a frontier, and no session would get past that.
-        let name = StatementId::from(statement.body().epoch);
-        let listed = self.epochs.len() < MAX_EPOCHS || self.epochs.contains_key(&name);
-        listed.then_some(()).ok_or(EpochError::Malformed)
+        statement.check(&self.space, &self.recovery.recovery_keeper)
+    }
+
+    /// How many epochs more may be stated, where these logs hold. What is in the journal was let in, in
+    /// whatever order it lies there now.
+    pub(in crate::replica) fn room_for_epochs(&self, roster: &Roster) -> usize {
+        (MAX_EPOCHS - roster.owner().places_closed_at(&roster.owner().heads()))
+            .saturating_sub(self.epochs.len())
+    }
+
+    /// Whether an epoch can be started where these logs hold: once somebody was taken out it needs a place in
+    /// the membership log too.
+    pub(in crate::replica) fn may_begin_epoch(&self, roster: &Roster) -> bool {
+        let owner = roster.owner();
+        let has_place = !owner.has_endings() || roster.membership().has_room(owner, &owner.heads());
+        has_place && self.room_for_epochs(roster) > 0
+    }
+
+    /// Whether the statement of an epoch is held.
+    pub(in crate::replica) fn holds_epoch(&self, epoch: &EpochId) -> bool {
+        self.epochs.contains_key(&StatementId::from(*epoch))
+    }
+
+    /// How many epochs are stated.
+    pub(in crate::replica) fn epoch_count(&self) -> usize {
+        self.epochs.len()
     }
 
     /// The keyring with what statements that are not stored yet hold for this device; `None` when that
@@ -175,15 +197,16 @@ impl State {
         &self,
         statements: impl Iterator<Item = Signed<EpochStatement>>,
     ) -> Option<Keyring> {
-        let room = MAX_EPOCHS.saturating_sub(self.epochs.len());
+        let room = self.room_for_epochs(&self.roster);
         let is_new = |statement: &Signed<EpochStatement>| {
-            !self.epochs.contains_key(&StatementId::from(statement.body().epoch))
-                && self.check_epoch(statement).is_ok()
+            !self.holds_epoch(&statement.body().epoch) && self.check_epoch(statement).is_ok()
         };
-        let learnt = statements.filter(is_new).take(room).filter_map(|statement| self.open_epoch(&statement));
-        learnt.fold(None, |keyring, learnt| {
+        let opened =
+            |statement: Signed<EpochStatement>| Some((statement.body().epoch, self.open_epoch(&statement)?));
+        let learnt = statements.filter(is_new).take(room).filter_map(opened);
+        learnt.fold(None, |keyring, (epoch, given)| {
             let mut keyring = keyring.unwrap_or_else(|| self.keyring.duplicate());
-            keyring.merge(learnt);
+            keyring.learn(epoch, given);
             Some(keyring)
         })
     }

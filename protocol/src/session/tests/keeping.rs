@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::{
-    id::RecordId,
+    id::{RecordId, StatementId},
     journal::SegmentNumber,
-    limits::{MAX_WANT, REQUESTS_OF_A_BLOB},
+    limits::{MAX_STATEMENTS, MAX_WANT, REQUESTS_OF_A_BLOB},
     record::{BlobChunk, Commit, DropStatement, drop_record},
     replica::{Effects, Fold, Refusal, State},
     signed::Signed,
@@ -515,6 +515,26 @@ fn reconciling_without_end_is_refused() {
     // The last ones are put off.
     assert_eq!(refused, Some(3 * crate::limits::MAX_RECONCILE_MESSAGES as usize));
     assert_eq!(ask(&[0x61; 70_000]), Err(SessionError::Malformed));
+}
+
+#[test]
+fn a_list_of_more_statements_than_there_may_be_is_refused() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    let mut sessions = open_sessions([[5; 32]; 2]);
+    run(&mut laptop, &mut phone, &mut sessions).unwrap();
+    let mark = sessions[1].mark(&phone.space()).unwrap();
+    let mut list = |count: usize| {
+        let name = |number: usize| {
+            let mut name = [0; 32];
+            name[..8].copy_from_slice(&(number as u64).to_be_bytes());
+            StatementId::from_bytes(name)
+        };
+        let message = SpaceMessage::Statements((0..count).map(name).collect());
+        let frame = frame_of_message(&Message::Space { mark, message });
+        sessions[0].handle_frame(&frame, &laptop.replica, &laptop.key)
+    };
+    assert_eq!(list(MAX_STATEMENTS), Ok(None));
+    assert_eq!(list(MAX_STATEMENTS + 1), Err(SessionError::Malformed));
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::{
     epoch::{EpochStatement, Keyring, epoch_id},
     id::OperationId,
     identity::log::{Action, Author, Kept, Operation, Revocation, SpaceMark},
+    journal::memory::MemoryDiskError,
     record::Payload,
     replica::{
         Fold, Write, WriteError,
@@ -27,7 +28,7 @@ use crate::{
 const PHONE: u8 = 2;
 
 /// The person's own space on a device, with the three devices that they have.
-fn own(byte: u8) -> Spaces {
+pub(super) fn own(byte: u8) -> Spaces {
     filled(empty(SHARED, kem(byte)), byte, &[1, 2, 3])
 }
 
@@ -50,11 +51,29 @@ fn filled(mut replica: Replica<MemoryDisk>, byte: u8, devices: &[u8]) -> Spaces 
     all([replica])
 }
 
-fn of(spaces: &mut Spaces) -> &mut Replica<MemoryDisk> {
+pub(super) fn of(spaces: &mut Spaces) -> &mut Replica<MemoryDisk> {
     spaces.get_mut(&space(SHARED)).unwrap()
 }
 
-fn revoke(spaces: &mut Spaces, by: u8, device: u8, drawn: u8, undone: Vec<OperationId>, root: bool) {
+pub(super) fn revoke(
+    spaces: &mut Spaces,
+    by: u8,
+    device: u8,
+    drawn: u8,
+    undone: Vec<OperationId>,
+    root: bool,
+) {
+    try_to_revoke(spaces, by, device, drawn, undone, root).unwrap();
+}
+
+pub(super) fn try_to_revoke(
+    spaces: &mut Spaces,
+    by: u8,
+    device: u8,
+    drawn: u8,
+    undone: Vec<OperationId>,
+    root: bool,
+) -> Result<(), RevokeError<MemoryDiskError>> {
     let (keeper, admin) = (key(SHARED), key(by));
     let recovery = Some(inception(OWNER).body().recovery_kem);
     let phrase = Recovery::from_entropy(&secret(OWNER));
@@ -62,8 +81,9 @@ fn revoke(spaces: &mut Spaces, by: u8, device: u8, drawn: u8, undone: Vec<Operat
     let epoch = NewEpoch { keeper: &keeper, device: &admin, recovery, secret, entropy };
     let root = root.then(|| phrase.root());
     let revoking = Revoking { device: id(device), undone, root, epoch };
-    let effects = of(spaces).revoke(&revoking, &mut nonces(drawn)).unwrap();
+    let effects = of(spaces).revoke(&revoking, &mut nonces(drawn))?;
     assert!(effects.refused.is_empty());
+    Ok(())
 }
 
 /// Says what nobody would let it say: the phone's own statement, without its replica's consent.
@@ -71,7 +91,7 @@ fn state(spaces: &mut Spaces, payload: Payload, drawn: u8) {
     of(spaces).write_statement(payload, &mut nonces(drawn)).unwrap();
 }
 
-fn agree(left: &mut Spaces, right: &mut Spaces) {
+pub(super) fn agree(left: &mut Spaces, right: &mut Spaces) {
     let [ours, theirs] = [&*left, &*right].map(|spaces| Frontier::of(spaces[&space(SHARED)].state()));
     assert_eq!(ours, theirs);
     assert_eq!(of(left).state().quarantined(), of(right).state().quarantined());
@@ -544,7 +564,7 @@ fn replace_words(spaces: &mut Spaces, by: u8, new: u8, drawn: u8) {
     let epoch = NewEpoch { keeper: &keeper, device: &admin, recovery, secret, entropy };
     let replica = of(spaces);
     let replacement = replica.state().log().sign_replacement(&old, &new);
-    let effects = replica.append_ending(replacement, &epoch, &mut nonces(drawn)).unwrap();
+    let effects = replica.append_ending(replacement, Some(new.root()), &epoch, &mut nonces(drawn)).unwrap();
     assert!(effects.refused.is_empty());
 }
 

@@ -1,0 +1,115 @@
+//! A stolen admin device that fills what has a bound before anybody takes it out.
+
+use super::{
+    revoked::{agree, of, own, revoke, try_to_revoke},
+    shared::{OWNER, SHARED, Spaces, all, enrol, kem, nonces, read, restarted, secret, space, talk, write},
+    *,
+};
+use crate::{
+    epoch::{EpochStatement, Keyring, person_key},
+    id::EpochId,
+    identity::log::{LogError, PersonKey},
+    limits::{MAX_EPOCHS, MAX_LOG_OPERATIONS, MAX_MEMBERSHIP_OPERATIONS},
+    membership::MembershipAction,
+    replica::{revoking::RevokeError, rotating::EpochStartError},
+};
+
+const PHONE: u8 = 2;
+const ACCOMPLICE: u8 = 4;
+
+/// Statements of the phone's, until one more does not fit; how many there were.
+fn fill(phone: &mut Spaces, mut next: impl FnMut(&State, usize) -> Payload) -> usize {
+    let mut nonce = nonces(80);
+    for number in 0.. {
+        let payload = next(of(phone).state(), number);
+        let effects = of(phone).write_statement(payload, &mut nonce).unwrap();
+        if !effects.refused.is_empty() {
+            return number;
+        }
+    }
+    unreachable!()
+}
+
+fn fill_log(phone: &mut Spaces) -> usize {
+    fill(phone, |state, _| {
+        let vouch = Action::Vouch { device: id(1) };
+        Payload::Operation(state.log().sign(Author::Device(id(PHONE)), vouch, &key(PHONE)))
+    })
+}
+
+fn fill_membership(phone: &mut Spaces) -> usize {
+    fill(phone, |state, number| {
+        let epoch = EpochId::from_bytes(*blake3::hash(&number.to_le_bytes()).as_bytes());
+        let action = MembershipAction::Epoch(epoch);
+        let heads = state.log().heads();
+        let membership = state.roster().membership();
+        Payload::Membership(membership.sign(heads, id(PHONE), action, &key(PHONE)))
+    })
+}
+
+/// The phone itself is held back by nobody.
+fn fill_epochs(phone: &mut Spaces) -> usize {
+    let to = [kem(1).public(), kem(3).public()];
+    for number in 0..MAX_EPOCHS {
+        let drawn = Secret32::from_bytes(*blake3::hash(&number.to_be_bytes()).as_bytes());
+        let (keeper, none) = (key(SHARED), Keyring::default());
+        let statement = EpochStatement::begin(space(SHARED), &keeper, &drawn, &to, &none, &drawn).unwrap();
+        of(phone).write_statement(Payload::Epoch(statement), &mut nonces(81)).unwrap();
+    }
+    MAX_EPOCHS - 1
+}
+
+#[test]
+fn whoever_fills_all_there_is_room_for_is_taken_out_by_the_words_all_the_same() {
+    type Fill = fn(&mut Spaces) -> usize;
+    let fills: [(Fill, usize); 3] = [
+        (fill_log, MAX_LOG_OPERATIONS),
+        (fill_membership, MAX_MEMBERSHIP_OPERATIONS),
+        (fill_epochs, MAX_EPOCHS),
+    ];
+    for filled in [&fills[..1], &fills[1..2], &fills[2..], &fills[..]] {
+        let (mut laptop, mut phone, mut tablet) = (own(1), own(PHONE), own(3));
+        write(of(&mut laptop), 1, "before");
+        // With a key announced, each ending announces another one; with an accomplice to take out, there is
+        // an ending that every epoch must have seen.
+        let announced = PersonKey {
+            epoch: crate::epoch::epoch_id(&secret(SHARED)),
+            kem: person_key(&secret(SHARED)).public(),
+        };
+        for action in [
+            Action::PersonKey(announced),
+            enrol(of(&mut phone).state().log(), OWNER, ACCOMPLICE).body().action.clone(),
+        ] {
+            let operation = of(&mut phone).state().log().sign(Author::Device(id(PHONE)), action, &key(PHONE));
+            of(&mut phone).write_statement(Payload::Operation(operation), &mut nonces(70)).unwrap();
+        }
+        revoke(&mut phone, PHONE, ACCOMPLICE, 60, vec![], false);
+        for (fill, bound) in filled {
+            let count = fill(&mut phone);
+            assert!(count < *bound && count > *bound - 40, "{count} of {bound}");
+        }
+        for (other, byte) in [(&mut laptop, 1), (&mut tablet, 3)] {
+            talk([&mut phone, other], [PHONE, byte]).unwrap();
+        }
+        agree(&mut laptop, &mut tablet);
+        let again = restarted(laptop.remove(&space(SHARED)).unwrap(), kem(1), None);
+        laptop = all([again]);
+        let refused = try_to_revoke(&mut laptop, 1, PHONE, 50, vec![], false).unwrap_err();
+        let is_full = matches!(
+            refused,
+            RevokeError::Refused(LogError::Malformed) | RevokeError::Epoch(EpochStartError::NoRoom)
+        );
+        assert!(is_full, "{refused:?}");
+        revoke(&mut laptop, 1, PHONE, 50, vec![], true);
+        write(of(&mut laptop), 1, "after");
+        // What did not fit before it was known why it does comes after the next check.
+        // What had no room before it was known why it has comes the next time.
+        for _ in 0..2 {
+            talk([&mut laptop, &mut tablet], [1, 3]).unwrap();
+        }
+        agree(&mut laptop, &mut tablet);
+        write(of(&mut tablet), 3, "on the tablet");
+        talk([&mut tablet, &mut laptop], [3, 1]).unwrap();
+        assert_eq!(read(of(&mut laptop)).len(), 3);
+    }
+}
