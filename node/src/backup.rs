@@ -40,8 +40,8 @@ use crate::{
 
 /// The head's file.
 const HEAD: &str = "musette-backup";
-/// Bytes of it: some keys, and the secrets of at most 256 epochs.
-const MAX_HEAD_LEN: u64 = 256 * 1024;
+/// Bytes of it: some keys, and all secrets of epochs that a device may hold.
+const MAX_HEAD_LEN: u64 = 1024 * 1024;
 /// The folder of the journal's segments.
 const JOURNAL: &str = "journal";
 /// Records that are asked of the store at a time.

@@ -73,10 +73,18 @@ impl Protocol {
         }
     }
 
-    /// The longest frame, in bytes.
-    const fn max_frame_len(self) -> usize {
+    /// The longest frame from who called, in bytes.
+    const fn max_called_with(self) -> usize {
         match self {
             Self::Pairing | Self::Recovering => limits::MAX_PAIRING_FRAME_LEN,
+            _ => self.max_answer(),
+        }
+    }
+
+    /// The longest frame from who was called, in bytes.
+    const fn max_answer(self) -> usize {
+        match self {
+            Self::Pairing | Self::Recovering => limits::MAX_WELCOME_LEN,
             Self::Sync(_) => limits::MAX_SYNC_FRAME_LEN,
             Self::Addresses => limits::MAX_ADDRESSES_FRAME_LEN,
             Self::Relay => limits::MAX_RELAY_FRAME_LEN,

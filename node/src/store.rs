@@ -165,7 +165,7 @@ pub(crate) struct Store {
     /// New recovery words that are to take the place of the old ones.
     next_words: Option<Secret32>,
     /// Whether the vault may have to follow the log in what it keeps of the words.
-    words_doubted: bool,
+    vault_doubted: bool,
     /// Bytes of the journal when the index was last written.
     checkpointed_bytes: u64,
     /// Whether the home was brought to this program's format when it was opened.
@@ -299,10 +299,11 @@ impl Store {
             if let Err(error) = self.keep_epochs() {
                 tracing::warn!(%error, "the vault does not hold a new epoch yet");
             }
-            if std::mem::take(&mut self.words_doubted)
-                && let Err(error) = self.settle_words()
+            // What counts does so whatever the disk says of the vault: that is tried again at the next start.
+            if std::mem::take(&mut self.vault_doubted)
+                && let Err(error) = self.forget_ended().and_then(|()| self.settle_words())
             {
-                tracing::warn!(%error, "the vault does not hold what was decided of the words yet");
+                tracing::warn!(%error, "the vault does not hold what was decided of devices and words yet");
             }
         }
         Ok(())
@@ -393,10 +394,9 @@ impl Store {
         if effects.membership_changed {
             self.events.push(StoreEvent::Devices);
             self.dirty.any = true;
-            self.forget_ended()?;
             self.note_recovered();
             self.note_replaced();
-            self.words_doubted = true;
+            self.vault_doubted = true;
         }
         self.dirty.any |= !effects.arrived.is_empty();
         for arrived in &effects.arrived {

@@ -44,13 +44,29 @@ pub use message::{InviterStatement, JoinerStatement, Welcome};
 pub use ticket::{Ticket, TicketError, TicketSecret};
 pub use transcript::Channel;
 
-use crate::{crypto::sign::Signature, identity::certificate::Certificate};
+use crate::{
+    crypto::sign::Signature,
+    identity::certificate::Certificate,
+    limits::{
+        MAX_EPOCH_SECRETS, MAX_LOG_HEADS, MAX_LOG_OPERATIONS, MAX_MEMBERSHIP_OPERATIONS, MAX_REPLACED_EPOCHS,
+        MAX_REVOCATION_SPACES,
+    },
+};
 
 /// Bytes of a frame before the welcome: the largest, a reveal, needs a quarter. What a stranger can
 /// make a node parse.
 pub const MAX_HANDSHAKE_FRAME_LEN: usize = 2 * 1024;
-/// Bytes of a welcome's frame: a full device log of 256 operations, and the secrets of a lifetime of
-/// monthly epochs.
+/// Bytes of a welcome's frame, which who is let in reads: a full device log and a full membership log, with all
+/// that each operation may list, and the secrets of all epochs that a device may hold. It is some 100 KiB in a
+/// lifetime; but what somebody fills the logs with keeps nobody out.
+pub const MAX_WELCOME_LEN: usize = 24 * 1024 * 1024;
+const _: () = assert!(
+    MAX_LOG_OPERATIONS * (2 * 32 * MAX_LOG_OPERATIONS + 64 * MAX_REVOCATION_SPACES + 1024)
+        + MAX_MEMBERSHIP_OPERATIONS * (2 * 32 * MAX_LOG_HEADS + 1024)
+        + MAX_EPOCH_SECRETS * (32 * MAX_REPLACED_EPOCHS + 64)
+        < MAX_WELCOME_LEN
+);
+/// Bytes of a frame of who wants to be let in, once it proved that it may ask.
 pub const MAX_FRAME_LEN: usize = 256 * 1024;
 /// Milliseconds from the first message to the countersignature: no person is involved.
 pub const HANDSHAKE_MS: i64 = 30_000;

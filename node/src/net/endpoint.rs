@@ -255,7 +255,7 @@ impl Endpoint {
             () = self.until_closed(connection) => return Err(lost()),
         };
         match opened {
-            Ok(Ok(stream)) => Ok(Framed::over(stream, protocol.max_frame_len())),
+            Ok(Ok(stream)) => Ok(Framed::over(stream, protocol.max_answer(), protocol.max_called_with())),
             Ok(Err(libp2p_stream::OpenStreamError::UnsupportedProtocol(_))) => {
                 Err(Error::new("stream-refused"))
             }

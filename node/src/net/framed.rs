@@ -52,14 +52,19 @@ struct Partial {
 }
 
 impl Framed {
-    /// Frames of at most `max_frame_len` bytes over any duplex stream.
-    pub(super) fn over(stream: impl AsyncRead + AsyncWrite + Send + 'static, max_frame_len: usize) -> Self {
-        Self::with_slot(stream, max_frame_len, None)
+    /// Frames over any duplex stream: of at most `max_in` bytes from the other side, and `max_out` to it.
+    pub(super) fn over(
+        stream: impl AsyncRead + AsyncWrite + Send + 'static,
+        max_in: usize,
+        max_out: usize,
+    ) -> Self {
+        Self::with_slot(stream, max_in, max_out, None)
     }
 
     pub(super) fn with_slot(
         stream: impl AsyncRead + AsyncWrite + Send + 'static,
-        max_frame_len: usize,
+        max_in: usize,
+        max_out: usize,
         slot: Option<StreamSlot>,
     ) -> Self {
         let slot = slot.map(Arc::new);
@@ -67,14 +72,14 @@ impl Framed {
         Self {
             reader: FrameReader {
                 source: Box::new(source),
-                max_frame_len,
+                max_frame_len: max_in,
                 partial: Partial::default(),
                 deadline: FRAME_DEADLINE,
                 _slot: slot.clone(),
             },
             writer: FrameWriter {
                 sink: Box::new(sink),
-                max_frame_len,
+                max_frame_len: max_out,
                 broken: false,
                 deadline: SEND_DEADLINE,
                 _slot: slot,
@@ -255,7 +260,7 @@ mod tests {
     }
 
     fn framed(bytes: Vec<u8>, step: usize, ends: bool) -> Framed {
-        Framed::over(Scripted { bytes, at: 0, step, ends }, 100_000)
+        Framed::over(Scripted { bytes, at: 0, step, ends }, 100_000, 100_000)
     }
 
     fn frame(body: &[u8]) -> Vec<u8> {

@@ -25,6 +25,8 @@ pub(super) const CONNECTION_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
 
 /// A pairing frame: the largest holds a person's inception, device log and epoch secrets.
 pub(super) const MAX_PAIRING_FRAME_LEN: usize = musette_protocol::pairing::MAX_FRAME_LEN;
+/// Bytes of what lets a device in: only who called reads frames that long.
+pub(super) const MAX_WELCOME_LEN: usize = musette_protocol::pairing::MAX_WELCOME_LEN;
 /// Records of addresses: of all devices of a person.
 pub(super) const MAX_ADDRESSES_FRAME_LEN: usize = musette_protocol::addresses::MAX_FRAME_LEN;
 /// What a node and a relay say to each other: a ticket is the longest.

@@ -192,7 +192,8 @@ async fn accept(
         let Some(slot) = slots.take(connection.peer, protocol) else {
             continue;
         };
-        let stream = Box::new(Framed::with_slot(stream, protocol.max_frame_len(), Some(slot)));
+        let (max_in, max_out) = (protocol.max_called_with(), protocol.max_answer());
+        let stream = Box::new(Framed::with_slot(stream, max_in, max_out, Some(slot)));
         if events.send(NetEvent::Stream { connection, protocol, stream }).await.is_err() {
             return;
         }

@@ -150,7 +150,7 @@ impl Store {
             recovered,
             replaced,
             next_words,
-            words_doubted: false,
+            vault_doubted: false,
             checkpointed_bytes: 0,
             is_upgraded: false,
             home,
@@ -161,6 +161,7 @@ impl Store {
         store.take_back(kept, beyond)?;
         store.note_recovered();
         store.note_replaced();
+        store.forget_ended()?;
         store.settle_words()?;
         if damaged {
             store.begin_healing()?;

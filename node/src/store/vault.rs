@@ -198,7 +198,12 @@ impl Vault {
         let header = self.lock.header(self.format, &nonce);
         let body = codec::encode_secret(contents);
         let sealed = aead::seal(&self.key, &nonce, &header, &body);
-        told(replace(&home.vault_path(), &[&header[..], &sealed].concat()))
+        let file = [&header[..], &sealed].concat();
+        // Everything in it is bounded so that this does not happen: nobody could open the home again.
+        if file.len() as u64 > MAX_VAULT_LEN {
+            return Err(Error::new("internal").with("detail", "the vault would be too long to be read"));
+        }
+        told(replace(&home.vault_path(), &file))
     }
 
     /// The format of the home, as the file tells it.

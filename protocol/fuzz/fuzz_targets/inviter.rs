@@ -8,7 +8,7 @@ use musette_protocol::{
     id::SpaceId,
     identity::certificate::Certificate,
     pairing::{
-        Invitation, Inviter, InviterStatement, JoinerStatement, MAX_FRAME_LEN, Output, Welcome,
+        Invitation, Inviter, InviterStatement, JoinerStatement, MAX_WELCOME_LEN, Output, Welcome,
         words::{Language, text},
     },
 };
@@ -110,7 +110,7 @@ fuzz_target!(|data: &[u8]| {
         }
         for output in &outputs {
             match output {
-                Output::Send(frame) => assert!(frame.len() <= MAX_FRAME_LEN),
+                Output::Send(frame) => assert!(frame.len() <= MAX_WELCOME_LEN),
                 Output::AskConfirmation { name } => assert!(Certificate::is_name_valid(name)),
                 Output::Finished | Output::Failed(_) => over = true,
                 Output::Enrol { .. } => {}

@@ -10,7 +10,7 @@ use musette_protocol::{
     },
     epoch::{Grant, Keyring},
     identity::log::{Action, Author},
-    pairing::{Channel, MAX_FRAME_LEN, Welcome, joiner::NewDevice},
+    pairing::{Channel, MAX_WELCOME_LEN, Welcome, joiner::NewDevice},
     recovering::{Answerer, Asker, Door, EXCHANGE_MS, KnownWords, Output},
 };
 use musette_protocol_fuzz::{
@@ -84,7 +84,7 @@ fn ask(input: &mut Input<'_>) {
         assert!(!over || outputs.is_empty(), "it was over");
         for output in &outputs {
             match output {
-                Output::Send(frame) => assert!(frame.len() <= MAX_FRAME_LEN),
+                Output::Send(frame) => assert!(frame.len() <= MAX_WELCOME_LEN),
                 Output::Welcome { welcome, answerer, certificate, context, .. } => {
                     stores = true;
                     assert_eq!((*answerer, certificate.device), (device(LAPTOP), device(BARE)));

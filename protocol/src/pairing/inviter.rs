@@ -1,7 +1,7 @@
 //! The inviting side.
 
 use super::{
-    CONFIRMATION_MS, Channel, HANDSHAKE_MS, InviterStatement, MAX_FRAME_LEN, MAX_HANDSHAKE_FRAME_LEN,
+    CONFIRMATION_MS, Channel, HANDSHAKE_MS, InviterStatement, MAX_HANDSHAKE_FRAME_LEN, MAX_WELCOME_LEN,
     MAX_WORD_ATTEMPTS, Output, PairingError, Ticket, WELCOME_MS, Welcome,
     error::Refusal,
     message::{Message, not_invited},
@@ -209,7 +209,7 @@ impl Inviter {
             return Vec::new();
         };
         let frame = session.seal(&Message::Welcome(Box::new(welcome)));
-        let step = if frame.len() > MAX_FRAME_LEN {
+        let step = if frame.len() > MAX_WELCOME_LEN {
             Err(Failure::told(&mut session, PairingError::Broken))
         } else {
             Ok((State::Done { session }, vec![Output::Send(frame)]))

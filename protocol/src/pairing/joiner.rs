@@ -1,8 +1,8 @@
 //! The joining side.
 
 use super::{
-    CONFIRMATION_MS, Channel, HANDSHAKE_MS, InviterStatement, JoinerStatement, MAX_FRAME_LEN,
-    MAX_HANDSHAKE_FRAME_LEN, Output, PairingError, Ticket, WELCOME_MS,
+    CONFIRMATION_MS, Channel, HANDSHAKE_MS, InviterStatement, JoinerStatement, MAX_HANDSHAKE_FRAME_LEN,
+    MAX_WELCOME_LEN, Output, PairingError, Ticket, WELCOME_MS,
     message::Message,
     transcript::{Randomness, Session, Side},
 };
@@ -195,7 +195,7 @@ impl Joiner {
     }
 
     fn welcomed(&mut self, mut session: Session, offer: Offer, frame: &[u8], now: Timestamp) -> Step {
-        let Message::Welcome(welcome) = open(&mut session, frame, MAX_FRAME_LEN)? else {
+        let Message::Welcome(welcome) = open(&mut session, frame, MAX_WELCOME_LEN)? else {
             return Err(PairingError::Broken);
         };
         self.deadline = now.plus_millis(WELCOME_MS);

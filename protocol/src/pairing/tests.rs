@@ -120,7 +120,9 @@ fn welcome(kem: &crate::crypto::kem::KemPublic, context: &[u8; 32]) -> Welcome {
     let mut keyring = Keyring::default();
     keyring.insert(secret(99), &[]);
     let grant = keyring.to_grant().seal(kem, context, &secret(98)).unwrap();
-    Welcome { space: crate::id::SpaceId::from_bytes([4; 32]), operations: vec![b"operation".to_vec()], grant }
+    // A log that somebody filled is no reason to keep a device out.
+    let operations = vec![vec![7; 16 * 1024]; 256];
+    Welcome { space: crate::id::SpaceId::from_bytes([4; 32]), operations, grant }
 }
 
 #[test]

@@ -13,7 +13,10 @@ use crate::{
         certificate::Certificate,
         log::{Action, Author, Operation},
     },
-    pairing::{Channel, MAX_FRAME_LEN, MAX_HANDSHAKE_FRAME_LEN, WELCOME_MS, Welcome, message::Message},
+    pairing::{
+        Channel, MAX_FRAME_LEN, MAX_HANDSHAKE_FRAME_LEN, MAX_WELCOME_LEN, WELCOME_MS, Welcome,
+        message::Message,
+    },
     signed::Signed,
     time::Timestamp,
 };
@@ -241,7 +244,7 @@ fn silent(error: crate::pairing::PairingError) -> Failure {
 }
 
 fn sent(mut exchange: Exchange, frame: Vec<u8>, next: fn(Exchange) -> State) -> Step {
-    if frame.len() > MAX_FRAME_LEN {
+    if frame.len() > MAX_WELCOME_LEN {
         return Err(Failure::told(&mut exchange, RecoveringError::Broken));
     }
     Ok((next(exchange), vec![Output::Send(frame)]))

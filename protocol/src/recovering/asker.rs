@@ -17,7 +17,7 @@ use crate::{
         person::{Inception, Recovery},
     },
     pairing::{
-        Channel, MAX_FRAME_LEN, MAX_HANDSHAKE_FRAME_LEN, WELCOME_MS, joiner::NewDevice, message::Message,
+        Channel, MAX_HANDSHAKE_FRAME_LEN, MAX_WELCOME_LEN, WELCOME_MS, joiner::NewDevice, message::Message,
     },
     signed::Signed,
     time::Timestamp,
@@ -233,7 +233,7 @@ fn welcomed(mut exchange: Exchange, offer: Offer, frame: &[u8]) -> Step {
 
 /// Opens a frame; a refusal becomes the error that it stands for.
 fn open(exchange: &mut Exchange, frame: &[u8]) -> Result<Message, RecoveringError> {
-    match exchange.session.open(frame, MAX_FRAME_LEN)? {
+    match exchange.session.open(frame, MAX_WELCOME_LEN)? {
         Message::Refused(refusal) => Err(crate::pairing::PairingError::from(refusal).into()),
         message => Ok(message),
     }

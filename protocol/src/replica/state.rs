@@ -27,9 +27,8 @@ use crate::{
     journal::{Location, SegmentNumber},
     limits::MAX_PENDING_COMMITS,
     membership::{Refused, Roster, Statement, Waiting},
-    record::{Change, Commit, DropError, Payload},
+    record::{Change, DropError, Payload},
     session::frontier::Span,
-    signed::Signed,
 };
 
 mod counting;
@@ -37,8 +36,10 @@ mod epochs;
 mod forgetting;
 mod indexing;
 mod inserting;
+mod pending;
 mod quarantining;
 
+use pending::PendingCommits;
 pub use quarantining::Quarantined;
 
 /// What a counted record is part of.
@@ -187,15 +188,6 @@ pub enum Refusal {
     TooManyPending,
 }
 
-#[derive(Debug)]
-struct Pending {
-    signed: Signed<Commit>,
-    record: Slot,
-    /// How many of the things that it names were found so far. What was there once stays there, so
-    /// that a thousand commits that wait for one record each cost little at every arrival.
-    found: usize,
-}
-
 /// The records of one space, as far as this device holds them.
 #[derive(Debug)]
 pub struct State {
@@ -215,7 +207,7 @@ pub struct State {
     epochs: BTreeMap<StatementId, epochs::AuthorKnew>,
     /// Of the known epochs, those that may be handed on.
     explained: BTreeSet<EpochId>,
-    pending: BTreeMap<CommitId, Pending>,
+    pending: PendingCommits,
     max_pending: usize,
     /// Commits of a history that does not count here, because another one of that device does.
     apart: BTreeMap<CommitId, Slot>,
@@ -267,7 +259,7 @@ impl State {
             waiting: Waiting::default(),
             epochs: BTreeMap::new(),
             explained: BTreeSet::new(),
-            pending: BTreeMap::new(),
+            pending: PendingCommits::default(),
             max_pending: MAX_PENDING_COMMITS,
             apart: BTreeMap::new(),
             subjects: HashMap::new(),
@@ -404,7 +396,7 @@ impl State {
 
     /// Whether a commit is held, counted or not.
     pub(super) fn holds_commit(&self, name: &CommitId) -> bool {
-        self.chains.place(name).is_some() || self.pending.contains_key(name) || self.apart.contains_key(name)
+        self.chains.place(name).is_some() || self.pending.contains(name) || self.apart.contains_key(name)
     }
 
     /// Records that no counted commit names, statements included. An index stores them apart, and

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Counted, Effects, Item, NewlyCounted, Pending, Refusal, State, Subject};
+use super::{Counted, Effects, Item, NewlyCounted, Refusal, State, Subject, pending::Pending};
 use crate::{
     crypto::sign::VerifyingKey,
     id::{CommitId, DeviceId, RecordId},
@@ -76,7 +76,8 @@ impl State {
 
     fn next_decided(&mut self) -> Option<(CommitId, Result<(), Refusal>)> {
         let mut pending = std::mem::take(&mut self.pending);
-        let decided = pending.iter_mut().find_map(|(name, pending)| Some((*name, self.verdict(pending)?)));
+        let decided = pending
+            .find_next(|device| self.head(device).0, |name, pending| Some((*name, self.verdict(pending)?)));
         self.pending = pending;
         decided
     }
@@ -87,9 +88,6 @@ impl State {
         let (number, head) = self.head(&commit.device);
         if commit.number <= number {
             return Some(Err(Refusal::Fork { device: commit.device, number: commit.number }));
-        }
-        if commit.number > number + 1 {
-            return None;
         }
         if commit.previous != head {
             return Some(Err(Refusal::Fork { device: commit.device, number }));
