@@ -7,9 +7,8 @@
 //!    header that says "emptied". Only this takes bytes away, and it happens at once or not at all.
 //!
 //! So a crash loses nothing: at worst a record lies twice, and opening hands it out twice. The caller
-//! keeps the location handed out last. The first copy then is dead, wherever it lies: who wants a
-//! record's bytes to be gone asks [`Journal::holds`] of every segment, and not only where the record
-//! was last.
+//! keeps either location, and the other copy is dead, wherever it lies: who wants a record's bytes to be
+//! gone asks [`Journal::holds`] of every segment, and not only where the record was last.
 //!
 //! Numbers stay without gaps, so that a missing segment is noticed as before. What this does not
 //! promise: that a file system, or a disk behind it, has overwritten what no file holds any more.

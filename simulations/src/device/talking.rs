@@ -36,7 +36,7 @@ pub struct Said {
 /// What a frame led to.
 pub enum Handled {
     /// Records were taken in. What counts by them was applied.
-    Records(Ingested),
+    Records(Box<Ingested>),
     /// The other side proved to be this device.
     Established(DeviceId),
     /// The other side gives no more of an attachment; `withheld` if it has more.
@@ -102,7 +102,7 @@ impl Device {
         if let Some(error) = ended {
             return Ok(Handled::Ended(error));
         }
-        Ok(Handled::Records(ingested))
+        Ok(Handled::Records(Box::new(ingested)))
     }
 
     /// Lets a session give what may flow now, and ask for all attachments that may flow and of which
