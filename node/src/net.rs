@@ -22,6 +22,7 @@ mod endpoint;
 mod framed;
 pub(crate) mod limits;
 mod listen;
+mod observed;
 mod runner;
 mod streams;
 

@@ -9,7 +9,7 @@ use libp2p::{
 };
 use tokio::sync::mpsc;
 
-use super::{NetEvent, limits, streams::Streams};
+use super::{NetEvent, limits, observed::Identify, streams::Streams};
 use crate::error::{Error, Result};
 
 /// What identify tells about us: that this is a Musette, not which one, which version or which system.
@@ -20,12 +20,12 @@ const PROTOCOL_VERSION: &str = "/musette/1";
 #[derive(NetworkBehaviour)]
 pub(super) struct Behaviour {
     limits: connection_limits::Behaviour,
-    identify: identify::Behaviour,
+    identify: Identify,
     ping: ping::Behaviour,
     mdns: Toggle<mdns::tokio::Behaviour>,
     relay: Toggle<relay::client::Behaviour>,
     pub(super) dcutr: Toggle<dcutr::Behaviour>,
-    autonat: Toggle<autonat::v2::client::Behaviour>,
+    pub(super) autonat: Toggle<autonat::v2::client::Behaviour>,
     pub(super) streams: Streams,
 }
 
@@ -91,7 +91,7 @@ fn behaviour(
         .with_max_established_per_peer(Some(limits::MAX_CONNECTIONS_PER_PEER));
     Behaviour {
         limits: connection_limits::Behaviour::new(connections),
-        identify: identify::Behaviour::new(identify),
+        identify: Identify::new(identify),
         ping: ping::Behaviour::new(ping),
         mdns: if part.discovery { discoverer(key) } else { None.into() },
         relay: part.relays.then_some(relay).into(),

@@ -1,6 +1,10 @@
 //! The handle of a running endpoint.
 
-use std::{collections::HashMap, fmt, time::Duration};
+use std::{
+    collections::HashMap,
+    fmt,
+    time::{Duration, Instant},
+};
 
 use futures::{AsyncReadExt as _, AsyncWriteExt as _, FutureExt as _, future::select_ok};
 use libp2p::{Multiaddr, PeerId, StreamProtocol, identity::Keypair, multiaddr::Protocol as AddressPart};
@@ -21,6 +25,7 @@ use super::{
         SEEN_DEADLINE, STOP_DEADLINE,
     },
     listen::{self, Dial, Dials, Listeners, ThroughRelay},
+    observed::Observed,
     runner::{Command, Runner, View},
     streams::Controls,
 };
@@ -80,6 +85,7 @@ impl Endpoint {
             swarm,
             listeners,
             circuits: Circuits::default(),
+            observed: Observed::new(Instant::now()),
             dialling: HashMap::new(),
             view,
             events,
@@ -401,11 +407,14 @@ mod tests {
     use std::{net::TcpListener, time::Duration};
 
     use futures::StreamExt as _;
-    use libp2p::{core::ConnectedPoint, swarm::SwarmEvent};
+    use libp2p::{core::ConnectedPoint, identify, swarm::SwarmEvent};
     use tokio::time::sleep;
 
     use super::*;
-    use crate::net::limits::{MAX_STREAMS_PER_PROTOCOL, MAX_SYNC_FRAME_LEN};
+    use crate::net::{
+        behaviour::BehaviourEvent,
+        limits::{MAX_STREAMS_PER_PROTOCOL, MAX_SYNC_FRAME_LEN},
+    };
 
     const SYNC: Protocol = Protocol::Sync(Version::NEWEST);
     const QUIC: &str = "/ip4/127.0.0.1/udp/0/quic-v1";
@@ -519,6 +528,28 @@ mod tests {
             }
         });
         (addresses, arrival_receiver)
+    }
+
+    #[tokio::test]
+    async fn what_anybody_says_of_an_address_here_is_no_candidate() {
+        let (addresses, _arrivals) = bare_server(&[QUIC]).await;
+        let mut client = bare_swarm();
+        client.dial(addresses[0].clone()).unwrap();
+        let mut is_identified = false;
+        let told = async {
+            loop {
+                match client.select_next_some().await {
+                    SwarmEvent::NewExternalAddrCandidate { address } => panic!("{address}"),
+                    SwarmEvent::Behaviour(BehaviourEvent::Identify(identify::Event::Received { .. })) => {
+                        is_identified = true;
+                    }
+                    // What identify has to say comes before another answer does.
+                    SwarmEvent::Behaviour(BehaviourEvent::Ping(_)) if is_identified => break,
+                    _ => {}
+                }
+            }
+        };
+        timeout(Duration::from_secs(30), told).await.expect("it is identified");
     }
 
     #[tokio::test]

@@ -44,6 +44,11 @@ pub(crate) const MAX_ADDRESSES: usize = 16;
 pub(super) const MAX_DIALLED: usize = 4 * MAX_ADDRESSES;
 /// Addresses of this endpoint that relays found to be reachable: over both transports, in both families.
 pub(super) const MAX_EXTERNAL_ADDRESSES: usize = 4;
+/// Addresses that AutoNAT is given in [`CANDIDATES_FOR`], and keeps for as long as the endpoint runs: those of a
+/// day on several networks, over both transports, in both families. Relays may lie, and each try takes 100 KB.
+pub(super) const MAX_CANDIDATES: usize = 16;
+/// See [`MAX_CANDIDATES`].
+pub(super) const CANDIDATES_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 /// Addresses that a relay's name stands for: a few servers, in both families.
 pub(super) const MAX_IPS_PER_NAME: usize = 4;
 /// Addresses at one relay: over both transports, in both families.

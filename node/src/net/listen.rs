@@ -1,6 +1,7 @@
 //! Where an endpoint listens: binding with clear errors, and addresses that others can dial.
 
 use std::{
+    collections::BTreeSet,
     io::ErrorKind,
     net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket},
 };
@@ -90,6 +91,19 @@ impl Listeners {
                 }
             }
         }
+    }
+
+    /// Where this endpoint may be reached if somebody sees it at this address: there, or at the ports on which
+    /// it listens, where a connection left from another one.
+    pub(super) fn seen_at(&self, seen: &Multiaddr) -> Vec<Multiaddr> {
+        let Some(seen) = Target::of(seen) else { return Vec::new() };
+        let bound = self.0.iter().flat_map(|listener| &listener.bound).filter_map(Target::of);
+        let alike = bound.filter(|bound| bound.quic == seen.quic && bound.ip.is_ipv4() == seen.ip.is_ipv4());
+        let mut ports: BTreeSet<u16> = alike.map(|bound| bound.port).collect();
+        if ports.contains(&seen.port) {
+            ports.retain(|port| *port == seen.port);
+        }
+        ports.into_iter().map(|port| Target { port, ..seen }.address()).collect()
     }
 
     /// What others can dial, QUIC first. Loopback only where it was asked for: in a ticket it
@@ -208,6 +222,11 @@ pub(super) fn way_of(address: &Multiaddr) -> Way {
     if is_relayed { Way::Relayed { by: relay_of(address) } } else { Way::Direct { quic: is_quic(address) } }
 }
 
+/// An address that can be dialled, without a peer's name; none when it is another.
+pub(super) fn as_dialled(address: &Multiaddr) -> Option<Multiaddr> {
+    Target::of(address).map(|target| target.address())
+}
+
 /// Whether an address is one of QUIC, and leads through no relay.
 pub(super) fn is_quic(address: &Multiaddr) -> bool {
     Target::of(address).is_some_and(|target| target.quic)
@@ -232,6 +251,16 @@ impl Target {
             Some(_) => return None,
         };
         parts.next().is_none().then_some(Self { ip, port, quic, peer })
+    }
+
+    /// The address, without the peer.
+    fn address(&self) -> Multiaddr {
+        let ip = Multiaddr::from(self.ip);
+        if self.quic {
+            ip.with(Part::Udp(self.port)).with(Part::QuicV1)
+        } else {
+            ip.with(Part::Tcp(self.port))
+        }
     }
 
     /// Tries the port without `SO_REUSEPORT`. libp2p sets it on TCP, so that a second node would
@@ -269,6 +298,25 @@ mod tests {
         assert_eq!(texts(vec![any, quic]), ["/ip6/fd00::7/udp/4002/quic-v1", "/ip4/192.168.1.7/tcp/4001"]);
         let local = listener("/ip4/127.0.0.1/tcp/0", &["/ip4/127.0.0.1/tcp/4001"]);
         assert_eq!(texts(vec![local]), ["/ip4/127.0.0.1/tcp/4001"]);
+    }
+
+    #[test]
+    fn who_is_seen_at_another_port_may_be_reached_at_those_it_listens_on() {
+        let tcp = listener("/ip4/0.0.0.0/tcp/0", &["/ip4/127.0.0.1/tcp/4001", "/ip4/192.168.1.7/tcp/4001"]);
+        let quic = listener("/ip4/0.0.0.0/udp/0/quic-v1", &["/ip4/192.168.1.7/udp/4002/quic-v1"]);
+        let six = listener("/ip6/::/tcp/0", &["/ip6/fd00::7/tcp/4003"]);
+        let listeners = Listeners(vec![tcp, quic, six]);
+        for (seen, at) in [
+            ("/ip4/192.0.2.7/tcp/4001", Some("/ip4/192.0.2.7/tcp/4001")),
+            ("/ip4/192.0.2.7/tcp/9", Some("/ip4/192.0.2.7/tcp/4001")),
+            ("/ip4/192.0.2.7/udp/9/quic-v1", Some("/ip4/192.0.2.7/udp/4002/quic-v1")),
+            ("/ip6/2001:db8::7/tcp/9", Some("/ip6/2001:db8::7/tcp/4003")),
+            ("/ip6/2001:db8::7/udp/9/quic-v1", None),
+            ("/dns4/example.org/tcp/9", None),
+        ] {
+            let found = listeners.seen_at(&seen.parse().unwrap());
+            assert_eq!(found, at.map(|at| at.parse().unwrap()).as_slice(), "{seen}");
+        }
     }
 
     #[test]

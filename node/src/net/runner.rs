@@ -1,6 +1,9 @@
 //! The task that owns the swarm: commands in, events out.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Instant,
+};
 
 use futures::{FutureExt as _, StreamExt as _};
 use libp2p::{
@@ -23,6 +26,7 @@ use super::{
     circuits::Circuits,
     limits::{MAX_ADDRESSES, MAX_EXTERNAL_ADDRESSES, STOP_DEADLINE},
     listen::{self, Dial, Listeners},
+    observed::Observed,
 };
 use crate::error::{Error, Result};
 
@@ -65,6 +69,7 @@ pub(super) struct Runner {
     pub(super) swarm: Swarm<Behaviour>,
     pub(super) listeners: Listeners,
     pub(super) circuits: Circuits,
+    pub(super) observed: Observed,
     pub(super) dialling: HashMap<ConnectionId, oneshot::Sender<Result<PeerId>>>,
     pub(super) view: watch::Sender<View>,
     pub(super) events: mpsc::Sender<NetEvent>,
@@ -84,6 +89,7 @@ impl Runner {
                 command = commands.recv() => match command {
                     Some(Command::Dial { dial, path, anew, reply }) => self.dial(dial, (path, anew), reply),
                     Some(Command::Reserve { relay, reply, ended }) => {
+                        self.heed(listen::peer_of(&relay));
                         self.circuits.reserve(&mut self.swarm, relay, reply, ended);
                     }
                     Some(Command::Release(id)) => drop(self.swarm.remove_listener(id)),
@@ -130,6 +136,9 @@ impl Runner {
             let _ = reply.send(Ok(peer));
             return;
         }
+        for address in &addresses {
+            self.heed(listen::relay_of(address));
+        }
         let options = match (peer, addresses.into_iter()) {
             (Some(peer), addresses) => DialOpts::peer_id(peer)
                 .condition(PeerCondition::Always)
@@ -163,6 +172,8 @@ impl Runner {
             }
             SwarmEvent::ConnectionClosed { peer_id, connection_id, .. } => {
                 self.view.send_modify(|view| view.forget(peer_id, connection_id));
+                let last = !self.view.borrow().connections.contains_key(&peer_id);
+                self.observed.forget(peer_id, connection_id, last);
                 self.close_circuits(peer_id);
             }
             SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
@@ -241,8 +252,8 @@ impl Runner {
                     self.emit(NetEvent::Discovered { peer, addresses }).await;
                 }
             }
-            BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. }) => {
-                self.note_observed(peer_id, info.observed_addr);
+            BehaviourEvent::Identify(identify::Event::Received { connection_id, peer_id, info }) => {
+                self.note_observed(peer_id, connection_id, &info.observed_addr);
             }
             BehaviourEvent::Ping(ping::Event {
                 connection,
@@ -256,13 +267,41 @@ impl Runner {
         }
     }
 
-    /// QUIC leaves from the port on which it listens: as others see that, a router lets answers in. identify
-    /// puts the port of this machine in its place, which is another one behind many routers.
-    fn note_observed(&mut self, peer: PeerId, address: Multiaddr) {
+    fn note_observed(&mut self, peer: PeerId, connection: ConnectionId, address: &Multiaddr) {
+        let is_open =
+            self.view.borrow().connections.get(&peer).is_some_and(|open| open.contains_key(&connection));
+        let Some(address) = listen::as_dialled(address).filter(|_| is_open) else { return };
+        if self.observed.say(peer, connection, &address) {
+            self.add_candidates(&address);
+        }
         if listen::is_quic(&address) {
-            let candidate = NewExternalAddrCandidate { addr: &address };
-            self.swarm.behaviour_mut().dcutr.on_swarm_event(FromSwarm::NewExternalAddrCandidate(candidate));
-            self.view.send_modify(|view| view.see(peer, address));
+            self.view.send_modify(|view| drop(view.seen.insert(peer, address)));
+        }
+    }
+
+    /// What this relay says of this endpoint's addresses counts.
+    fn heed(&mut self, relay: Option<PeerId>) {
+        for address in relay.map(|relay| self.observed.heed(relay)).unwrap_or_default() {
+            self.add_candidates(&address);
+        }
+    }
+
+    /// Has holes punched by an address at which a relay sees this endpoint, and AutoNAT try the ports on which
+    /// it listens there. QUIC leaves from the port on which it listens: as others see that, a router lets
+    /// answers in, and behind many routers it is another one.
+    fn add_candidates(&mut self, seen: &Multiaddr) {
+        let behaviour = self.swarm.behaviour_mut();
+        for address in self.listeners.seen_at(seen) {
+            let candidate =
+                || FromSwarm::NewExternalAddrCandidate(NewExternalAddrCandidate { addr: &address });
+            if self.observed.may_try(&address, Instant::now()) {
+                behaviour.autonat.on_swarm_event(candidate());
+            }
+            behaviour.dcutr.on_swarm_event(candidate());
+        }
+        if listen::is_quic(seen) {
+            let candidate = NewExternalAddrCandidate { addr: seen };
+            behaviour.dcutr.on_swarm_event(FromSwarm::NewExternalAddrCandidate(candidate));
         }
     }
 
@@ -319,12 +358,6 @@ impl View {
                 self.connections.remove(&peer);
                 self.seen.remove(&peer);
             }
-        }
-    }
-
-    fn see(&mut self, peer: PeerId, address: Multiaddr) {
-        if self.connections.contains_key(&peer) {
-            self.seen.insert(peer, address);
         }
     }
 
