@@ -19,7 +19,7 @@ use self::wire::{HopMessage, HopType, Peer, ReadError, Reservation, Status, Stop
 use crate::{
     abuse::Abuse,
     desk::{Line, Moment, Reserved},
-    limits::REQUEST_DEADLINE,
+    limits::{ENDING_DEADLINE, REQUEST_DEADLINE},
     service::{OnLine, Request, Service},
 };
 
@@ -92,7 +92,7 @@ async fn connect(service: &Service, mut stream: Stream, request: Request, called
     drop(request);
     let life = Duration::from_secs(line.limit.seconds.unwrap_or_default().into());
     let orderly = tokio::select! {
-        ended = timeout(life, copy::both_ways(stream, other, &line.budget)) => matches!(ended, Ok(Ok(()))),
+        ended = timeout(life, copy::both_ways(stream, other, &line.budget, ENDING_DEADLINE)) => matches!(ended, Ok(Ok(()))),
         () = line.broken() => false,
     };
     tracing::debug!(orderly, "a circuit ended");

@@ -267,20 +267,22 @@ impl Desk {
         if self.stopping || held.account.is_used_up() || limit.seconds == Some(0) {
             return Err(Status::ResourceLimitExceeded);
         }
+        let has_its_ticket = |account: &Arc<Account>| Arc::ptr_eq(account, &held.account);
+        let is_outsider = !guest.account.as_ref().is_some_and(has_its_ticket);
         let (connection, budget) = (held.connection, Budget::new(Arc::clone(&held.account), limit));
-        self.circuits.take(called, source, &self.limits).map_err(|abuse| {
+        self.circuits.take(called, source, is_outsider, &self.limits).map_err(|abuse| {
             if let Some(abuse) = abuse {
                 self.abuses.tell(abuse, source, now.instant);
             }
             Status::ResourceLimitExceeded
         })?;
         let ends = [caller, connection].map(|end| self.connections.circuit_begins(end));
-        Ok(Line { caller, caller_peer: peer, source, called, connection, ends, budget, limit })
+        Ok(Line { caller, caller_peer: peer, source, called, is_outsider, connection, ends, budget, limit })
     }
 
     /// Gives a circuit's place back.
     pub(crate) fn hang_up(&mut self, line: &Line, now: Instant) {
-        self.circuits.give_back(line.called, line.source);
+        self.circuits.give_back(line);
         for end in [line.caller, line.connection] {
             self.connections.circuit_ends(end, now);
         }

@@ -16,7 +16,8 @@ pub(crate) const MAX_RESERVATIONS: u32 = 3_000;
 /// Circuits at once: a sixth of those who could be called. Each holds two buffers of
 /// [`COPY_BUFFER_BYTES`].
 pub(crate) const MAX_CIRCUITS: u32 = 500;
-/// Circuits to one peer: a person's devices, a few contacts, and one that is being paired.
+/// Circuits to one peer: a person's devices, a few contacts, and one that is being paired. Callers without the
+/// ticket of the called have half of them: who wants to keep the person's own devices out cannot.
 pub(crate) const MAX_CIRCUITS_PER_PEER: u32 = 16;
 /// Circuits that callers of one address have at once: no one address takes them all.
 pub(crate) const CIRCUITS_PER_SOURCE: u32 = 64;
@@ -99,6 +100,9 @@ pub(crate) const MAX_COMMANDS: usize = 256;
 
 /// After this a reservation is renewed: a peer that vanished frees its place within the hour.
 pub(crate) const RESERVATION_DURATION: Duration = Duration::from_secs(60 * 60);
+/// For how long one end of a circuit may go on when the other has said all: what is under way arrives, and one
+/// that stays silent frees its place.
+pub(crate) const ENDING_DEADLINE: Duration = Duration::from_secs(30);
 /// Bytes that a circuit takes from one end before the other end has taken them. Small, so that many
 /// circuits share a core evenly; large enough for a whole frame of Noise or of QUIC.
 pub(crate) const COPY_BUFFER_BYTES: usize = 16 * 1024;

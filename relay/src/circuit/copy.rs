@@ -1,15 +1,22 @@
 //! Carrying bytes between the two ends of a circuit.
 //!
 //! A direction reads only what the other side has taken: a slow reader slows its writer and nobody
-//! else. When one end has said all it has, the other is told so and may go on. When the budget is
-//! used up both streams are dropped, which resets them: an orderly end would look complete.
+//! else. When one end has said all it has, the other is told so and may go on for a while; one that stays
+//! silent would keep the place for as long as a circuit may last. When that time or the budget is used up both
+//! streams are dropped, which resets them: an orderly end would look complete.
 
 use std::{
     io,
+    pin::pin,
     sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
 };
 
-use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, future::try_join};
+use futures::{
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt,
+    future::{Either, select},
+};
+use tokio::time::timeout;
 
 use crate::limits::COPY_BUFFER_BYTES;
 
@@ -25,16 +32,23 @@ pub(crate) fn take_up_to(used: &AtomicU64, bytes: u64, max: u64) -> bool {
     used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
 }
 
-/// Carries both ways until both ends have said all, one fails, or the budget is used up.
+/// Carries both ways until both ends have said all, one fails, the budget is used up, or one goes on for longer
+/// than `ending` after the other has said all.
 pub(crate) async fn both_ways(
     one: impl AsyncRead + AsyncWrite + Unpin,
     other: impl AsyncRead + AsyncWrite + Unpin,
     budget: &impl Budget,
+    ending: Duration,
 ) -> io::Result<()> {
     let ((mut from_one, mut to_one), (mut from_other, mut to_other)) = (one.split(), other.split());
-    try_join(one_way(&mut from_one, &mut to_other, budget), one_way(&mut from_other, &mut to_one, budget))
-        .await?;
-    Ok(())
+    let there = pin!(one_way(&mut from_one, &mut to_other, budget));
+    let back = pin!(one_way(&mut from_other, &mut to_one, budget));
+    let (ended, left) = match select(there, back).await {
+        Either::Left((ended, back)) => (ended, Either::Left(back)),
+        Either::Right((ended, there)) => (ended, Either::Right(there)),
+    };
+    ended?;
+    timeout(ending, left).await?
 }
 
 async fn one_way(
@@ -61,9 +75,12 @@ async fn one_way(
 
 #[cfg(test)]
 mod tests {
+    use futures::future::try_join;
     use tokio::io::{DuplexStream, duplex};
 
     use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(10);
 
     struct Bytes(AtomicU64, u64);
 
@@ -83,7 +100,7 @@ mod tests {
         let ((one, inner), (other, outer)) = (duplex(64), duplex(64));
         let carrying = tokio::spawn(async move {
             let budget = Bytes(AtomicU64::new(0), 1_000_000);
-            both_ways(compat(inner), compat(outer), &budget).await.map(|()| budget.0.into_inner())
+            both_ways(compat(inner), compat(outer), &budget, PATIENCE).await.map(|()| budget.0.into_inner())
         });
         let (mut one, mut other) = (compat(one), compat(other));
         one.write_all(b"all I have").await.unwrap();
@@ -102,17 +119,30 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_stays_silent_when_the_other_end_has_said_all_is_cut_off() {
+        let ((one, inner), (_silent, outer)) = (duplex(64), duplex(64));
+        let carrying = tokio::spawn(async move {
+            let budget = Bytes(AtomicU64::new(0), 1_000_000);
+            both_ways(compat(inner), compat(outer), &budget, Duration::from_millis(100)).await
+        });
+        compat(one).close().await.unwrap();
+        let ended = timeout(PATIENCE, carrying).await.expect("it ends");
+        assert_eq!(ended.unwrap().unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
     async fn no_byte_beyond_the_budget_is_carried() {
         let ((one, inner), (other, outer)) = (duplex(1 << 20), duplex(1 << 20));
         let budget = Bytes(AtomicU64::new(0), 100);
         let mut one = compat(one);
         one.write_all(&[7; 100]).await.unwrap();
-        let carrying = tokio::spawn(async move { both_ways(compat(inner), compat(outer), &budget).await });
+        let carrying =
+            tokio::spawn(async move { both_ways(compat(inner), compat(outer), &budget, PATIENCE).await });
         let mut other = compat(other);
         let mut heard = vec![0; 100];
         other.read_exact(&mut heard).await.unwrap();
         one.write_all(&[8]).await.unwrap();
-        let ended = tokio::time::timeout(std::time::Duration::from_secs(10), carrying);
+        let ended = timeout(PATIENCE, carrying);
         let error = ended.await.expect("it ends").unwrap().unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::QuotaExceeded);
         assert_eq!(other.read_to_end(&mut heard).await.unwrap(), 0);

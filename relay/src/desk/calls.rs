@@ -27,6 +27,8 @@ pub(crate) struct Line {
     pub(crate) caller_peer: PeerId,
     pub(crate) source: Source,
     pub(crate) called: PeerId,
+    /// Whether the caller has not presented the ticket that the called is here on.
+    pub(super) is_outsider: bool,
     /// The connection of the called.
     pub(crate) connection: ConnectionId,
     pub(super) ends: [watch::Receiver<()>; 2],
@@ -74,6 +76,8 @@ impl copy::Budget for Budget {
 pub(super) struct Circuits {
     all: u32,
     to: HashMap<PeerId, u32>,
+    /// Those of them whose callers are without the ticket of the called.
+    outsiders: HashMap<PeerId, u32>,
     from: HashMap<Source, u32>,
 }
 
@@ -87,14 +91,22 @@ impl Circuits {
         &mut self,
         called: PeerId,
         source: Source,
+        is_outsider: bool,
         limits: &Limits,
     ) -> Result<(), Option<Abuse>> {
         if self.from.get(&source).is_some_and(|count| *count >= limits.circuits_per_source) {
             return Err(Some(Abuse::Circuits));
         }
-        let to = self.to.get(&called).copied().unwrap_or(0);
-        if self.all >= limits.circuits || to >= limits.circuits_per_peer {
+        let count = |counts: &HashMap<PeerId, u32>| counts.get(&called).copied().unwrap_or(0);
+        let outsiders = limits.circuits_per_peer.div_ceil(2);
+        if self.all >= limits.circuits
+            || count(&self.to) >= limits.circuits_per_peer
+            || (is_outsider && count(&self.outsiders) >= outsiders)
+        {
             return Err(None);
+        }
+        if is_outsider {
+            *self.outsiders.entry(called).or_default() += 1;
         }
         self.all += 1;
         *self.to.entry(called).or_default() += 1;
@@ -102,10 +114,13 @@ impl Circuits {
         Ok(())
     }
 
-    pub(super) fn give_back(&mut self, called: PeerId, source: Source) {
+    pub(super) fn give_back(&mut self, line: &Line) {
         self.all -= 1;
-        one_less(&mut self.to, called);
-        one_less(&mut self.from, source);
+        one_less(&mut self.to, line.called);
+        one_less(&mut self.from, line.source);
+        if line.is_outsider {
+            one_less(&mut self.outsiders, line.called);
+        }
     }
 }
 

@@ -231,7 +231,7 @@ fn a_reservation_without_a_ticket_is_small() {
 
 #[test]
 fn circuits_are_bounded_and_their_places_given_back() {
-    let mut world = World::new(|limits| limits.circuits_per_peer = 3);
+    let mut world = World::new(|limits| limits.circuits_per_peer = 6);
     let called: Vec<_> = (1..=40).map(|ticket| world.reserved(ticket, HOME).0).collect();
     let caller = world.connects(PeerId::random(), [198, 51, 100, 1]).unwrap();
     let lines: Vec<_> = (0..5).filter_map(|_| world.desk.call(caller, called[0], world.now).ok()).collect();
@@ -244,6 +244,23 @@ fn circuits_are_bounded_and_their_places_given_back() {
     assert!(world.desk.call(other, called[39], world.now).is_ok(), "from another address");
     lines.iter().for_each(|line| world.desk.hang_up(line, world.now.instant));
     assert_eq!(world.desk.counts().circuits, 1);
+}
+
+#[test]
+fn callers_without_the_ticket_of_the_called_leave_half_of_its_circuits_to_those_with_it() {
+    let mut world = World::new(|limits| limits.circuits_per_peer = 5);
+    let (called, _) = world.reserved(1, HOME);
+    let (_, same) = world.reserved(1, [198, 51, 100, 1]);
+    let (_, other) = world.reserved(2, [198, 51, 100, 2]);
+    let stranger = world.connects(PeerId::random(), [198, 51, 100, 3]).unwrap();
+    let lines = |world: &mut World, caller| -> Vec<_> {
+        (0..10).map_while(|_| world.desk.call(caller, called, world.now).ok()).collect()
+    };
+    let strangers = lines(&mut world, stranger);
+    assert_eq!((strangers.len(), lines(&mut world, other).len()), (3, 0));
+    assert_eq!(lines(&mut world, same).len(), 2);
+    world.desk.hang_up(&strangers[0], world.now.instant);
+    assert_eq!(lines(&mut world, other).len(), 1, "a place that was given back");
 }
 
 #[test]
