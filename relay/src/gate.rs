@@ -15,8 +15,8 @@ use libp2p::{
     Multiaddr, PeerId,
     core::{Endpoint, transport::PortUse},
     swarm::{
-        ConnectionClosed, ConnectionDenied, ConnectionId, FromSwarm, ListenFailure, NetworkBehaviour,
-        THandler, THandlerInEvent, THandlerOutEvent, ToSwarm, dummy,
+        ConnectionClosed, ConnectionDenied, ConnectionId, DialFailure, FromSwarm, ListenFailure,
+        NetworkBehaviour, THandler, THandlerInEvent, THandlerOutEvent, ToSwarm, dummy,
     },
 };
 
@@ -87,17 +87,19 @@ impl NetworkBehaviour for Behaviour {
 
     fn handle_established_outbound_connection(
         &mut self,
-        _: ConnectionId,
-        _: PeerId,
+        connection: ConnectionId,
+        peer: PeerId,
         _: &Multiaddr,
         _: Endpoint,
         _: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
+        lock(&self.desk).connections.called_back(connection, peer, Instant::now());
         Ok(dummy::ConnectionHandler)
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm) {
         if let FromSwarm::ConnectionClosed(ConnectionClosed { connection_id, .. })
+        | FromSwarm::DialFailure(DialFailure { connection_id, .. })
         | FromSwarm::ListenFailure(ListenFailure { connection_id, .. }) = event
         {
             lock(&self.desk).left(connection_id, Instant::now());
@@ -115,10 +117,10 @@ impl NetworkBehaviour for Behaviour {
 
 #[cfg(test)]
 mod tests {
-    use musette_protocol::crypto::sign::VerifyingKey;
+    use musette_protocol::{crypto::sign::VerifyingKey, time::Timestamp};
 
     use super::*;
-    use crate::{config::Limits, ledger::Ledger};
+    use crate::{config::Limits, desk::Moment, ledger::Ledger, limits::IDLE_DEADLINE};
 
     #[test]
     fn only_where_a_call_came_from_is_called_back() {
@@ -128,12 +130,18 @@ mod tests {
             Ledger::default(),
             Instant::now(),
         );
-        let mut gate = Behaviour::new(Arc::new(Mutex::new(desk)));
+        let desk = Arc::new(Mutex::new(desk));
+        let mut gate = Behaviour::new(Arc::clone(&desk));
         let [here, caller, other] = ["/ip4/192.0.2.1/tcp/1", "/ip4/192.0.2.7/tcp/9", "/ip4/192.0.2.8/tcp/9"]
             .map(|address| address.parse::<Multiaddr>().unwrap());
         let (connection, peer) = (ConnectionId::new_unchecked(1), PeerId::random());
         gate.handle_pending_inbound_connection(connection, &here, &caller).unwrap();
         gate.handle_established_inbound_connection(connection, peer, &here, &caller).unwrap();
+        let back = ConnectionId::new_unchecked(3);
+        gate.handle_established_outbound_connection(back, peer, &caller, Endpoint::Dialer, PortUse::New)
+            .unwrap();
+        let later = Moment { instant: Instant::now() + IDLE_DEADLINE, time: Timestamp::from_millis(0) };
+        assert!(lock(&desk).sweep(later).contains(&(peer, back)), "a call back is over soon");
         let mut may = |addresses: &[&Multiaddr]| {
             let addresses: Vec<_> = addresses.iter().copied().cloned().collect();
             let call = ConnectionId::new_unchecked(2);

@@ -51,7 +51,8 @@ pub(crate) const OPEN_RESERVATIONS_PER_SOURCE: u32 = 8;
 pub(crate) const MAX_PENDING_INBOUND: u32 = 256;
 /// Connections of one peer: QUIC and TCP at once, while an older one dies.
 pub(crate) const MAX_CONNECTIONS_PER_PEER: u32 = 4;
-/// Calls of our own at once: each tells a node whether it can be reached, and lasts a moment.
+/// Calls of our own at once: each tells a node whether it can be reached, in a moment, and is closed after
+/// [`IDLE_DEADLINE`].
 pub(crate) const MAX_OUTBOUND: u32 = 16;
 /// Streams in one connection: its circuits, reservations, ping and identify.
 pub(crate) const MAX_STREAMS_PER_CONNECTION: u32 = 64;

@@ -70,6 +70,8 @@ pub(crate) struct Connections {
     guests: HashMap<ConnectionId, Guest>,
     /// Handshakes under way.
     pending: HashSet<ConnectionId>,
+    /// Calls of our own that were answered, by whom and when.
+    called_back: HashMap<ConnectionId, (PeerId, Instant)>,
     per_source: HashMap<Source, u32>,
     /// Addresses of those with a ticket, and when they were last seen.
     regulars: HashMap<Source, Instant>,
@@ -90,6 +92,7 @@ impl Connections {
             max_passing: limits.connections.saturating_sub(limits.reservations) as usize,
             guests: HashMap::new(),
             pending: HashSet::new(),
+            called_back: HashMap::new(),
             per_source: HashMap::new(),
             regulars: HashMap::new(),
             connects: Buckets::new(connects, MAX_SOURCES),
@@ -152,8 +155,14 @@ impl Connections {
         true
     }
 
+    /// A call of our own was answered. It has told what it was for.
+    pub(crate) fn called_back(&mut self, connection: ConnectionId, peer: PeerId, now: Instant) {
+        self.called_back.insert(connection, (peer, now));
+    }
+
     pub(super) fn left(&mut self, connection: ConnectionId, now: Instant) -> Option<Guest> {
         self.pending.remove(&connection);
+        self.called_back.remove(&connection);
         let guest = self.guests.remove(&connection)?;
         one_less(&mut self.per_source, guest.source);
         if guest.account.is_some() {
@@ -242,11 +251,13 @@ impl Connections {
         self.connects.sweep(now);
         self.requests.sweep(now);
         self.regulars.retain(|_, seen| now.saturating_duration_since(*seen) < REGULAR_TTL);
-        let mut idle = Vec::new();
+        let is_over = |since: Instant| now.saturating_duration_since(since) >= IDLE_DEADLINE;
+        let called = self.called_back.iter().filter(|(_, (_, since))| is_over(*since));
+        let mut idle: Vec<_> = called.map(|(connection, (peer, _))| (*peer, *connection)).collect();
         for (connection, guest) in &mut self.guests {
             if guest.circuits > 0 || reserved(&guest.peer, *connection) {
                 guest.busy = now;
-            } else if now.saturating_duration_since(guest.busy) >= IDLE_DEADLINE {
+            } else if is_over(guest.busy) {
                 idle.push((guest.peer, *connection));
             }
         }

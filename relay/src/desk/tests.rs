@@ -305,6 +305,18 @@ fn an_idle_connection_closes_unless_it_can_be_called_or_has_a_circuit() {
 }
 
 #[test]
+fn a_call_of_the_relays_own_is_closed_after_a_while() {
+    let mut world = World::new(|_| {});
+    let (peer, connection) = (PeerId::random(), ConnectionId::new_unchecked(1));
+    world.desk.connections.called_back(connection, peer, world.now.instant);
+    assert!(world.desk.sweep(world.now).is_empty());
+    world.pass(IDLE_DEADLINE);
+    assert_eq!(world.desk.sweep(world.now), [(peer, connection)]);
+    world.desk.left(connection, world.now.instant);
+    assert!(world.desk.sweep(world.now).is_empty());
+}
+
+#[test]
 fn a_relay_that_stops_takes_nothing_new() {
     let mut world = World::new(|_| {});
     let (called, connection) = world.reserved(1, HOME);
