@@ -244,6 +244,9 @@ impl Desk {
         if now.instant.saturating_duration_since(allowance.since) >= hour {
             *allowance = new();
         }
+        if allowance.account.is_used_up() {
+            return Err(Status::PermissionDenied);
+        }
         Ok(Arc::clone(&allowance.account))
     }
 

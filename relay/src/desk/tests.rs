@@ -223,6 +223,8 @@ fn a_reservation_without_a_ticket_is_small() {
     });
     let whole = limits.open_bytes_per_source_and_hour.div_ceil(limits.open_circuit_bytes);
     assert_eq!(circuits.count() as u64, whole, "all of one address share an hour's bytes");
+    let again = world.desk.reserve(connections[0], world.now);
+    assert_eq!(again.unwrap_err(), Status::PermissionDenied, "none are left");
     world.pass(RESERVATION_DURATION);
     world.desk.sweep(world.now);
     world.desk.reserve(connections[0], world.now).unwrap();
