@@ -122,10 +122,17 @@ impl Desk {
         }
     }
 
-    /// Whether a handshake may begin.
-    pub(crate) fn may_connect(&mut self, connection: ConnectionId, source: Source, now: Instant) -> bool {
-        let outcome =
-            if self.stopping { Ok(false) } else { self.connections.may_connect(connection, source, now) };
+    /// Whether a handshake may begin; `proven`: whether whoever begins it is known to be there.
+    pub(crate) fn may_connect(
+        &mut self,
+        connection: ConnectionId,
+        (source, proven): (Source, bool),
+        now: Instant,
+    ) -> bool {
+        let outcome = match self.stopping {
+            true => Ok(false),
+            false => self.connections.may_connect(connection, (source, proven), now),
+        };
         outcome.unwrap_or_else(|abuse| {
             self.abuses.tell(abuse, source, now);
             false

@@ -14,6 +14,7 @@ use std::{
 use libp2p::{
     Multiaddr, PeerId,
     core::{Endpoint, transport::PortUse},
+    multiaddr::Protocol,
     swarm::{
         ConnectionClosed, ConnectionDenied, ConnectionId, DialFailure, FromSwarm, ListenFailure,
         NetworkBehaviour, THandler, THandlerInEvent, THandlerOutEvent, ToSwarm, dummy,
@@ -56,7 +57,9 @@ impl NetworkBehaviour for Behaviour {
         _: &Multiaddr,
         remote: &Multiaddr,
     ) -> Result<(), ConnectionDenied> {
-        let may = |source| lock(&self.desk).may_connect(connection, source, Instant::now());
+        // Over TCP it has answered from where it says it is; a packet of QUIC may have any address on it.
+        let proven = remote.iter().any(|part| matches!(part, Protocol::Tcp(_)));
+        let may = |source| lock(&self.desk).may_connect(connection, (source, proven), Instant::now());
         checked(Source::of(remote).is_some_and(may), Denied::Full)
     }
 

@@ -30,7 +30,7 @@ pub(crate) const CIRCUIT_SECONDS: u32 = 6 * 60 * 60;
 pub(crate) const PEERS_PER_TICKET: u32 = 16;
 /// Connections from one address: an office, a school or a mobile operator shares one.
 pub(crate) const CONNECTIONS_PER_SOURCE: u32 = 256;
-/// New connections that one address may make in a minute, as many at once.
+/// New connections that one address may make in a minute, as many at once; over QUIC and TCP apart.
 pub(crate) const CONNECTS_PER_SOURCE_AND_MINUTE: u32 = 120;
 /// New connections that all addresses together may make in a second, those of
 /// [`REGULAR_TTL`] not counted. A handshake takes one or two milliseconds: this is a fifth of a core.

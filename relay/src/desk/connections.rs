@@ -75,7 +75,9 @@ pub(crate) struct Connections {
     per_source: HashMap<Source, u32>,
     /// Addresses of those with a ticket, and when they were last seen.
     regulars: HashMap<Source, Instant>,
-    connects: Buckets<Source>,
+    /// Those that proved where they come from apart: whoever writes somebody's address on packets does not keep
+    /// them out.
+    connects: Buckets<(Source, bool)>,
     all_connects: (Rate, Bucket),
     requests: Buckets<Source>,
 }
@@ -125,18 +127,20 @@ impl Connections {
     pub(super) fn may_connect(
         &mut self,
         connection: ConnectionId,
-        source: Source,
+        (source, proven): (Source, bool),
         now: Instant,
     ) -> Result<bool, Abuse> {
+        let (within, regular) = (self.connects.take((source, proven), now), self.is_regular(source, now));
         if self.per_source.get(&source).is_some_and(|count| *count >= self.max_per_source)
-            || !self.connects.take(source, now)
+            || !(within || regular)
         {
             return Err(Abuse::Connections);
         }
         let (rate, bucket) = &mut self.all_connects;
         let strangers_may = self.pending.len() < MAX_PENDING_INBOUND as usize && bucket.take(*rate, now);
-        // Handshakes of regulars are bounded by their rates and by how many places there are.
-        let may = strangers_may || (self.is_regular(source, now) && self.pending.len() < self.max);
+        // Handshakes of regulars are bounded by their rates and by how many places there are; beyond their
+        // rates they wait with the strangers, as others may have made them in their name.
+        let may = strangers_may || (within && regular && self.pending.len() < self.max);
         if may {
             self.pending.insert(connection);
         }

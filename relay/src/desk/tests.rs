@@ -57,9 +57,14 @@ impl World {
 
     /// A connection, if the relay lets it come about.
     fn connects(&mut self, peer: PeerId, ip: [u8; 4]) -> Option<ConnectionId> {
+        self.connects_over(peer, ip, true)
+    }
+
+    /// The same over TCP, or over QUIC.
+    fn connects_over(&mut self, peer: PeerId, ip: [u8; 4], tcp: bool) -> Option<ConnectionId> {
         self.connections += 1;
         let (connection, now) = (ConnectionId::new_unchecked(self.connections), self.now.instant);
-        let may = self.desk.may_connect(connection, source(ip), now)
+        let may = self.desk.may_connect(connection, (source(ip), tcp), now)
             && self.desk.arrived(connection, peer, source(ip), now);
         if !may {
             self.desk.left(connection, now);
@@ -185,12 +190,33 @@ fn a_flood_of_handshakes_does_not_keep_a_regular_out() {
     let now = world.now.instant;
     let begun = (0..5000_usize).filter(|at| {
         let [.., high, low] = at.to_be_bytes();
-        world.desk.may_connect(ConnectionId::new_unchecked(100_000 + at), source([10, 1, high, low]), now)
+        let from = (source([10, 1, high, low]), true);
+        world.desk.may_connect(ConnectionId::new_unchecked(100_000 + at), from, now)
     });
     let begun = begun.count();
     assert!(begun <= MAX_PENDING_INBOUND as usize && begun >= 90, "{begun}");
     assert!(world.connects(PeerId::random(), [198, 51, 100, 1]).is_none(), "a stranger waits");
     assert!(world.connects(regular, HOME).is_some());
+}
+
+#[test]
+fn packets_with_somebodys_address_on_them_do_not_keep_them_out() {
+    let mut world = World::new(|limits| limits.connects_per_source_and_minute = 10);
+    let (regular, connection) = world.reserved(1, HOME);
+    world.desk.left(connection, world.now.instant);
+    let elsewhere = [198, 51, 100, 1];
+    for ip in [HOME, elsewhere] {
+        let begun = (0..30_usize).filter(|at| {
+            let connection = ConnectionId::new_unchecked(100_000 + at);
+            let may = world.desk.may_connect(connection, (source(ip), false), world.now.instant);
+            world.desk.left(connection, world.now.instant);
+            may
+        });
+        assert_eq!(begun.count(), if ip == HOME { 30 } else { 10 });
+    }
+    assert!(world.connects_over(regular, HOME, false).is_some(), "an address known for its ticket");
+    assert!(world.connects_over(PeerId::random(), elsewhere, false).is_none());
+    assert!(world.connects(PeerId::random(), elsewhere).is_some(), "over TCP, where nobody else is there");
 }
 
 #[test]
