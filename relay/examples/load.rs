@@ -6,13 +6,17 @@
 //! load flood --relay ADDR --strangers 500 --seconds 60
 //! ```
 //!
-//! All of it comes from one address, so the relay's configuration has to allow that address as much,
+//! Of each client, circuit and transfer that does not come about it says at which step and why; nothing is tried
+//! again. All of it comes from one address, so the relay's configuration has to allow that address as much,
 //! and the ticket as many peers.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program to measure with")]
 
 use std::{
+    fmt::Display,
     fs,
+    future::{Future, ready},
+    iter,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -23,7 +27,7 @@ use std::{
 use clap::{Parser, Subcommand};
 use futures::{AsyncReadExt, AsyncWriteExt, StreamExt, stream};
 use libp2p::{
-    Multiaddr, PeerId, StreamProtocol, Swarm, SwarmBuilder,
+    Multiaddr, PeerId, Stream, StreamProtocol, Swarm, SwarmBuilder,
     multiaddr::Protocol,
     noise, relay,
     swarm::{NetworkBehaviour, SwarmEvent},
@@ -94,8 +98,12 @@ struct Behaviour {
 enum Told {
     Connected(PeerId),
     Reserved,
-    Over,
+    /// A dial failed, a place or a connection was lost, for this reason.
+    Over(String),
 }
+
+/// What came about, or at which step it did not, and why.
+type Outcome<T> = Result<T, String>;
 
 struct Client {
     peer: PeerId,
@@ -113,47 +121,92 @@ impl Client {
         Self { peer, control, todo, told }
     }
 
-    async fn connects(&mut self, address: Multiaddr, peer: PeerId) -> bool {
+    async fn connects(&mut self, address: Multiaddr, peer: PeerId) -> Outcome<()> {
         let _ = self.todo.send((false, address));
         self.told(&Told::Connected(peer)).await
     }
 
-    async fn told(&mut self, expected: &Told) -> bool {
+    async fn told(&mut self, expected: &Told) -> Outcome<()> {
         let wait = async {
             while let Some(told) = self.told.recv().await {
-                if told == *expected || told == Told::Over {
-                    return told == *expected;
+                match told {
+                    Told::Over(why) => return Err(why),
+                    told if told == *expected => return Ok(()),
+                    _ => {}
                 }
             }
-            false
+            Err("the client ended".to_owned())
         };
-        timeout(PATIENCE, wait).await.unwrap_or(false)
+        timeout(PATIENCE, wait).await.unwrap_or_else(|_| Err(format!("nothing in {PATIENCE:?}")))
     }
 
-    async fn reserved(relay: &Multiaddr, ticket: &RelayTicket) -> Option<Self> {
+    async fn reserved(relay: &Multiaddr, ticket: &RelayTicket) -> Outcome<Self> {
         let mut client = Self::new();
-        client.connects(relay.clone(), peer_of(relay)).await.then_some(())?;
-        let mut stream =
-            client.control.open_stream(peer_of(relay), StreamProtocol::new(PROTOCOL)).await.ok()?;
-        let frame = encode(&Message::Present { ticket: ticket.to_bytes() });
-        stream.write_all(&u32::try_from(frame.len()).unwrap().to_be_bytes()).await.ok()?;
-        stream.write_all(&frame).await.ok()?;
-        stream.flush().await.ok()?;
-        let mut reply = Vec::new();
-        stream.read_to_end(&mut reply).await.ok()?;
-        match decode(reply.get(4..)?).ok()? {
-            Message::Admitted(_) => {}
-            other => println!("not admitted: {other:?}"),
-        }
+        client.connects(relay.clone(), peer_of(relay)).await.map_err(at("connecting to the relay"))?;
+        let presented = present(&mut client.control, peer_of(relay), ticket).await;
+        presented.map_err(|why| client.explain(why))?;
         let _ = client.todo.send((true, relay.clone().with(Protocol::P2pCircuit)));
-        client.told(&Told::Reserved).await.then_some(client)
+        client.told(&Told::Reserved).await.map_err(at("reserving"))?;
+        Ok(client)
     }
 
-    async fn call(relay: &Multiaddr, called: PeerId) -> Option<Self> {
+    async fn call(relay: &Multiaddr, called: PeerId) -> Outcome<Self> {
         let mut client = Self::new();
         let address = relay.clone().with(Protocol::P2pCircuit).with(Protocol::P2p(called));
-        client.connects(address, called).await.then_some(client)
+        client.connects(address, called).await.map_err(at("calling through the relay"))?;
+        Ok(client)
     }
+
+    /// A stream to the sink of `called`, with so many bytes written to it.
+    async fn pour(&mut self, called: PeerId, bytes: usize) -> Outcome<Stream> {
+        let pouring = async {
+            let opened = self.control.open_stream(called, SINK).await;
+            let mut stream = opened.map_err(at("opening a stream through the circuit"))?;
+            stream.write_all(&vec![7; bytes]).await.map_err(at("writing to the circuit"))?;
+            Ok(stream)
+        };
+        let poured: Outcome<Stream> = pouring.await;
+        poured.map_err(|why| self.explain(why))
+    }
+
+    /// Why something failed, with what the swarm said meanwhile.
+    fn explain(&mut self, why: String) -> String {
+        let told = iter::from_fn(|| self.told.try_recv().ok());
+        told.fold(why, |why, told| match told {
+            Told::Over(reason) => format!("{why}; {reason}"),
+            _ => why,
+        })
+    }
+}
+
+/// Says at which step an error came.
+fn at<E: Display>(step: &'static str) -> impl Fn(E) -> String {
+    move |error| format!("{step}: {error}")
+}
+
+async fn present(control: &mut Control, relay: PeerId, ticket: &RelayTicket) -> Outcome<()> {
+    let opened = control.open_stream(relay, StreamProtocol::new(PROTOCOL)).await;
+    let mut stream = opened.map_err(at("opening a stream to the relay"))?;
+    let frame = encode(&Message::Present { ticket: ticket.to_bytes() });
+    let mut reply = Vec::new();
+    let exchange = async {
+        stream.write_all(&u32::try_from(frame.len()).unwrap().to_be_bytes()).await?;
+        stream.write_all(&frame).await?;
+        stream.flush().await?;
+        stream.read_to_end(&mut reply).await
+    };
+    exchange.await.map_err(at("presenting the ticket"))?;
+    match decode(reply.get(4..).unwrap_or_default()) {
+        Ok(Message::Admitted(_)) => Ok(()),
+        answer => Err(format!("presenting the ticket: {answer:?}")),
+    }
+}
+
+/// Does all of it, so many at once; gives what came about, and prints why the rest did not.
+async fn all<T>(what: &str, work: impl Iterator<Item = impl Future<Output = Outcome<T>>>) -> Vec<T> {
+    let done = stream::iter(work).buffer_unordered(ABREAST);
+    let told = done.map(|outcome| outcome.inspect_err(|why| println!("{what} failed: {why}")));
+    told.filter_map(|outcome| ready(outcome.ok())).collect().await
 }
 
 fn peer_of(address: &Multiaddr) -> PeerId {
@@ -188,7 +241,11 @@ async fn run(
                 let told = match event {
                     SwarmEvent::Behaviour(BehaviourEvent::Relay(relay::client::Event::ReservationReqAccepted { .. })) => Told::Reserved,
                     SwarmEvent::ConnectionEstablished { peer_id, .. } => Told::Connected(peer_id),
-                    SwarmEvent::OutgoingConnectionError { .. } | SwarmEvent::ListenerClosed { .. } => Told::Over,
+                    SwarmEvent::OutgoingConnectionError { error, .. } => Told::Over(error.to_string()),
+                    SwarmEvent::ListenerClosed { reason, .. } => Told::Over(format!("no place: {reason:?}")),
+                    SwarmEvent::ConnectionClosed { peer_id, cause, .. } => {
+                        Told::Over(format!("the connection to {peer_id} closed: {cause:?}"))
+                    }
                     _ => continue,
                 };
                 let _ = telling.send(told);
@@ -227,9 +284,7 @@ fn memory_kib(pid: u32) -> u64 {
 
 async fn hold(relay: &Multiaddr, ticket: &RelayTicket, clients: usize, circuits: usize, pid: u32) {
     let (before, begun) = (memory_kib(pid), Instant::now());
-    let reserved =
-        stream::iter(0..clients).map(|_| Client::reserved(relay, ticket)).buffer_unordered(ABREAST);
-    let mut reserved: Vec<_> = reserved.filter_map(std::future::ready).collect().await;
+    let mut reserved = all("a client", (0..clients).map(|_| Client::reserved(relay, ticket))).await;
     let idle = memory_kib(pid);
     println!(
         "{} of {clients} reserved in {:.1} s; relay: {before} KiB before, {idle} KiB after, {:.1} KiB a client",
@@ -241,26 +296,29 @@ async fn hold(relay: &Multiaddr, ticket: &RelayTicket, clients: usize, circuits:
     let begun = Instant::now();
     let calls = reserved.iter().take(circuits).map(|called| async {
         let mut caller = Client::call(relay, called.peer).await?;
-        let mut stream = caller.control.open_stream(called.peer, SINK).await.ok()?;
-        stream.write_all(&vec![7; 1_000_000]).await.ok()?;
-        Some((caller, stream))
+        let stream = caller.pour(called.peer, 1_000_000).await?;
+        Ok((caller, stream))
     });
-    let open: Vec<_> =
-        stream::iter(calls).buffer_unordered(ABREAST).filter_map(std::future::ready).collect().await;
+    let open = all("a circuit", calls).await;
     println!(
         "{} of {circuits} circuits open in {:.1} s, a megabyte sent on each; relay: {} KiB",
         open.len(),
         begun.elapsed().as_secs_f64(),
         memory_kib(pid)
     );
-    let ended = stream::iter(open).map(|(caller, mut stream)| async move {
-        stream.close().await.ok()?;
+    let ends = open.into_iter().map(|(mut caller, mut stream)| async move {
         let mut count = [0; 8];
-        stream.read_exact(&mut count).await.ok()?;
-        drop(caller);
-        (u64::from_le_bytes(count) == 1_000_000).then_some(())
+        let ending = async {
+            stream.close().await?;
+            stream.read_exact(&mut count).await
+        };
+        ending.await.map_err(|error| caller.explain(format!("ending: {error}")))?;
+        match u64::from_le_bytes(count) {
+            1_000_000 => Ok(()),
+            count => Err(format!("ending: {count} bytes arrived")),
+        }
     });
-    let ended: Vec<_> = ended.buffer_unordered(ABREAST).filter_map(std::future::ready).collect().await;
+    let ended = all("a transfer", ends).await;
     println!("{} circuits carried all of it; {} clients are still there", ended.len(), reserved.len());
 }
 
@@ -270,7 +328,7 @@ async fn transfer(relay: &Multiaddr, ticket: &RelayTicket, megabytes: usize, tim
     let mut caller = Client::call(relay, called.peer).await.expect("a circuit");
     for _ in 0..times {
         let begun = Instant::now();
-        let mut stream = caller.control.open_stream(called.peer, SINK).await.unwrap();
+        let mut stream = caller.pour(called.peer, 0).await.unwrap();
         for _ in 0..megabytes {
             stream.write_all(&vec![7; 1_000_000]).await.unwrap();
         }
@@ -289,7 +347,7 @@ async fn flood(relay: &Multiaddr, strangers: usize, seconds: u64) {
             loop {
                 counts[0].fetch_add(1, Ordering::Relaxed);
                 let mut client = Client::new();
-                if !client.connects(relay.clone(), peer_of(&relay)).await {
+                if client.connects(relay.clone(), peer_of(&relay)).await.is_err() {
                     sleep(Duration::from_millis(50)).await;
                     continue;
                 }
