@@ -46,13 +46,14 @@ impl Circuits {
         }
     }
 
-    /// One more address of a listener; false when it is no circuit. What the relay says of itself is
-    /// bounded, and cannot lead to another relay.
+    /// One more address of a listener, or the same again, as at each renewal; false when it is no circuit. What
+    /// the relay says of itself is bounded, and cannot lead to another relay.
     pub(super) fn added(&mut self, id: ListenerId, address: &Multiaddr) -> bool {
         let Some(circuit) = self.0.get_mut(&id) else { return false };
         let address = without_end(address);
         let is_its = circuit.relay.is_some() && relay_of(&address) == circuit.relay;
-        if is_its && address.len() <= MAX_ADDRESS_LEN && circuit.addresses.len() < MAX_ADDRESSES_PER_RELAY {
+        let has_room = circuit.addresses.len() < MAX_ADDRESSES_PER_RELAY && address.len() <= MAX_ADDRESS_LEN;
+        if is_its && has_room && !circuit.addresses.contains(&address) {
             circuit.addresses.push(address);
         }
         if let Some(reply) = circuit.reply.take() {
@@ -82,4 +83,35 @@ impl Circuits {
 fn without_end(address: &Multiaddr) -> Multiaddr {
     let mut ended = false;
     address.iter().take_while(|part| !std::mem::replace(&mut ended, *part == Part::P2pCircuit)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A place that was asked for, and who waits to hear of it and of its end.
+    type Asked = (ListenerId, oneshot::Receiver<Result<ListenerId>>, oneshot::Receiver<()>);
+
+    fn asked(circuits: &mut Circuits, relay: PeerId) -> Asked {
+        let ((reply, answer), (ended, lost)) = (oneshot::channel(), oneshot::channel());
+        let id = ListenerId::next();
+        let circuit =
+            Circuit { relay: Some(relay), addresses: Vec::new(), reply: Some(reply), _ended: ended };
+        circuits.0.insert(id, circuit);
+        (id, answer, lost)
+    }
+
+    #[test]
+    fn an_address_that_is_told_again_is_there_once() {
+        let (mut circuits, relay) = (Circuits::default(), PeerId::random());
+        let (id, mut answer, _lost) = asked(&mut circuits, relay);
+        let at = |port: u16| -> Multiaddr {
+            format!("/ip4/192.0.2.7/tcp/{port}/p2p/{relay}/p2p-circuit").parse().unwrap()
+        };
+        for port in [1, 2, 1, 2, 1, 2, 3] {
+            assert!(circuits.added(id, &at(port)));
+        }
+        assert_eq!(answer.try_recv().unwrap(), Ok(id));
+        assert_eq!(circuits.addresses(), [1, 2, 3].map(at));
+    }
 }
