@@ -75,11 +75,6 @@ impl Sessions {
         self.table().live.get(&device).map(|live| live.connection.way)
     }
 
-    /// Whether this is the handle of a session that stands.
-    pub(super) fn is_held_by(&self, handle: &Arc<Handle>) -> bool {
-        self.table().live.values().any(|live| Arc::ptr_eq(&live.handle, handle))
-    }
-
     /// The device with which a session stands over this transport, once one does.
     pub(super) async fn device_over(&self, peer: PeerId) -> DeviceId {
         let mut changed = self.changed.subscribe();

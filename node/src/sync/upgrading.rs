@@ -4,7 +4,14 @@
 //! one. A second session begins over it; both sides then close the first (see
 //! [`musette_protocol::schedule::Standing`]). What was under way in the first is asked for again.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use super::{Network, Talk, sessions::Handle};
 use crate::{error::Error, net::Path};
@@ -26,11 +33,13 @@ impl Network {
         loop {
             let handle = Arc::new(Handle::default());
             let wait = after;
+            let has_begun = AtomicBool::new(false);
             let mut over = pin!(async {
                 tokio::time::sleep(wait).await;
                 endpoint.until_direct(connection.peer).await;
                 match self.connect(contact, Path::Direct, &handle).await {
                     Ok(talk) => {
+                        has_begun.store(true, Ordering::Relaxed);
                         *number = self.dials().begin(contact, handle.clone());
                         talk.conversation.run(talk.stream).await
                     }
@@ -48,8 +57,9 @@ impl Network {
                 }
             };
             tokio::select! {
-                ended = &mut running => return match self.sessions.is_held_by(&handle) {
-                    // The direct one took its place.
+                ended = &mut running => return match has_begun.load(Ordering::Relaxed) {
+                    // The direct one took its place, or does so as soon as this side knows what the other one
+                    // knows already. It has a deadline for that.
                     true => over.await,
                     false => ended,
                 },
