@@ -33,6 +33,7 @@ pub(crate) use listen::{peer_of, without_peer};
 use musette_protocol::{relaying, session::Version};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::error::Error;
 use runner::Command;
 
 /// What a stream is for.
@@ -148,14 +149,15 @@ impl Way {
 /// A place at a relay. Dropping it gives it up.
 pub(crate) struct Reservation {
     listener: ListenerId,
-    lost: oneshot::Receiver<()>,
+    lost: oneshot::Receiver<Error>,
     commands: mpsc::Sender<Command>,
 }
 
 impl Reservation {
-    /// Resolves once the place is lost: the connection ended, or the relay would not renew it.
-    pub(crate) async fn lost(&mut self) {
-        let _ = (&mut self.lost).await;
+    /// Resolves once the place is lost: `connection-lost` when the connection ended or the relay would not renew
+    /// it, `relay-refused` when the relay grants a moment only.
+    pub(crate) async fn lost(&mut self) -> Error {
+        (&mut self.lost).await.unwrap_or_else(|_| Error::new("connection-lost"))
     }
 }
 

@@ -407,7 +407,7 @@ mod tests {
     use std::{net::TcpListener, time::Duration};
 
     use futures::StreamExt as _;
-    use libp2p::{core::ConnectedPoint, identify, swarm::SwarmEvent};
+    use libp2p::{core::ConnectedPoint, identify, relay, swarm::SwarmEvent};
     use tokio::time::sleep;
 
     use super::*;
@@ -550,6 +550,40 @@ mod tests {
             }
         };
         timeout(Duration::from_secs(30), told).await.expect("it is identified");
+    }
+
+    /// A relay of libp2p's that grants places for so long; its address, with its name.
+    async fn relay_granting(time: Duration) -> Multiaddr {
+        let config = relay::Config { reservation_duration: time, ..relay::Config::default() };
+        let mut swarm = libp2p::SwarmBuilder::with_new_identity()
+            .with_tokio()
+            .with_quic()
+            .with_behaviour(|key| relay::Behaviour::new(key.public().to_peer_id(), config))
+            .unwrap()
+            .with_swarm_config(|swarm| swarm.with_idle_connection_timeout(Duration::from_secs(60)))
+            .build();
+        swarm.listen_on(QUIC.parse().unwrap()).unwrap();
+        let address = loop {
+            if let SwarmEvent::NewListenAddr { address, .. } = swarm.select_next_some().await {
+                break address;
+            }
+        };
+        swarm.add_external_address(address.clone());
+        let address = address.with_p2p(*swarm.local_peer_id()).unwrap();
+        tokio::spawn(async move { while swarm.next().await.is_some() {} });
+        address
+    }
+
+    #[tokio::test]
+    async fn a_relay_that_grants_a_moment_only_is_given_up() {
+        let relay = relay_granting(Duration::from_secs(1)).await;
+        let config = EndpointConfig { relays: true, ..EndpointConfig::default() };
+        let (client, _events) = Endpoint::start(config).await.unwrap();
+        client.connect_any(vec![relay.clone()]).await.unwrap();
+        let mut place = client.reserve(relay).await.unwrap();
+        let lost = timeout(Duration::from_secs(20), place.lost()).await.expect("it is given up");
+        assert_eq!(lost, Error::new("relay-refused"));
+        until(|| client.addresses().is_empty()).await;
     }
 
     #[tokio::test]

@@ -70,6 +70,9 @@ pub(super) const DIRECT_HEAD_START: Duration = Duration::from_millis(250);
 pub(super) const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(5);
 /// A relay's answer to whoever asks for a place.
 pub(super) const RESERVE_DEADLINE: Duration = Duration::from_secs(10);
+/// A place that its relay has renewed sooner is given up. Relays grant an hour; of one that grants a moment libp2p
+/// would ask the next as fast as it answers.
+pub(super) const SHORTEST_PLACE: Duration = Duration::from_secs(60);
 /// Agreeing on a stream's protocol.
 pub(super) const OPEN_STREAM_DEADLINE: Duration = Duration::from_secs(10);
 /// From a frame's first byte to its last: two mebibytes at 300 kbit/s. Waiting for a first byte has

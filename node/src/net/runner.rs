@@ -9,7 +9,7 @@ use futures::{FutureExt as _, StreamExt as _};
 use libp2p::{
     Multiaddr, PeerId, Swarm,
     core::{ConnectedPoint, transport::ListenerId},
-    identify, mdns, ping,
+    identify, mdns, ping, relay,
     swarm::{
         ConnectionId, DialError, FromSwarm, NetworkBehaviour as _, NewExternalAddrCandidate, SwarmEvent,
         dial_opts::{DialOpts, PeerCondition},
@@ -43,7 +43,7 @@ pub(super) enum Command {
     Reserve {
         relay: Multiaddr,
         reply: oneshot::Sender<Result<ListenerId>>,
-        ended: oneshot::Sender<()>,
+        ended: oneshot::Sender<Error>,
     },
     Release(ListenerId),
     Disconnect(PeerId),
@@ -254,6 +254,15 @@ impl Runner {
             }
             BehaviourEvent::Identify(identify::Event::Received { connection_id, peer_id, info }) => {
                 self.note_observed(peer_id, connection_id, &info.observed_addr);
+            }
+            BehaviourEvent::Relay(relay::client::Event::ReservationReqAccepted {
+                relay_peer_id,
+                renewal: true,
+                ..
+            }) => {
+                if let Some(id) = self.circuits.renewed(relay_peer_id, Instant::now()) {
+                    self.swarm.remove_listener(id);
+                }
             }
             BehaviourEvent::Ping(ping::Event {
                 connection,

@@ -175,9 +175,9 @@ impl Network {
                     (wait, pause) = (FIRST_PAUSE, FIRST_PAUSE);
                     // Whoever lost the same relay can be reached again, or soon.
                     self.scheduler.tell(|schedule, moment| schedule.handle_network_changed(moment));
-                    self.until_lost(&mut reservation, relay.peer, &mut news).await;
-                    tracing::info!("a place at a relay is lost");
-                    self.relays.note(relay.peer, Err("connection-lost"));
+                    let lost = self.until_lost(&mut reservation, relay.peer, &mut news).await;
+                    tracing::info!(code = lost.code(), "a place at a relay is lost");
+                    self.relays.note(relay.peer, Err(lost.code()));
                 }
                 Err(error) => {
                     tracing::debug!(code = error.code(), "no place at a relay");
@@ -195,10 +195,15 @@ impl Network {
     }
 
     /// Until a place is lost. When the network may have changed, the relay is asked for a sign of life.
-    async fn until_lost(&self, place: &mut Reservation, relay: PeerId, news: &mut watch::Receiver<u64>) {
+    async fn until_lost(
+        &self,
+        place: &mut Reservation,
+        relay: PeerId,
+        news: &mut watch::Receiver<u64>,
+    ) -> Error {
         loop {
             tokio::select! {
-                () = place.lost() => return,
+                lost = place.lost() => return lost,
                 _ = news.changed() => {
                     if self.endpoints.devices.ping(relay, PULSE_DEADLINE).await.is_err() {
                         self.endpoints.devices.disconnect(relay).await;
