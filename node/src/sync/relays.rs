@@ -2,7 +2,8 @@
 //!
 //! A relay that restarts, forgets or throws out says nothing that can be relied on: whoever waits to be
 //! called there waits for ever. So each place has a task that notices its end and asks again, with a
-//! pause that doubles up to 20 s, at once when the network changed.
+//! pause that doubles up to 20 s, or two minutes where bytes cost money; at once when the network changed. A
+//! place that is lost as soon as it is granted counts as none.
 
 use std::{
     collections::BTreeMap,
@@ -15,13 +16,14 @@ use musette_crdt::date::rfc3339;
 use musette_protocol::{
     codec::{decode, encode},
     relaying::{Admission, Message, RelayTicket},
+    schedule::{METERED_RETRY_TO_MS, STABLE_MS},
     time::Timestamp,
 };
 use serde_json::{Value as Json, json};
 use tokio::{
     sync::watch,
     task::{AbortHandle, JoinSet},
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use super::{Network, scheduler::draw};
@@ -43,6 +45,11 @@ const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
 /// The longest pause. With what is drawn on top it is 20 s: when a relay is back, its devices are within
 /// this time.
 const LONGEST_PAUSE: Duration = Duration::from_secs(16);
+/// The same where bytes cost money: two minutes with what is drawn.
+const METERED_LONGEST_PAUSE: Duration = Duration::from_millis(METERED_RETRY_TO_MS / 5 * 4);
+/// A place that is lost sooner counts as none: with a relay that grants and closes, everybody would be dialled at
+/// each of its grants.
+const LASTING: Duration = Duration::from_millis(STABLE_MS);
 
 /// Where each place stands; cheap to clone.
 #[derive(Clone, Default)]
@@ -124,6 +131,36 @@ impl Relays {
     }
 }
 
+/// The pauses before a relay is asked again.
+struct Pauses {
+    next: Duration,
+    /// Whether the last place lasted; true while there was none.
+    last_lasted: bool,
+}
+
+impl Default for Pauses {
+    fn default() -> Self {
+        Self { next: FIRST_PAUSE, last_lasted: true }
+    }
+}
+
+impl Pauses {
+    /// A place was lost, after so long and for this reason.
+    fn note_lost(&mut self, held: Duration, why: &Error) {
+        self.last_lasted = held >= LASTING && why.code() != "relay-refused";
+        if self.last_lasted {
+            self.next = FIRST_PAUSE;
+        }
+    }
+
+    /// The next pause, at most `longest`; the one after it is twice as long.
+    fn take(&mut self, longest: Duration) -> Duration {
+        let pause = self.next.min(longest);
+        self.next = pause * 2;
+        pause
+    }
+}
+
 /// How a device is called through each of the person's relays, if its peer id is among the addresses that
 /// are known: it may have named a relay, or moved, since it told them.
 pub(super) fn through_all(relays: &BTreeMap<PeerId, Relay>, known: &[Multiaddr]) -> Vec<Multiaddr> {
@@ -165,32 +202,35 @@ impl Network {
 
     async fn keep_place(&self, relay: &Relay) {
         let mut news = self.relays.news.subscribe();
-        let mut pause = FIRST_PAUSE;
+        let mut pauses = Pauses::default();
         loop {
             news.mark_unchanged();
-            let mut wait = pause;
-            match take_place(&self.endpoints.devices, relay).await {
+            let refused = match take_place(&self.endpoints.devices, relay).await {
                 Ok((mut reservation, admission)) => {
                     self.relays.note(relay.peer, Ok(admission));
-                    (wait, pause) = (FIRST_PAUSE, FIRST_PAUSE);
-                    // Whoever lost the same relay can be reached again, or soon.
-                    self.scheduler.tell(|schedule, moment| schedule.handle_network_changed(moment));
+                    if pauses.last_lasted {
+                        // Whoever lost the same relay can be reached again, or soon.
+                        self.scheduler.tell(|schedule, moment| schedule.handle_network_changed(moment));
+                    }
+                    let began = Instant::now();
                     let lost = self.until_lost(&mut reservation, relay.peer, &mut news).await;
                     tracing::info!(code = lost.code(), "a place at a relay is lost");
                     self.relays.note(relay.peer, Err(lost.code()));
+                    pauses.note_lost(began.elapsed(), &lost);
+                    None
                 }
                 Err(error) => {
                     tracing::debug!(code = error.code(), "no place at a relay");
                     self.relays.note(relay.peer, Err(error.code()));
-                    if error.code().starts_with(REFUSED) {
-                        wait = REFUSED_PAUSE;
-                    }
+                    error.code().starts_with(REFUSED).then_some(REFUSED_PAUSE)
                 }
-            }
+            };
+            let is_metered = self.scheduler.is_metered();
+            let pause = pauses.take(if is_metered { METERED_LONGEST_PAUSE } else { LONGEST_PAUSE });
+            let wait = refused.unwrap_or(pause);
             // Devices that lost the same relay at once must not come back at once.
             let jitter = wait.mul_f64(f64::from(draw()) / f64::from(u16::MAX) / 4.0);
             drop(timeout(wait + jitter, news.changed()).await);
-            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
@@ -240,4 +280,35 @@ async fn take_place(endpoint: &Endpoint, relay: &Relay) -> Result<(Reservation, 
     };
     // Who is called there is asked at once by which addresses a hole may be punched.
     tokio::join!(taking, seen).0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_after_a_place_that_lasted_is_a_relay_asked_again_at_once() {
+        let mut pauses = Pauses::default();
+        let (lost, refused) = (Error::new("connection-lost"), Error::new("relay-refused"));
+        assert!(pauses.last_lasted, "before the first place");
+        for (held, why) in [(Duration::ZERO, &lost), (LASTING / 2, &lost), (10 * LASTING, &refused)] {
+            let before = pauses.take(LONGEST_PAUSE);
+            pauses.note_lost(held, why);
+            assert!(!pauses.last_lasted, "{held:?}, {why:?}");
+            assert_eq!(pauses.take(LONGEST_PAUSE), 2 * before);
+        }
+        pauses.note_lost(LASTING, &lost);
+        assert!(pauses.last_lasted);
+        assert_eq!(pauses.take(LONGEST_PAUSE), FIRST_PAUSE);
+    }
+
+    #[test]
+    fn pauses_double_up_to_the_longest() {
+        for (longest, drawn_ms) in [(LONGEST_PAUSE, 20_000), (METERED_LONGEST_PAUSE, METERED_RETRY_TO_MS)] {
+            let mut pauses = Pauses::default();
+            let taken: Vec<_> = (0..12).map(|_| pauses.take(longest)).collect();
+            assert!(taken.windows(2).all(|pair| pair[1] == (2 * pair[0]).min(longest)), "{taken:?}");
+            assert_eq!(taken[11].mul_f64(1.25), Duration::from_millis(drawn_ms));
+        }
+    }
 }

@@ -114,6 +114,11 @@ impl Scheduler {
         self.schedule().flow()
     }
 
+    /// Whether bytes cost money.
+    pub(super) fn is_metered(&self) -> bool {
+        self.schedule().settings().metered
+    }
+
     /// Counts what was written to a session's stream.
     pub(super) fn count_sent(&self, bytes: u64) {
         self.0.sent.fetch_add(bytes, Ordering::Relaxed);
