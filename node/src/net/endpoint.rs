@@ -407,7 +407,12 @@ mod tests {
     use std::{net::TcpListener, time::Duration};
 
     use futures::StreamExt as _;
-    use libp2p::{core::ConnectedPoint, identify, relay, swarm::SwarmEvent};
+    use libp2p::{
+        autonat,
+        core::ConnectedPoint,
+        identify, relay,
+        swarm::{NetworkBehaviour, SwarmEvent},
+    };
     use tokio::time::sleep;
 
     use super::*;
@@ -552,13 +557,31 @@ mod tests {
         timeout(Duration::from_secs(30), told).await.expect("it is identified");
     }
 
+    #[derive(NetworkBehaviour)]
+    struct Serving {
+        relay: relay::Behaviour,
+        identify: identify::Behaviour,
+        autonat: autonat::v2::server::Behaviour,
+    }
+
+    impl Serving {
+        fn new(key: &Keypair, config: relay::Config) -> Self {
+            let identify = identify::Config::new("/test/1".to_owned(), key.public());
+            Self {
+                relay: relay::Behaviour::new(key.public().to_peer_id(), config),
+                identify: identify::Behaviour::new(identify),
+                autonat: autonat::v2::server::Behaviour::default(),
+            }
+        }
+    }
+
     /// A relay of libp2p's that grants places for so long; its address, with its name.
     async fn relay_granting(time: Duration) -> Multiaddr {
         let config = relay::Config { reservation_duration: time, ..relay::Config::default() };
         let mut swarm = libp2p::SwarmBuilder::with_new_identity()
             .with_tokio()
             .with_quic()
-            .with_behaviour(|key| relay::Behaviour::new(key.public().to_peer_id(), config))
+            .with_behaviour(|key| Serving::new(key, config))
             .unwrap()
             .with_swarm_config(|swarm| swarm.with_idle_connection_timeout(Duration::from_secs(60)))
             .build();
@@ -584,6 +607,19 @@ mod tests {
         let lost = timeout(Duration::from_secs(20), place.lost()).await.expect("it is given up");
         assert_eq!(lost, Error::new("relay-refused"));
         until(|| client.addresses().is_empty()).await;
+    }
+
+    #[tokio::test]
+    async fn a_relay_with_a_place_tells_whether_this_endpoint_is_reachable() {
+        let relay = relay_granting(Duration::from_secs(60 * 60)).await;
+        let config = EndpointConfig { relays: true, ..listening(&[QUIC]) };
+        let (client, _events) = Endpoint::start(config).await.unwrap();
+        client.connect_any(vec![relay.clone()]).await.unwrap();
+        until(|| !client.view.borrow().seen.is_empty()).await;
+        let _place = client.reserve(relay).await.unwrap();
+        let reached = client.changed(&[], Endpoint::external);
+        let reached = timeout(Duration::from_secs(30), reached).await.expect("it is called back");
+        assert_eq!(reached, client.listen_addresses());
     }
 
     #[tokio::test]
