@@ -173,6 +173,7 @@ device-agrees-but = { $count ->
    *[other] has everything but { $count } attachments ({ $size })
 }
 device-behind = { $missing ->
+    [0] is still to confirm what was decided of devices and words
     [one] one change is still to be sent
    *[other] { $missing } changes are still to be sent
 }

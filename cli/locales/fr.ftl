@@ -174,6 +174,7 @@ device-agrees-but = { $count ->
    *[other] a tout reçu sauf { $count } pièces jointes ({ $size })
 }
 device-behind = { $missing ->
+    [0] doit encore confirmer ce qui a été décidé des appareils et des mots
     [one] { $missing } changement reste à envoyer
    *[other] { $missing } changements restent à envoyer
 }

@@ -61,8 +61,9 @@ pub const MAX_OPEN_DROPS: usize = 256;
 pub const MAX_FRONTIER_ENTRIES: usize = 256;
 
 /// Spans of commits of one device that a frontier lists as lacking pieces of attachments: as many
-/// large attachments as are left elsewhere, a few bytes each. Past this the last one covers the rest.
-pub const MAX_LACKING_SPANS: usize = 32;
+/// large attachments as are left elsewhere, a few bytes each. Past this the last one covers the rest, and what
+/// lies in between seems to be lacking too.
+pub const MAX_LACKING_SPANS: usize = 1_024;
 
 /// Epochs that one record is sealed under. More heads at once take as many devices that each started
 /// one unseen by the others; the next epoch replaces them all.

@@ -1147,7 +1147,7 @@ def sessions():
     chains("a span beyond the last commit", (low, 9, low, [(9, 10)]))
     chains("spans out of order", (low, 9, low, [(6, 6), (2, 3)]))
     chains("spans with nothing between them", (low, 9, low, [(2, 3), (4, 4)]))
-    chains("33 spans", (low, 99, low, [(n, n) for n in range(1, 67, 2)]))
+    chains("1,025 spans", (low, 9999, low, [(n, n) for n in range(1, 2050, 2)]))
     refuse("frontier: a check that is neither", done + [about.frontier(raw=b"\x02")], "malformed")
     refuse("frontier: without a check", done + [about.frontier(raw=b"")], "malformed")
     refuse("frontier: a byte too many", done + [about.frontier(raw=b"\x00\x00")], "malformed")

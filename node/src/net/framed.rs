@@ -119,8 +119,8 @@ impl Framed {
 
 impl FrameReader {
     /// The next frame, or `None` once the peer closed its half between two frames. Waits without a
-    /// deadline for a frame to begin, then [`FRAME_DEADLINE`] for it to end. Dropping the future
-    /// loses no byte.
+    /// deadline for a frame to begin, then [`FRAME_DEADLINE`] for each [`READ_STEP_BYTES`] of it. Dropping
+    /// the future loses no byte.
     ///
     /// # Errors
     /// `frame-too-large` and `deadline` (the peer is at fault), `connection-lost`.
@@ -149,13 +149,16 @@ impl FrameReader {
                 return Err(lost());
             }
             *body_filled += read;
+            if *body_filled == room {
+                *deadline = Some(Instant::now() + self.deadline);
+            }
         }
         Ok(Some(std::mem::take(&mut self.partial).body))
     }
 }
 
 impl FrameWriter {
-    /// Sends a frame and flushes it. Once a call failed or its future was dropped, the other side
+    /// Sends a frame and flushes it, [`SEND_DEADLINE`] for each [`READ_STEP_BYTES`]. Once a call failed or its future was dropped, the other side
     /// is left in the middle of a frame and every later call fails.
     ///
     /// # Errors
@@ -172,11 +175,10 @@ impl FrameWriter {
         self.broken = true;
         // One write, so that head and body share a packet.
         let bytes = [&head.to_be_bytes(), frame].concat();
-        before(Some(Instant::now() + self.deadline), async {
-            self.sink.write_all(&bytes).await?;
-            self.sink.flush().await
-        })
-        .await?;
+        for step in bytes.chunks(READ_STEP_BYTES) {
+            before(Some(Instant::now() + self.deadline), self.sink.write_all(step)).await?;
+        }
+        before(Some(Instant::now() + self.deadline), self.sink.flush()).await?;
         self.broken = false;
         Ok(())
     }

@@ -34,7 +34,7 @@ pub(super) const MAX_RELAY_FRAME_LEN: usize = musette_protocol::relaying::MAX_FR
 /// A sync frame: a full one of the session protocol.
 pub(super) const MAX_SYNC_FRAME_LEN: usize = musette_protocol::limits::MAX_FRAME_LEN;
 /// A frame's buffer grows by at most this much before bytes have arrived to fill it, so that four
-/// bytes announcing two mebibytes cost next to nothing.
+/// bytes announcing two mebibytes cost next to nothing. A frame is sent in such steps too.
 pub(super) const READ_STEP_BYTES: usize = 64 * 1024;
 
 /// Addresses of one peer that are kept or dialled; a ticket holds as many.
@@ -75,10 +75,10 @@ pub(super) const RESERVE_DEADLINE: Duration = Duration::from_secs(10);
 pub(super) const SHORTEST_PLACE: Duration = Duration::from_secs(60);
 /// Agreeing on a stream's protocol.
 pub(super) const OPEN_STREAM_DEADLINE: Duration = Duration::from_secs(10);
-/// From a frame's first byte to its last: two mebibytes at 300 kbit/s. Waiting for a first byte has
-/// no deadline here, as live sessions are silent for hours.
+/// For each [`READ_STEP_BYTES`] of a frame, so that a line of 9 kbit/s carries any. Waiting for a first byte
+/// has no deadline here, as live sessions are silent for hours.
 pub(super) const FRAME_DEADLINE: Duration = Duration::from_secs(60);
-/// Until the peer takes a frame; a peer that stops reading must not hold a task for ever.
+/// Until the peer takes as much of a frame; a peer that stops reading must not hold a task for ever.
 pub(super) const SEND_DEADLINE: Duration = Duration::from_secs(60);
 /// A connection without a stream closes after this: nobody needs it, and it holds a place.
 pub(super) const IDLE_DEADLINE: Duration = Duration::from_secs(10);

@@ -235,6 +235,15 @@ impl Store {
         Some(frontier.missing_from(self.state()))
     }
 
+    /// Whether a device said that it holds all that counts here: changes, and what was decided of devices and
+    /// words.
+    fn agrees(&self, device: DeviceId) -> bool {
+        let has_all = |frontier: &Frontier| {
+            frontier.has_statements_of(self.state()) && frontier.missing_from(self.state()) == 0
+        };
+        self.peers.frontier_of(device).is_some_and(has_all)
+    }
+
     /// How many commits this device said it has that do not count here.
     fn to_arrive_from(&self, device: DeviceId) -> u64 {
         let frontier = self.peers.by_device.get(&device).and_then(|peer| peer.frontier.as_ref());
@@ -257,7 +266,7 @@ impl Store {
                     (true, _) => "this",
                     // What it once acknowledged says nothing while the two do not talk.
                     _ if peer.is_some_and(Peer::refuses) => "unreachable",
-                    (_, Some(0)) => "agrees",
+                    _ if self.agrees(id) => "agrees",
                     (_, Some(_)) => "behind",
                     (_, None) if connected => "behind",
                     (_, None) if reason.is_some() => "unreachable",
@@ -329,7 +338,7 @@ impl Store {
             return true;
         }
         if needed.is_empty() {
-            return self.missing_on(device) == Some(0);
+            return self.agrees(device);
         }
         self.acknowledged(device, needed) && item.is_none_or(|item| self.has_small_attachments(device, item))
     }
@@ -357,12 +366,12 @@ impl Store {
             let missing = self.missing_on(device);
             let to_arrive = self.to_arrive_from(device);
             let lacking = self.attachments_lacking_on(device, true).count;
-            let is_there = missing == Some(0) && lacking == 0;
+            let is_there = self.agrees(device) && lacking == 0;
             if to_arrive == 0 && (goal == Goal::Here || is_there) {
                 continue;
             }
             let why = match self.why(device, stop) {
-                Waiting::UnderWay if missing == Some(0) => Waiting::AttachmentThere,
+                Waiting::UnderWay if self.agrees(device) => Waiting::AttachmentThere,
                 why => why,
             };
             let peer = self.peers.by_device.get(&device);

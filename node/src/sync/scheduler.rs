@@ -26,6 +26,8 @@ use crate::{
 
 /// Bytes counted before the count is kept: what a crash may leave out of the day's budget.
 const KEEP_EVERY_BYTES: u64 = 256 * 1024;
+/// How often the clock on the wall is looked at while nothing may flow.
+const LOOK_WHILE_STOPPED: Duration = Duration::from_secs(60);
 /// Bytes of the file: ten times what it holds.
 const MAX_FILE_LEN: u64 = 1_024;
 
@@ -84,14 +86,17 @@ impl Scheduler {
 
     /// Until something was told, or time has come for something.
     pub(super) async fn until_due(&self) {
-        let deadline_ms = self.schedule().next_deadline();
+        let (deadline_ms, is_stopped) = {
+            let schedule = self.schedule();
+            (schedule.next_deadline(), schedule.refusal().is_some())
+        };
+        // A deadline beyond the clock's range is none.
+        let deadline = deadline_ms.and_then(|at_ms| self.0.started.checked_add(Duration::from_millis(at_ms)));
+        // A pause ends by the clock on the wall too, which goes on while the machine sleeps, or is put right.
+        let look = is_stopped.then(|| Instant::now() + LOOK_WHILE_STOPPED);
         let due = async {
-            match deadline_ms {
-                Some(at_ms) => {
-                    // A deadline beyond the clock's range is none.
-                    let at = self.0.started.checked_add(Duration::from_millis(at_ms));
-                    tokio::time::sleep_until(at.unwrap_or_else(|| Instant::now() + Duration::MAX / 4)).await;
-                }
+            match deadline.into_iter().chain(look).min() {
+                Some(at) => tokio::time::sleep_until(at).await,
                 None => std::future::pending().await,
             }
         };

@@ -92,6 +92,8 @@ pub(super) struct Exchange {
     reconciled: Option<([u8; 32], [u8; 32])>,
     /// How many of the records that the last one asked for are still on their way.
     awaited: usize,
+    /// Whether the other side sent commits since it last told its sum of records: that sum is out of date.
+    is_sum_stale: bool,
     /// Whether the statements were listed since a frontier with the mark of a check was last told, or heard.
     listed: bool,
     /// How many the dialer may begin before the next periodic check.
@@ -172,6 +174,7 @@ impl Exchange {
             reconciliation: None,
             reconciled: None,
             awaited: 0,
+            is_sum_stale: false,
             listed: false,
             reconciliations: MAX_RECONCILIATIONS,
             reconcile_credit: 2 * MAX_RECONCILE_MESSAGES,
@@ -294,6 +297,7 @@ impl Exchange {
             self.compare_statements(&frontier, state);
         }
         self.acknowledged = Some(frontier);
+        self.is_sum_stale = false;
         self.fetches.note_frontier();
         Ok(Some(Event::Acknowledged { space: self.space, check }))
     }
@@ -392,7 +396,10 @@ impl Exchange {
     }
 
     pub(super) fn ingested(&mut self, ingested: &Ingested) -> Result<(), SessionError> {
-        if ingested.effects.refused.contains(&Refusal::TooManyPending) {
+        let is_left_aside = ingested.unopened.contains(&OpenError::UnknownEpoch);
+        self.left_aside |= is_left_aside;
+        // Where changes were left aside, the commits that name them wait through nobody's fault.
+        if ingested.effects.refused.contains(&Refusal::TooManyPending) && !self.left_aside {
             return Err(SessionError::Malformed);
         }
         for head in &ingested.commits {
@@ -404,16 +411,19 @@ impl Exchange {
             self.note_given(*head);
             // What it sent is durable there: nothing leaves before its fsync.
             if let Some(acknowledged) = &mut self.acknowledged {
+                self.is_sum_stale = true;
                 acknowledged.advance(*head, &self.peer);
             }
         }
         if let Some(given) = &mut self.given.statements {
             given.extend(&ingested.statements);
         }
-        self.fetches.note_received(ingested.chunks);
+        // Pieces share a frame with nothing else; one that lies under an epoch from before this device was let
+        // in does not open, and is none that comes.
+        let is_unread = ingested.unopened.len() == ingested.records;
+        self.fetches.note_received(if is_unread { ingested.records } else { ingested.chunks });
         self.awaited = self.awaited.saturating_sub(ingested.records);
         self.ignored |= ingested.from_stranger > 0;
-        self.left_aside |= ingested.unopened.contains(&OpenError::UnknownEpoch);
         self.frontier_due = true;
         Ok(())
     }
@@ -498,7 +508,7 @@ impl Exchange {
         }
         let check = std::mem::take(&mut self.check_due);
         self.listed &= !check;
-        let frontier = Frontier::of(state);
+        let frontier = Frontier::of(state).with_spans(self.version.most_spans());
         if !check && self.last_frontier.as_ref() == Some(&frontier) {
             return None;
         }
@@ -625,6 +635,8 @@ impl Exchange {
         for (name, slot) in state.statements_in_order(self.given.enrolled) {
             if given.insert(name) {
                 self.queue.push_back(slot);
+                // It takes what is sent for held here only when it is told.
+                self.frontier_due = true;
             }
         }
         self.given.generation = Some(state.generation());

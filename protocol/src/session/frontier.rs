@@ -135,6 +135,17 @@ impl Frontier {
         self.chain(device).is_some_and(|chain| chain.head.number >= number)
     }
 
+    /// The same with at most so many spans of each chain.
+    pub(super) fn with_spans(mut self, most: usize) -> Self {
+        for chain in &mut self.chains {
+            if let Some(last) = chain.lacking.last().copied().filter(|_| chain.lacking.len() > most) {
+                chain.lacking.truncate(most);
+                chain.lacking.last_mut().expect("most is not 0").last = last.last;
+            }
+        }
+        self
+    }
+
     /// Whether it reaches all these commits, and all pieces of attachments are held that they name.
     #[must_use]
     pub fn has_whole(&self, device: &DeviceId, commits: Span) -> bool {
@@ -160,8 +171,14 @@ impl Frontier {
     /// Whether all that it reaches counts in `state` too.
     #[must_use]
     pub fn is_covered_by(&self, state: &State) -> bool {
-        self.statements == digest_of_statements(state)
+        self.has_statements_of(state)
             && self.chains.iter().all(|chain| state.head(&chain.head.device).0 >= chain.head.number)
+    }
+
+    /// Whether just the statements hold there that hold in `state`.
+    #[must_use]
+    pub fn has_statements_of(&self, state: &State) -> bool {
+        self.statements == digest_of_statements(state)
     }
 
     /// How many of the changes that count in `state` this frontier lacks. A commit that makes no
@@ -223,12 +240,17 @@ mod tests {
     fn more_spans_than_fit_are_covered_by_the_last() {
         let mut chain = Chain { head: head(PEER, 200), lacking: Vec::new() };
         (1..=50).for_each(|n| chain.lack(span(3 * n, 3 * n + 1)));
-        assert_eq!(chain.lacking.len(), MAX_LACKING_SPANS);
-        assert_eq!(chain.lacking.last(), Some(&span(96, 151)));
-        let frontier = Frontier { chains: vec![chain], ..empty() };
+        assert_eq!(chain.lacking.len(), 50);
+        let frontier = Frontier { chains: vec![chain], ..empty() }.with_spans(32);
+        assert_eq!(frontier.chains[0].lacking.len(), 32);
+        assert_eq!(frontier.chains[0].lacking.last(), Some(&span(96, 151)));
         assert!(frontier.is_within_bounds());
         assert!(frontier.has_whole(&PEER, span(95, 95)), "between two of them");
         assert!(frontier.has_whole(&PEER, span(152, 200)));
+        let mut chain = Chain { head: head(PEER, 9_000), lacking: Vec::new() };
+        (1..=2_000).for_each(|n| chain.lack(span(3 * n, 3 * n + 1)));
+        assert_eq!(chain.lacking.len(), MAX_LACKING_SPANS);
+        assert_eq!(chain.lacking.last(), Some(&span(3_072, 6_001)));
         for lacks in [span(94, 95), span(95, 96), span(1, 200)] {
             assert!(!frontier.has_whole(&PEER, lacks), "{lacks:?}");
         }

@@ -36,11 +36,15 @@ struct Device {
 
 /// A device of the person `person` that holds the secret `epoch` but no record yet.
 fn device(byte: u8, person: u8, epoch: u8) -> Device {
+    let replica = testkit::replica(new_state(person, epoch));
+    Device { key: key(byte), replica, nonce: u64::from(byte) << 32 }
+}
+
+fn new_state(person: u8, epoch: u8) -> State {
     let recovery = Recovery::from_entropy(&Secret32::from_bytes([person; 32]));
     let inception = recovery.incept();
     let space = space_id(&key(person).verifying_key(), &inception.body().recovery_keeper);
-    let state = testkit::state(&inception, space, vec![Secret32::from_bytes([epoch; 32])]);
-    Device { key: key(byte), replica: testkit::replica(state), nonce: u64::from(byte) << 32 }
+    testkit::state(&inception, space, vec![Secret32::from_bytes([epoch; 32])])
 }
 
 impl Device {

@@ -12,7 +12,10 @@ use super::{
     first,
     message::{Message, frame_of_message},
 };
-use crate::{limits::MAX_RECOGNITION_MARKS, replica::State};
+use crate::{
+    limits::{MAX_LACKING_SPANS, MAX_RECOGNITION_MARKS},
+    replica::State,
+};
 
 /// A version of session messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,6 +30,9 @@ pub enum Version {
 
 /// Marks of epochs that either side showed at most in the third version.
 const MARKS_OF_THE_THIRD: usize = 24;
+
+/// Spans of a chain that a frontier listed at most in the third version.
+const SPANS_OF_THE_THIRD: usize = 32;
 
 impl Version {
     /// All that are spoken, the newest first.
@@ -49,6 +55,14 @@ impl Version {
             Self::First => first::MAX_RECOGNITION_MARKS,
             Self::Third => MARKS_OF_THE_THIRD,
             Self::Fourth => MAX_RECOGNITION_MARKS,
+        }
+    }
+
+    /// Spans of a chain that a frontier lists at most.
+    pub(super) const fn most_spans(self) -> usize {
+        match self {
+            Self::First | Self::Third => SPANS_OF_THE_THIRD,
+            Self::Fourth => MAX_LACKING_SPANS,
         }
     }
 

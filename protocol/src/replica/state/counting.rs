@@ -28,8 +28,6 @@ impl State {
             Some(Refusal::Commit)
         } else if commit.number <= self.head(&commit.device).0 {
             Some(Refusal::Fork { device: commit.device, number: commit.number })
-        } else if self.pending.len() >= self.max_pending {
-            Some(Refusal::TooManyPending)
         } else {
             None
         };
@@ -42,7 +40,20 @@ impl State {
                 self.records.add_commit(&name);
                 self.pending.insert(name, Pending { signed, record: slot, found: 0 });
                 self.count(effects);
+                self.bound_pending(name, effects);
             }
+        }
+    }
+
+    /// Lets go of a commit that came and waits, if too many wait. It was let count first: it may be what all the
+    /// others wait for, of which after damage to the journal there may be any number.
+    fn bound_pending(&mut self, name: CommitId, effects: &mut Effects) {
+        if self.pending.len() > self.max_pending
+            && let Some(pending) = self.pending.remove(&name)
+        {
+            self.records.remove_commit(&name);
+            effects.refused.push(Refusal::TooManyPending);
+            self.leave_out(Refusal::TooManyPending, name, pending.record);
         }
     }
 

@@ -6,8 +6,8 @@ use super::*;
 use crate::{
     id::{RecordId, StatementId},
     journal::SegmentNumber,
-    limits::{MAX_STATEMENTS, MAX_WANT, REQUESTS_OF_A_BLOB},
-    record::{BlobChunk, Commit, DropStatement, drop_record},
+    limits::{MAX_PENDING_COMMITS, MAX_STATEMENTS, MAX_WANT, REQUESTS_OF_A_BLOB},
+    record::{BlobChunk, Commit, DropStatement, drop_record, record_id},
     replica::{Effects, Fold, Refusal, State},
     signed::Signed,
 };
@@ -379,7 +379,7 @@ fn a_journal_whose_commits_lie_before_what_they_build_on_is_read_whole() {
     let mut again = testkit::state(&inception, space, vec![Secret32::from_bytes([7; 32])]);
     for (location, record) in records {
         let payload = crate::record::open(&record, &space, again.keyring()).unwrap();
-        let effects = again.replay(crate::record::record_id(&record), location, payload);
+        let effects = again.replay(record_id(&record), location, payload);
         assert!(effects.refused.is_empty(), "{:?}", effects.refused);
     }
     assert_eq!(Frontier::of(&again), frontier);
@@ -494,6 +494,28 @@ fn a_commit_that_waits_where_it_came_from_is_not_taken_for_counted_there() {
     run_telling(&mut phone, &mut laptop, &mut sessions, comes).unwrap();
     assert_eq!(laptop.frontier(), tablet.frontier());
     assert_eq!(phone.frontier(), laptop.frontier());
+}
+
+#[test]
+fn behind_a_lost_commit_any_number_may_wait_and_all_count_once_it_comes() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    (0..MAX_PENDING_COMMITS + 50).for_each(|n| laptop.write(&format!("change {n}")));
+    sync(&mut laptop, &mut phone).unwrap();
+    let before = laptop.frontier();
+    // Its journal after damage, which took its second commit.
+    let lost = laptop.replica.state().chains.of(&id(1)).get(1).unwrap().commit;
+    let mut state = new_state(9, 7);
+    for location in laptop.replica.state().locations() {
+        let record = laptop.replica.read(location).unwrap();
+        let payload = crate::record::open(&record, &laptop.space(), state.keyring()).unwrap();
+        if !matches!(&payload, Payload::Commit(commit) if commit.id() == lost) {
+            state.replay(record_id(&record), location, payload);
+        }
+    }
+    laptop.replica = testkit::replica(state);
+    assert_eq!(laptop.replica.state().head(&id(1)).0, 1);
+    sync(&mut laptop, &mut phone).unwrap();
+    assert_eq!(laptop.frontier(), before);
 }
 
 #[test]
@@ -788,7 +810,7 @@ fn what_waits_past_the_bound_may_come_again() {
         let payload = Payload::Commit(Signed::new(commit, &key(2)));
         crate::record::seal(&payload, &space, laptop.replica.state().keyring(), &nonce)
     };
-    let records: Vec<Vec<u8>> = (0..=crate::limits::MAX_PENDING_COMMITS).map(waits).collect();
+    let records: Vec<Vec<u8>> = (0..=MAX_PENDING_COMMITS).map(waits).collect();
     let ingested = phone.replica.ingest(&id(1), &records).unwrap();
     assert_eq!(ingested.effects.refused, [Refusal::TooManyPending]);
     assert_eq!(ingested.commits, [], "what only waits says nothing about who sent it");
