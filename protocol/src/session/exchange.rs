@@ -418,10 +418,7 @@ impl Exchange {
         if let Some(given) = &mut self.given.statements {
             given.extend(&ingested.statements);
         }
-        // Pieces share a frame with nothing else; one that lies under an epoch from before this device was let
-        // in does not open, and is none that comes.
-        let is_unread = ingested.unopened.len() == ingested.records;
-        self.fetches.note_received(if is_unread { ingested.records } else { ingested.chunks });
+        self.fetches.note_received(ingested.chunks);
         self.awaited = self.awaited.saturating_sub(ingested.records);
         self.ignored |= ingested.from_stranger > 0;
         self.frontier_due = true;

@@ -2,8 +2,9 @@
 //!
 //! In one session a side sends no record twice unless it was asked for it again, nor a part of one, and says
 //! nothing but the handshake, its frontier and its statements once, and once more for each frame of records
-//! that its device took, from whomever, or check that either asked for. Reconciliations and questions for attachments have
-//! bounds of their own. So a session is bounded by what there is to tell.
+//! that its device took, from whomever, or that it sent (who sends statements tells which it holds now), or
+//! check that either asked for. Reconciliations and questions for attachments have bounds of their own. So a
+//! session is bounded by what there is to tell.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -101,10 +102,14 @@ impl Exchange {
         match frame {
             Frame::Records(records) => {
                 ensure(!records.is_empty(), Check::Termination, || "a frame without a record".to_owned())?;
+                self.note_occasion();
                 return self.check_records(records);
             }
             Frame::Part { record, from, to, is_last } => {
                 let expected = self.parts.remove(record);
+                if expected.is_none() {
+                    self.note_occasion();
+                }
                 let is_next = from < to && expected.is_none_or(|expected| expected == *from);
                 ensure(is_next, Check::Termination, || format!("a part of {record:?} from {from} to {to}"))?;
                 if !*is_last {
