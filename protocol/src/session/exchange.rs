@@ -632,11 +632,11 @@ impl Exchange {
         for (name, slot) in state.statements_in_order(self.given.enrolled) {
             if given.insert(name) {
                 self.queue.push_back(slot);
-                // It takes what is sent for held here only when it is told.
-                self.frontier_due = true;
             }
         }
         self.given.generation = Some(state.generation());
+        // Of statements the other side takes none for held here before it is told, whoever they came from.
+        self.frontier_due = true;
     }
 }
 

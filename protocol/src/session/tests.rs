@@ -225,6 +225,21 @@ fn what_is_written_during_a_session_goes_out_and_is_not_echoed() {
 }
 
 #[test]
+fn a_statement_is_told_to_be_held_whatever_session_it_came_by() {
+    let (mut laptop, mut phone) = laptop_and_phone();
+    let mut both = [open_sessions([[5; 32]; 2]), open_sessions([[6; 32]; 2])];
+    both.iter_mut().for_each(|sessions| drop(run(&mut laptop, &mut phone, sessions).unwrap()));
+    laptop.state_operation(Author::Device(id(1)), &key(1), 3);
+    both.iter_mut().for_each(|sessions| drop(run(&mut laptop, &mut phone, sessions).unwrap()));
+    for sessions in &both {
+        for (session, device) in sessions.iter().zip([&laptop, &phone]) {
+            let told = session.acknowledged(&device.space()).unwrap();
+            assert!(told.has_statements_of(device.replica.state()));
+        }
+    }
+}
+
+#[test]
 fn a_third_device_gets_what_the_second_relays() {
     let (mut laptop, mut phone) = laptop_and_phone();
     laptop.state_operation(Author::Device(id(1)), &key(1), 3);

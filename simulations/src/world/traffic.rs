@@ -242,9 +242,9 @@ impl World {
             }
         }
         if let Handled::Records(ingested) = &handled
-            && ingested.chunks > 0
+            && (ingested.chunks > 0 || !ingested.statements.is_empty())
         {
-            // Who lacked these pieces is told that they are here.
+            // Who lacked these pieces is told that they are here, and everybody which statements are.
             self.network.note_occasions(receiver);
         }
         if Some(receiver) == villain {
