@@ -1,6 +1,7 @@
 //! Backups: written into a folder, brought up to date, and made into a new device.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     path::{Path, PathBuf},
 };
@@ -32,6 +33,18 @@ fn first_device(world: &World) -> (Device, PathBuf) {
 
 fn back_up(device: &Device, dir: &Path) -> Value {
     device.json(&["backup", dir.to_str().unwrap()])
+}
+
+/// The bytes of a backup's only segment.
+fn segment_of(dir: &Path) -> (PathBuf, Vec<u8>) {
+    let segment = dir.join("journal").join("00000001.seg");
+    let bytes = fs::read(&segment).unwrap();
+    (segment, bytes)
+}
+
+fn titles(device: &Device) -> BTreeSet<String> {
+    let items = all(device);
+    items.as_array().unwrap().iter().map(|item| item["title"].as_str().unwrap().to_owned()).collect()
 }
 
 fn restore(device: &Device, paper: &Path, args: &[&str]) -> Run {
@@ -184,4 +197,64 @@ fn bad_backups_and_wrong_words_are_told_and_leave_nothing() {
     // A home that is there is not written over.
     let run = restore(&bare, &paper, &[dir.to_str().unwrap()]);
     assert_eq!(run.exits(1).json()["error"]["code"], "home-exists");
+}
+
+#[test]
+fn what_damage_took_of_a_backup_hides_nothing_else() {
+    let _turn = turns::shared();
+    let world = World::new();
+    let (laptop, paper) = first_device(&world);
+    let dir = world.path().join("backup");
+    back_up(&laptop, &dir);
+    let before = titles(&laptop).len();
+    let begins = segment_of(&dir).1.len();
+    laptop.add(&["note", "title=Lost"]);
+    back_up(&laptop, &dir);
+    for number in 0..5 {
+        laptop.add(&["note", &format!("title=Later {number}")]);
+    }
+    back_up(&laptop, &dir);
+    let (segment, mut bytes) = segment_of(&dir);
+    bytes[begins + 120] ^= 0x20;
+    fs::write(segment, bytes).unwrap();
+
+    let bare = world.device("bare");
+    let restored = restore(&bare, &paper, &["--alone", dir.to_str().unwrap()]).ok().json();
+    assert!(restored["damaged_bytes"].as_u64().unwrap() > 0, "{restored}");
+    let mut rest = titles(&laptop);
+    rest.remove("Lost");
+    assert!(rest.len() == before + 5 && rest == titles(&bare), "{:?}", titles(&bare));
+    bare.add(&["note", "title=From the new device"]);
+    let checks = bare.json(&["doctor"]);
+    assert!(checks["checks"].as_array().unwrap().iter().all(|check| check["ok"] == true), "{checks}");
+}
+
+#[test]
+fn a_backup_from_before_and_after_a_repair_gives_everything() {
+    let _turn = turns::shared();
+    let world = World::new();
+    let (laptop, paper) = first_device(&world);
+    let dir = world.path().join("backup");
+    laptop.add(&["note", "title=Early"]);
+    // Inside the commit, which is the last but for a mark of 16 bytes.
+    let inside = laptop.journal_len() - 56;
+    for number in 0..5 {
+        laptop.add(&["note", &format!("title=Later {number}")]);
+    }
+    back_up(&laptop, &dir);
+    let segment = &laptop.segments()[0];
+    let mut bytes = fs::read(segment).unwrap();
+    bytes[usize::try_from(inside).unwrap()] ^= 0x20;
+    fs::write(segment, bytes).unwrap();
+    laptop.run(&["doctor", "--rebuild"]);
+    let before = titles(&laptop);
+    for number in 0..8 {
+        laptop.add(&["note", &format!("title=After {number}")]);
+    }
+    back_up(&laptop, &dir);
+    let bare = world.device("bare");
+    restore(&bare, &paper, &["--alone", dir.to_str().unwrap()]).ok();
+    assert_eq!((titles(&bare).len(), titles(&bare)), (before.len() + 8, titles(&laptop)));
+    assert_eq!(bare.notices(), ["key-file-vault"]);
+    back_up(&bare, &dir);
 }

@@ -131,9 +131,9 @@ pub fn restore(home: &Home, options: &RestoreOptions) -> Result<Restored> {
         let operation = store.state().log().sign(Author::Root, enrolment, recovery.root());
         store.write_statement(Payload::Operation(operation))?;
         store.commit()?;
-        if !options.alone {
-            store.begin_healing()?;
-        }
+        // Nobody is left who could send what damage took of the backup.
+        let settled = if options.alone { store.finish_healing() } else { store.begin_healing() };
+        settled?;
         restored = Some((store.person_name().to_owned(), store.item_count() as u64, store.is_restored()));
         Ok(())
     })?;

@@ -27,7 +27,7 @@ use super::{
     write_error,
 };
 use crate::{
-    entropy,
+    clock, entropy,
     error::{Error, Result},
     home::Home,
 };
@@ -128,8 +128,11 @@ impl Store {
     }
 
     /// Commits what still waits; this device may sign again.
-    pub(super) fn finish_healing(&mut self) -> Result<()> {
+    pub(crate) fn finish_healing(&mut self) -> Result<()> {
         let orphans = self.state().orphans().len();
+        if orphans > 0 && !self.may_write() {
+            self.rotate_epoch(clock::now())?;
+        }
         let effects = self
             .replica
             .adopt_orphans(&self.device_key, &mut entropy::bytes::<NONCE_LEN>)
