@@ -114,6 +114,12 @@ impl Home {
         self.path.join("begun")
     }
 
+    /// A mark that damage to the journal was skipped, until the vault says that records may be missing:
+    /// nothing else tells once the copy has taken the journal's place.
+    pub(crate) fn damaged_path(&self) -> PathBuf {
+        self.path.join("damaged")
+    }
+
     /// Another directory, as a home.
     pub(crate) fn at(&self, path: &Path) -> Self {
         Self { path: path.to_owned(), runtime_dir: self.runtime_dir.clone() }

@@ -22,8 +22,9 @@ use super::{
     Notice, Store,
     copying::Copier,
     files::FileDisk,
+    index::Index,
     journal_error,
-    replace::{remove_dir, sync_dir, told},
+    replace::{remove_dir, remove_if_there, replace, sync_dir, told},
     write_error,
 };
 use crate::{
@@ -35,6 +36,9 @@ use crate::{
 /// Copies what can be read of a damaged journal into a new one. The damaged one is kept beside it:
 /// nothing is destroyed that somebody might still read more of. `None` when it is not damaged.
 /// `known` is a position that it had reached: one that ends before lost its end.
+///
+/// Nothing is set aside before the copy is whole and it is noted that the home was damaged: the index
+/// alone may know that the end is lost, and the copy does not show any more that something is.
 pub(super) fn copy_around_damage(
     home: &Home,
     id: JournalId,
@@ -47,16 +51,16 @@ pub(super) fn copy_around_damage(
         Journal::open(disk(&new)?, &Opening::new(id), &mut |_, _, _| {}).map_err(journal_error)?;
     let mut copier = Copier::new(copy);
     let opening = Opening { salvage: true, known_durable: known, ..Opening::new(id) };
-    let (_, recovery) = Journal::open(disk(&old)?, &opening, &mut |_, _, record| {
-        copier.push(record);
-    })
-    .map_err(journal_error)?;
+    let recovery = Journal::scan(disk(&old)?, &opening, &mut |_, _, record| copier.push(record))
+        .map_err(journal_error)?;
     if recovery.damage.is_empty() {
         drop(copier);
         remove_dir(&new)?;
         return Ok(None);
     }
     copier.finish().map_err(journal_error)?;
+    told(replace(&home.damaged_path(), b""))?;
+    set_index_aside(home)?;
     let aside = free_name(&old);
     told(fs::rename(&old, &aside))?;
     told(fs::rename(&new, &old))?;
@@ -66,6 +70,17 @@ pub(super) fn copy_around_damage(
         ("aside", aside.display().to_string()),
     ]);
     Ok(Some(Notice { code: "damage-skipped", args }))
+}
+
+/// Sets the index aside, if there is one: it is of another journal, or not to be relied on. Durable on
+/// return, so that no power cut brings it back beside another journal.
+pub(super) fn set_index_aside(home: &Home) -> Result<()> {
+    let index = home.index_dir();
+    if !index.exists() {
+        return Ok(());
+    }
+    told(Index::set_aside(&index))?;
+    told(sync_dir(home.path()))
 }
 
 /// Finishes a repair that was cut off between its two renames: the copy was complete by then.
@@ -89,6 +104,17 @@ fn free_name(journal: &Path) -> PathBuf {
 }
 
 impl Store {
+    /// Notes that records may be missing, if damage to the journal was skipped and a crash may have come
+    /// before that was noted.
+    pub(super) fn heal_what_was_damaged(&mut self) -> Result<()> {
+        let damaged = self.home.damaged_path();
+        if !damaged.exists() {
+            return Ok(());
+        }
+        self.begin_healing()?;
+        told(remove_if_there(&damaged).and_then(|()| sync_dir(self.home.path())))
+    }
+
     /// Notes that records may be missing.
     pub(crate) fn begin_healing(&mut self) -> Result<()> {
         let mut others: BTreeSet<DeviceId> = self.state().log().devices().keys().copied().collect();

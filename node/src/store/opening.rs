@@ -93,16 +93,10 @@ impl Store {
         repair: Repair,
     ) -> Result<Self> {
         let mut notices = Vec::new();
-        let mut damaged = false;
         if repair == Repair::Rebuild {
             let known = known_position(&home, &keys);
-            if home.index_dir().exists() {
-                Index::set_aside(&home.index_dir()).map_err(|error| replace::io_error(&error))?;
-            }
-            if let Some(notice) = healing::copy_around_damage(&home, keys.journal, known)? {
-                notices.push(notice);
-                damaged = true;
-            }
+            notices.extend(healing::copy_around_damage(&home, keys.journal, known)?);
+            healing::set_index_aside(&home)?;
         }
         let inception = inception_of(&keys)?;
         let person = inception.person().map_err(|_| Error::new("vault-damaged"))?;
@@ -163,9 +157,7 @@ impl Store {
         store.note_replaced();
         store.forget_ended()?;
         store.settle_words()?;
-        if damaged {
-            store.begin_healing()?;
-        }
+        store.heal_what_was_damaged()?;
         store.events.clear();
         Ok(store)
     }

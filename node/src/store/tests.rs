@@ -75,6 +75,84 @@ fn a_split_that_was_cut_off_is_finished_or_never_was() {
     assert_eq!(store.state().log().devices().len(), 2);
 }
 
+/// A home that met another device and lost the end of its journal, as only its index knows.
+fn home_without_its_end() -> (tempfile::TempDir, Home, Vec<u8>) {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::locate(Some(folder.path())).unwrap();
+    create(&home, "Emilie", "laptop", &VaultChoice::KeyFile).unwrap();
+    let mut store = Store::open(&home, None, Repair::No).unwrap();
+    let other = DeviceId::from_bytes([9; 32]);
+    store
+        .change_keys(|keys| {
+            keys.met.insert(other);
+        })
+        .unwrap();
+    let kept = store.replica.journal().bytes();
+    let fields = [("title".to_owned(), "Lost".into())].into();
+    store.add("note", &fields).unwrap();
+    store.close().unwrap();
+    let segment = home.journal_dir().join("00000001.seg");
+    let bytes = std::fs::read(&segment).unwrap()[..usize::try_from(kept).unwrap()].to_vec();
+    std::fs::write(segment, &bytes).unwrap();
+    (folder, home, bytes)
+}
+
+fn refusal(home: &Home, repair: Repair) -> String {
+    Store::open(home, None, repair).map(drop).unwrap_err().code().to_owned()
+}
+
+#[test]
+fn a_repair_that_cannot_go_on_leaves_everything_as_it_was() {
+    let (_folder, home, bytes) = home_without_its_end();
+    // Where there is no room: for the copy, then for the mark that something was damaged.
+    for name in ["journal.new", "damaged.new"] {
+        let in_the_way = home.path().join(name);
+        if name == "damaged.new" {
+            std::fs::create_dir(&in_the_way).unwrap();
+        } else {
+            std::fs::write(&in_the_way, "").unwrap();
+        }
+        assert_ne!(refusal(&home, Repair::Rebuild), "journal-damaged");
+        assert_eq!(refusal(&home, Repair::No), "journal-damaged", "the index still knows");
+        assert_eq!(std::fs::read(home.journal_dir().join("00000001.seg")).unwrap(), bytes);
+        drop((std::fs::remove_dir(&in_the_way), std::fs::remove_file(&in_the_way)));
+    }
+    let store = Store::open(&home, None, Repair::Rebuild).unwrap();
+    assert_eq!(store.check_whole().unwrap_err().code(), "healing");
+    assert!(!home.damaged_path().exists());
+    assert!(home.journal_dir().with_extension("damaged-1").exists());
+}
+
+#[test]
+fn a_repair_that_was_cut_off_forgets_nowhere_that_something_is_missing() {
+    // After the copy took the journal's place.
+    let (_folder, home, _) = home_without_its_end();
+    let in_the_way = home.vault_path().with_added_extension("new");
+    std::fs::create_dir(&in_the_way).unwrap();
+    refusal(&home, Repair::Rebuild);
+    assert_ne!(refusal(&home, Repair::No), "journal-damaged", "the copy holds");
+    std::fs::remove_dir(&in_the_way).unwrap();
+    let heals = || {
+        let store = Store::open(&home, None, Repair::No).unwrap();
+        (store.check_whole().unwrap_err().code().to_owned(), home.damaged_path().exists())
+    };
+    assert_eq!([heals(), heals()], [("healing".to_owned(), false), ("healing".to_owned(), false)]);
+
+    // When only the mark was written, and when the index is aside too.
+    for takes_index in [false, true] {
+        let (_folder, home, _) = home_without_its_end();
+        std::fs::write(home.damaged_path(), "").unwrap();
+        let repair = if takes_index {
+            healing::set_index_aside(&home).unwrap();
+            Repair::No
+        } else {
+            Repair::Rebuild
+        };
+        let store = Store::open(&home, None, repair).unwrap();
+        assert_eq!(store.check_whole().unwrap_err().code(), "healing");
+    }
+}
+
 #[test]
 fn a_keyring_that_lost_its_entry_does_not_lock_out_whoever_is_in() {
     let folder = tempfile::tempdir().unwrap();
