@@ -69,8 +69,8 @@ restore-done = Welcome back, { $name }. { $items ->
    *[other] { $items } items are here.
 }
 restore-alone = { $items ->
-    [one] One item is here. It may be one that you had deleted since the backup.
-   *[other] { $items } items are here; some may be ones that you had deleted since the backup.
+    [one] One item is here. It may be one that you had deleted.
+   *[other] { $items } items are here; some may be ones that you had deleted.
 }
 restore-damaged = { $size } of the backup could not be read; the rest is here.
 recover-let-in = "{ $device }" has let this device in.
@@ -119,7 +119,7 @@ notice-upgraded = your Musette was written by an earlier version of the program,
 notice-protocol-older = one of your devices, or a neighbour’s, runs an earlier version of musette, which this one cannot follow any more: please update it.
 notice-protocol-newer = one of your devices, or a neighbour’s, runs a newer version of musette: please update this one.
 notice-damage-skipped = part of the journal is damaged: what could be read was kept, and the damaged journal is in { $aside }. Your other devices may have what is missing.
-notice-healing = this device lacks something after damage, and fetches it from another of your devices; it cannot write until then.
+notice-healing = this device lacks something after damage, and fetches it from another of your devices; it cannot write until then. If there is none any more: musette restore --alone
 notice-restored-waits = this device was restored from a backup, and shows nothing before it met another of your devices. If there is none any more: musette restore --alone
 notice-copied = a copy of this folder is in use elsewhere, and both have written as the same device. Nothing is lost. To go on here as a device of its own: end musette up, then musette device split NAME
 notice-device-revoked = this device was taken out: your other devices take nothing from it any more. You can read what is here. To use it again: move this folder away, then musette device join
@@ -733,7 +733,7 @@ hint-phrase-checksum = Compare them with the paper, one by one.
 error-words-of-another = These are 24 right words, but not those of this backup.
 hint-words-of-another = Look for the paper that belongs to it. One that was made before you replaced your words opens with the earlier ones.
 error-healing = This device lacks something after damage, and fetches it from another of your devices; it cannot write until then.
-hint-healing = Let it meet another of your devices: musette up
+hint-healing = Let it meet another of your devices: musette up. If there is none any more: musette restore --alone
 error-home-unknown = Where to keep your Musette could not be told.
 hint-home-unknown = Say it: --home DIR
 error-node-gone = The node went away before it answered.

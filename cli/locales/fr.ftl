@@ -70,8 +70,8 @@ restore-done = Heureux de vous revoir, { $name }. { $items ->
    *[other] { $items } éléments sont là.
 }
 restore-alone = { $items ->
-    [one] Un élément est là. Vous l’aviez peut-être supprimé depuis la sauvegarde.
-   *[other] { $items } éléments sont là ; certains sont peut-être de ceux que vous aviez supprimés depuis la sauvegarde.
+    [one] Un élément est là. Vous l’aviez peut-être supprimé.
+   *[other] { $items } éléments sont là ; certains sont peut-être de ceux que vous aviez supprimés.
 }
 restore-damaged = { $size } de la sauvegarde n’ont pas pu être lus ; le reste est là.
 recover-let-in = « { $device } » a fait entrer cet appareil.
@@ -120,7 +120,7 @@ notice-upgraded = votre Musette a été écrite par une version précédente du 
 notice-protocol-older = un de vos appareils, ou celui d’un voisin, a une version précédente de musette, que celle-ci ne peut plus suivre : mettez-le à jour.
 notice-protocol-newer = un de vos appareils, ou celui d’un voisin, a une version plus récente de musette : mettez celui-ci à jour.
 notice-damage-skipped = une partie du journal est abîmée : ce qui se lit a été gardé, et le journal abîmé est dans { $aside }. Vos autres appareils ont peut-être ce qui manque.
-notice-healing = il manque quelque chose à cet appareil après des dégâts ; il va le chercher sur un autre de vos appareils, et ne peut rien écrire d’ici là.
+notice-healing = il manque quelque chose à cet appareil après des dégâts ; il va le chercher sur un autre de vos appareils, et ne peut rien écrire d’ici là. S’il n’y en a plus : musette restore --alone
 notice-restored-waits = cet appareil vient d’une sauvegarde, et ne montre rien avant d’avoir rencontré un autre de vos appareils. S’il n’y en a plus : musette restore --alone
 notice-copied = une copie de ce dossier sert ailleurs, et les deux ont écrit en tant que même appareil. Rien n’est perdu. Pour continuer ici comme un appareil à part : arrêtez musette up, puis musette device split NOM
 notice-device-revoked = cet appareil a été retiré : vos autres appareils n’acceptent plus rien de lui. Ce qui est ici reste lisible. Pour vous en resservir : déplacez ce dossier, puis musette device join
@@ -765,7 +765,7 @@ hint-phrase-checksum = Comparez-les avec le papier, un à un.
 error-words-of-another = Ces 24 mots sont justes, mais ce ne sont pas ceux de cette sauvegarde.
 hint-words-of-another = Cherchez le papier qui va avec. Une sauvegarde faite avant le remplacement de vos mots s’ouvre avec les précédents.
 error-healing = Il manque quelque chose à cet appareil après des dégâts ; il va le chercher sur un autre de vos appareils, et ne peut rien écrire d’ici là.
-hint-healing = Laissez-le rencontrer un autre de vos appareils : musette up
+hint-healing = Laissez-le rencontrer un autre de vos appareils : musette up. S’il n’y en a plus : musette restore --alone
 error-home-unknown = L’endroit où garder votre Musette n’a pas pu être trouvé.
 hint-home-unknown = Dites-le : --home DOSSIER
 error-node-gone = Le nœud s’est arrêté avant de répondre.

@@ -213,10 +213,16 @@ impl Store {
     /// Changes the secrets and writes the vault.
     ///
     /// # Errors
-    /// When the vault cannot be written; the change is then not undone in memory.
+    /// When the vault cannot be written; nothing is changed then, here either: the next start would not
+    /// know of it.
     pub(crate) fn change_keys(&mut self, change: impl FnOnce(&mut Keys)) -> Result<()> {
+        let kept = self.keys.duplicate();
         change(&mut self.keys);
-        self.vault.save(&self.keys)
+        let saved = self.vault.save(&self.keys);
+        if saved.is_err() {
+            self.keys = kept;
+        }
+        saved
     }
 
     /// Whether this passphrase opens the vault; any does where there is none.
@@ -448,12 +454,7 @@ impl Store {
             return Ok(());
         }
         let grant = self.grant();
-        let kept = std::mem::replace(&mut self.keys.epochs, grant);
-        let saved = self.vault.save(&self.keys);
-        if saved.is_err() {
-            self.keys.epochs = kept;
-        }
-        saved
+        self.change_keys(|keys| keys.epochs = grant)
     }
 
     /// Writes the index when enough has changed, or when asked to.

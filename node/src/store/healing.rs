@@ -2,9 +2,9 @@
 //!
 //! Commits behind the damage wait for what it took. Another device sends that again, by itself:
 //! this device's frontier says what it lacks. Until then nothing is signed here, because the chain
-//! would go on below numbers that this device used before. Where there was no other device, or once
-//! one of those there were has given all it has, what still waits is committed anew: the changes are
-//! there, only their commits are not.
+//! would go on below numbers that this device used before. Where there was no other device, or is none
+//! any more, or once one of those there were has given all it has, what still waits is committed anew:
+//! the changes are there, only their commits are not.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -145,12 +145,13 @@ impl Store {
         }
     }
 
-    /// The person says that there is no other device any more that a restored one could meet.
+    /// The person says that there is no other device any more that this one could meet, which was
+    /// restored or lost something.
     ///
     /// # Errors
     /// When this device does not wait for one, or the disk refuses.
     pub(crate) fn go_alone(&mut self) -> Result<()> {
-        if self.is_restored() { self.finish_healing() } else { Err(Error::new("not-restored")) }
+        if self.keys.healing.is_empty() { Err(Error::new("not-restored")) } else { self.finish_healing() }
     }
 
     /// Commits what still waits; this device may sign again.

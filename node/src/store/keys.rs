@@ -56,6 +56,26 @@ impl Keys {
         SigningKey::from_secret(&self.device)
     }
 
+    /// A copy, to go back to where a change cannot be kept.
+    #[must_use]
+    pub(crate) fn duplicate(&self) -> Self {
+        Self {
+            inception: self.inception.clone(),
+            space: self.space,
+            device: self.device.duplicate(),
+            kem: self.kem.duplicate(),
+            epochs: self.epochs.duplicate(),
+            index: self.index.duplicate(),
+            journal: self.journal,
+            recovery: self.recovery.as_ref().map(Secret32::duplicate),
+            recovery_checked: self.recovery_checked,
+            words: self.words.clone(),
+            addresses: self.addresses.clone(),
+            met: self.met.clone(),
+            healing: self.healing.clone(),
+        }
+    }
+
     /// The device's id.
     #[must_use]
     pub(crate) fn device_id(&self) -> DeviceId {

@@ -154,6 +154,23 @@ fn a_repair_that_was_cut_off_forgets_nowhere_that_something_is_missing() {
 }
 
 #[test]
+fn what_damage_took_is_not_waited_for_when_nobody_is_left_to_bring_it() {
+    let (_folder, home, _) = home_without_its_end();
+    let mut store = Store::open(&home, None, Repair::Rebuild).unwrap();
+    let in_the_way = home.vault_path().with_added_extension("new");
+    std::fs::create_dir(&in_the_way).unwrap();
+    store.go_alone().unwrap_err();
+    assert_eq!(store.check_whole().unwrap_err().code(), "healing", "as the vault says");
+    std::fs::remove_dir(&in_the_way).unwrap();
+    store.go_alone().unwrap();
+    store.add("note", &[("title".to_owned(), "After".into())].into()).unwrap();
+    store.begin_backup().map(drop).unwrap();
+    assert_eq!(store.go_alone().unwrap_err().code(), "not-restored");
+    store.close().unwrap();
+    assert_eq!(Store::open(&home, None, Repair::No).unwrap().check_whole(), Ok(()));
+}
+
+#[test]
 fn a_keyring_that_lost_its_entry_does_not_lock_out_whoever_is_in() {
     let folder = tempfile::tempdir().unwrap();
     let home = Home::locate(Some(folder.path())).unwrap();
