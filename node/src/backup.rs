@@ -34,7 +34,7 @@ use crate::{
         Store,
         backups::Source,
         files::FileDisk,
-        replace::{create_private_dir, io_error, read_bounded, remove_dir, replace, told},
+        replace::{create_private_dir, io_error, read_bounded, remove_dir, remove_if_there, replace, told},
     },
 };
 
@@ -44,6 +44,9 @@ const HEAD: &str = "musette-backup";
 const MAX_HEAD_LEN: u64 = 1024 * 1024;
 /// The folder of the journal's segments.
 const JOURNAL: &str = "journal";
+/// Says until the head is there that the journal beside it was begun by a backup, and may be removed: a
+/// person may have a folder of that name.
+const BEGUN: &str = "musette-backup.begun";
 /// Records that are asked of the store at a time.
 const RECORDS_AT_ONCE: usize = 1_024;
 
@@ -119,6 +122,7 @@ impl Target {
         if head.is_none() {
             // What a first backup left that was cut off: without its head nobody knows its name.
             remove_dir(&dir.join(JOURNAL))?;
+            told(replace(&dir.join(BEGUN), b""))?;
         }
         let known = head.map(|head| head.body().end);
         let mut held = HashMap::new();
@@ -180,6 +184,7 @@ impl Target {
         let Self { dir, journal, held, .. } = self;
         let bytes = journal.bytes();
         told(replace(&dir.join(HEAD), &head.to_bytes()))?;
+        told(remove_if_there(&dir.join(BEGUN)))?;
         drop(journal);
         let mut found = HashSet::new();
         let recovery = read_records(&dir, head, false, &mut |record, _| {
@@ -192,9 +197,11 @@ impl Target {
 
 /// Whether nothing of anybody's is in a folder, but for what a backup left that was cut off.
 fn is_free(dir: &Path) -> Result<bool> {
+    let is_begun = dir.join(BEGUN).exists();
     for entry in told(fs::read_dir(dir))? {
         let name = told(entry)?.file_name();
-        let is_ours = name == JOURNAL || name.to_str().is_some_and(|name| name == format!("{HEAD}.new"));
+        let ours = [BEGUN.to_owned(), format!("{BEGUN}.new"), format!("{HEAD}.new")];
+        let is_ours = is_begun && name == JOURNAL || ours.iter().any(|one| name == one.as_str());
         // A medium's file system keeps things of its own.
         if !is_ours && name != "lost+found" && !name.as_encoded_bytes().starts_with(b".") {
             return Ok(false);
@@ -249,5 +256,31 @@ fn refused(dir: &Path, error: JournalError<io::Error>) -> Error {
             Error::new("backup-newer").with("found", found).with("known", known)
         }
         _ => damaged(dir),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_backup_left_is_removed_and_a_folder_of_the_persons_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().canonicalize().unwrap().join("stick");
+        let home = folder.path().join("home");
+        let page = dir.join(JOURNAL).join("2024.md");
+        fs::create_dir(&home).unwrap();
+        fs::create_dir_all(page.parent().unwrap()).unwrap();
+        fs::write(&page, "dear diary").unwrap();
+        let open = || Target::open(dir.clone(), SpaceId::from_bytes([1; 32]), &home);
+        assert_eq!(open().map(drop).unwrap_err().code(), "backup-not-empty");
+        assert_eq!(fs::read_to_string(&page).unwrap(), "dear diary");
+
+        fs::remove_dir_all(dir.join(JOURNAL)).unwrap();
+        let cut_off = open().unwrap();
+        let id = cut_off.id;
+        drop(cut_off.append(&[vec![7; 100]]).unwrap());
+        let again = open().unwrap();
+        assert!(again.id != id && again.held.is_empty());
     }
 }
