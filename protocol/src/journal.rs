@@ -48,7 +48,7 @@ use self::{
 };
 use crate::{
     id::RecordId,
-    limits::{JOURNAL_PIECE_LEN, MAX_RECORD_LEN, SEGMENT_LEN},
+    limits::{JOURNAL_CHUNK_LEN, JOURNAL_PIECE_LEN, MAX_RECORD_LEN, SEGMENT_LEN},
 };
 
 /// How to open a journal.
@@ -207,9 +207,9 @@ impl<D: Disk> Journal<D> {
         Ok(Self::at(disk, opening, segment, HEADER_LEN as u64))
     }
 
-    /// Takes up the last segment: cuts a torn tail off, and makes durable what a killed process
-    /// may have left in the system's cache only.
-    fn resume(mut disk: D, opening: &Opening, tail: Tail) -> Result<Self, JournalError<D::Error>> {
+    /// Takes up the last segment: cuts a torn tail off, and makes durable what a killed process, or
+    /// one whose sync failed, may have left in the system's cache only.
+    fn resume(mut disk: D, opening: &Opening, mut tail: Tail) -> Result<Self, JournalError<D::Error>> {
         if tail.emptied {
             // Only a salvage comes here: where the journal goes on is missing, and nothing may be
             // written behind a stub.
@@ -220,13 +220,21 @@ impl<D: Disk> Journal<D> {
         if torn {
             disk.truncate(tail.segment, tail.end)?;
         }
+        let written_again = write_again(&mut disk, &tail);
+        if !tail.ends_with_mark {
+            written_again?;
+        } else if written_again.is_err() {
+            // A mark that may become a hole below what follows is worse than none.
+            disk.truncate(tail.segment, tail.proven)?;
+            tail.end = tail.proven;
+        }
         if torn || !tail.ends_with_mark {
             disk.sync(tail.segment)?;
         }
         let mut journal = Self::at(disk, opening, tail.segment, tail.end);
         journal.closed = tail.closed;
         if tail.ends_with_mark {
-            journal.durable -= FRAME_HEAD_LEN as u64;
+            journal.durable = tail.proven;
         } else if tail.end > HEADER_LEN as u64 {
             journal.write_mark();
         }
@@ -425,6 +433,21 @@ impl<D: Disk> Journal<D> {
         // and which of the two shows in whether anything follows it.
         self.sync_segment()
     }
+}
+
+/// Writes what no mark proves durable in its place again, and the last mark. A sync may have failed at
+/// it: the system's cache then has bytes that the disk has not, and takes them for written.
+fn write_again<D: Disk>(disk: &mut D, tail: &Tail) -> Result<(), D::Error> {
+    let mut offset = tail.proven;
+    while offset < tail.end {
+        let len =
+            usize::try_from(tail.end - offset).map_or(JOURNAL_CHUNK_LEN, |len| len.min(JOURNAL_CHUNK_LEN));
+        let mut bytes = vec![0; len];
+        disk.read(tail.segment, offset, &mut bytes)?;
+        disk.write_again(tail.segment, offset, &bytes)?;
+        offset += len as u64;
+    }
+    Ok(())
 }
 
 /// Collects frames into writes of [`JOURNAL_PIECE_LEN`].

@@ -331,6 +331,15 @@ impl Disk for SharedDisk {
         self.0.borrow_mut().append(segment, bytes)
     }
 
+    fn write_again(
+        &mut self,
+        segment: SegmentNumber,
+        offset: u64,
+        bytes: &[u8],
+    ) -> Result<(), MemoryDiskError> {
+        self.0.borrow_mut().write_again(segment, offset, bytes)
+    }
+
     fn sync(&mut self, segment: SegmentNumber) -> Result<(), MemoryDiskError> {
         self.0.borrow_mut().sync(segment)
     }

@@ -136,6 +136,14 @@ impl Disk for FileDisk {
         Ok(())
     }
 
+    fn write_again(&mut self, segment: SegmentNumber, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let segment = self.segment(segment)?;
+        match offset.checked_add(bytes.len() as u64) {
+            Some(end) if end <= segment.len => segment.file.write_all_at(bytes, offset),
+            _ => Err(io::ErrorKind::InvalidInput.into()),
+        }
+    }
+
     fn sync(&mut self, segment: SegmentNumber) -> io::Result<()> {
         self.segment(segment)?.file.sync_data()
     }

@@ -40,6 +40,10 @@ fn appends_at_the_end<D: Disk>(disk: &mut D) {
     assert_eq!(disk.len(ONE).expect("has a length"), 7);
     assert_eq!(read(disk, 0, 7), b"abcdefg");
     assert_eq!(read(disk, 2, 3), b"cde");
+    disk.write_again(ONE, 2, b"cdefg").expect("writes again");
+    disk.write_again(ONE, 7, b"").expect("writes nothing again");
+    disk.sync(ONE).expect("syncs what was written again");
+    assert_eq!(read(disk, 0, 7), b"abcdefg");
     assert_eq!(disk.len(numbered(2)).expect("has a length"), 0, "segments are apart");
 }
 
@@ -73,6 +77,9 @@ fn refuses_what_is_not_there<D: Disk>(disk: &mut D) {
     assert!(disk.len(three).is_err());
     assert!(disk.read(three, 0, &mut [0; 1]).is_err());
     assert!(disk.append(three, b"x").is_err());
+    assert!(disk.write_again(ONE, 3, b"xy").is_err(), "nothing is written again past the end");
+    assert_eq!(disk.len(ONE).expect("has a length"), 4);
+    assert!(disk.write_again(three, 0, b"x").is_err());
     assert!(disk.sync(three).is_err());
     assert!(disk.truncate(three, 0).is_err());
     assert!(disk.replace(three, b"x").is_err());

@@ -41,11 +41,18 @@ pub trait Disk {
     /// When not everything was written; any prefix may have been.
     fn append(&mut self, segment: SegmentNumber, bytes: &[u8]) -> Result<(), Self::Error>;
 
+    /// Writes bytes again in the place where they were read from: the next [`Disk::sync`] then makes them
+    /// durable, whatever came of an earlier one.
+    ///
+    /// # Errors
+    /// When they reach behind the segment's end, or could not be written. The bytes are as they were.
+    fn write_again(&mut self, segment: SegmentNumber, offset: u64, bytes: &[u8]) -> Result<(), Self::Error>;
+
     /// Makes the segment's bytes and length durable, whichever handle or process wrote them.
     ///
     /// # Errors
     /// When nothing can be said about what is durable. Asking again proves nothing: systems
-    /// forget the failed pages and report success.
+    /// forget the failed pages and report success, until they are written again.
     fn sync(&mut self, segment: SegmentNumber) -> Result<(), Self::Error>;
 
     /// Cuts a segment to `len` bytes, which is not more than it has.
@@ -91,6 +98,10 @@ impl<D: Disk + ?Sized> Disk for &mut D {
 
     fn append(&mut self, segment: SegmentNumber, bytes: &[u8]) -> Result<(), Self::Error> {
         (**self).append(segment, bytes)
+    }
+
+    fn write_again(&mut self, segment: SegmentNumber, offset: u64, bytes: &[u8]) -> Result<(), Self::Error> {
+        (**self).write_again(segment, offset, bytes)
     }
 
     fn sync(&mut self, segment: SegmentNumber) -> Result<(), Self::Error> {

@@ -1,7 +1,7 @@
 //! A disk in memory that fails the way disks do: it loses what was not synced, fills up, and
 //! refuses to sync. For tests and for the simulator.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use super::{Disk, SegmentNumber};
 
@@ -44,6 +44,8 @@ struct File {
     bytes: Vec<u8>,
     /// How much of `bytes` a power cut cannot touch.
     synced: usize,
+    /// What a sync that failed was to make durable: no later one does, until it is written again.
+    forgotten: Range<usize>,
     /// Synced bytes that a cut took off and that come back if the power fails before a sync.
     cut_off: Vec<u8>,
     /// Whether the directory knows the file durably.
@@ -157,15 +159,21 @@ impl File {
                 }
             }
         }
+        self.forgotten = 0..0;
         self.sync();
     }
 
     fn sync(&mut self) {
-        self.synced = self.bytes.len();
+        self.synced = if self.forgotten.is_empty() { self.bytes.len() } else { self.forgotten.start };
         self.cut_off.clear();
     }
 
+    fn fail_sync(&mut self) {
+        self.forgotten = self.synced..self.bytes.len();
+    }
+
     fn truncate(&mut self, len: usize) {
+        self.forgotten = self.forgotten.start.min(len)..self.forgotten.end.min(len);
         if len < self.synced {
             self.cut_off.splice(0..0, self.bytes[len..self.synced].iter().copied());
             self.synced = len;
@@ -216,11 +224,31 @@ impl Disk for MemoryDisk {
         if fits < bytes.len() { Err(MemoryDiskError::Full) } else { Ok(()) }
     }
 
+    fn write_again(
+        &mut self,
+        segment: SegmentNumber,
+        offset: u64,
+        bytes: &[u8],
+    ) -> Result<(), MemoryDiskError> {
+        let file = self.file(segment)?;
+        let start = usize::try_from(offset).map_err(|_| MemoryDiskError::OutOfRange)?;
+        let end = start.checked_add(bytes.len()).ok_or(MemoryDiskError::OutOfRange)?;
+        file.bytes.get_mut(start..end).ok_or(MemoryDiskError::OutOfRange)?.copy_from_slice(bytes);
+        if start <= file.forgotten.start {
+            file.forgotten.start = file.forgotten.start.max(end);
+        }
+        Ok(())
+    }
+
     fn sync(&mut self, segment: SegmentNumber) -> Result<(), MemoryDiskError> {
         self.file(segment)?;
-        self.spend_sync()?;
-        self.file(segment)?.sync();
-        Ok(())
+        let spent = self.spend_sync();
+        let file = self.file(segment)?;
+        match spent {
+            Ok(()) => file.sync(),
+            Err(_) => file.fail_sync(),
+        }
+        spent
     }
 
     fn truncate(&mut self, segment: SegmentNumber, len: u64) -> Result<(), MemoryDiskError> {

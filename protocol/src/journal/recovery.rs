@@ -59,6 +59,8 @@ pub(super) struct Tail {
     pub(super) len: u64,
     /// Bytes that hold.
     pub(super) end: u64,
+    /// Bytes of which a mark, or the place to begin at, says that they are durable.
+    pub(super) proven: u64,
     pub(super) ends_with_mark: bool,
     /// Nothing more may be written to it.
     pub(super) emptied: bool,
@@ -106,6 +108,15 @@ impl Segment {
     fn is_emptied(&self) -> bool {
         self.header.is_some_and(|header| header.emptied)
     }
+}
+
+/// Where a segment ends.
+struct End {
+    offset: u64,
+    /// As [`Tail::proven`].
+    proven: u64,
+    /// Whether a mark is the last thing in it.
+    ends_with_mark: bool,
 }
 
 /// How far a segment must hold.
@@ -204,14 +215,14 @@ impl<D: Disk> Scan<'_, D> {
                 next.map_or(0, |next| next.header.map_or(segment.len, |header| header.previous_end));
             let bounds = Bounds { is_last: next.is_none(), must_reach: left_at.max(floor) };
             let emptied = segment.is_emptied();
-            let (end, ends_with_mark) = match emptied {
+            let end = match emptied {
                 true => self.read_emptied(segment)?,
                 false => self.read_segment(segment, &bounds)?,
             };
             if next.is_some() {
                 closed.insert(segment.number, Closed { len: segment.len, emptied });
             } else {
-                tail = Some((segment, end, ends_with_mark));
+                tail = Some((segment, end));
             }
         }
         let last = segments.last().map(|segment| segment.number);
@@ -221,31 +232,28 @@ impl<D: Disk> Scan<'_, D> {
             }
             _ => {}
         }
-        Ok(tail.map(|(segment, end, ends_with_mark)| {
+        Ok(tail.map(|(segment, End { offset: end, proven, ends_with_mark })| {
             let (emptied, len) = (segment.is_emptied(), segment.len);
-            Tail { segment: segment.number, len, end, ends_with_mark, emptied, closed }
+            Tail { segment: segment.number, len, end, proven, ends_with_mark, emptied, closed }
         }))
     }
 
     /// An emptied segment holds nothing. How long it was, the next one may still tell, and what was
     /// durable in it is further on, or was to go.
-    fn read_emptied(&mut self, segment: &Segment) -> Result<(u64, bool), JournalError<D::Error>> {
+    fn read_emptied(&mut self, segment: &Segment) -> Result<End, JournalError<D::Error>> {
         let end = HEADER_LEN as u64;
         if segment.len > end {
             self.damage(segment.number, end, segment.len - end)?;
         }
-        Ok((end, false))
+        Ok(End { offset: end, proven: end, ends_with_mark: false })
     }
 
-    /// Reads one segment; gives where it ends and whether a mark is the last thing in it.
-    fn read_segment(
-        &mut self,
-        segment: &Segment,
-        bounds: &Bounds,
-    ) -> Result<(u64, bool), JournalError<D::Error>> {
+    /// Reads one segment.
+    fn read_segment(&mut self, segment: &Segment, bounds: &Bounds) -> Result<End, JournalError<D::Error>> {
         let key = SegmentKey::new(&self.opening.id, segment.number);
         let mut window = Window::new(segment.number, segment.len);
         let mut offset = self.first_offset(segment);
+        let mut proven = if offset > HEADER_LEN as u64 { offset } else { 0 };
         let mut ends_with_mark = false;
         loop {
             match window.frame(self.disk, &key, offset)? {
@@ -254,7 +262,11 @@ impl<D: Disk> Scan<'_, D> {
                     Some(next) => (offset, ends_with_mark) = (next, false),
                     None => break,
                 },
-                Frame::Mark => (offset, ends_with_mark) = (offset + FRAME_HEAD_LEN as u64, true),
+                Frame::Mark => {
+                    // Of itself a mark says nothing: it is synced with what follows.
+                    proven = offset;
+                    (offset, ends_with_mark) = (offset + FRAME_HEAD_LEN as u64, true);
+                }
                 Frame::Record { id, location, record } => {
                     (self.on_record)(id, location, record);
                     self.report.records += 1;
@@ -267,7 +279,7 @@ impl<D: Disk> Scan<'_, D> {
         } else if !bounds.is_last && segment.len > bounds.must_reach {
             self.damage(segment.number, bounds.must_reach, segment.len - bounds.must_reach)?;
         }
-        Ok((offset, ends_with_mark))
+        Ok(End { offset, proven, ends_with_mark })
     }
 
     fn first_offset(&self, segment: &Segment) -> u64 {

@@ -328,6 +328,28 @@ fn an_fsync_error_stops_everything() {
 }
 
 #[test]
+fn what_a_failed_fsync_forgot_is_written_again_at_the_next_opening() {
+    // In a first segment without any mark, and behind a mark.
+    for marks in 0..2 {
+        let mut disk = MemoryDisk::new();
+        let mut journal = journal(&mut disk);
+        for _ in 0..marks {
+            journal.append(&records(1, 50)).unwrap();
+            journal.sync().unwrap();
+        }
+        journal.append(&records(3, MAX_RECORD_LEN)).unwrap();
+        journal.disk.fail_syncs_after(Some(0));
+        journal.sync().unwrap_err();
+        journal.disk.fail_syncs_after(None);
+        // A process that starts again reads it from the system's cache, and says that it is durable.
+        let (found, _) = open(&mut disk, &Opening::new(ID)).unwrap();
+        assert_eq!(found.len(), marks + 3);
+        disk.power_cut(&mut |_| 0);
+        assert_eq!(open(&mut disk, &Opening::new(ID)).unwrap().0, found);
+    }
+}
+
+#[test]
 fn a_write_that_cannot_be_undone_stops_everything() {
     let mut disk = MemoryDisk::new();
     let mut journal = journal(&mut disk);

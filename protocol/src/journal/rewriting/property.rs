@@ -69,6 +69,10 @@ impl Disk for Dying {
         self.step()?.append(segment, bytes)
     }
 
+    fn write_again(&mut self, segment: SegmentNumber, at: u64, bytes: &[u8]) -> Result<(), MemoryDiskError> {
+        self.step()?.write_again(segment, at, bytes)
+    }
+
     fn sync(&mut self, segment: SegmentNumber) -> Result<(), MemoryDiskError> {
         self.step()?.sync(segment)
     }
