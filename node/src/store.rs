@@ -298,6 +298,10 @@ impl Store {
     /// # Errors
     /// When the disk fails: the node must stop, nobody knows what was kept.
     pub(crate) fn commit(&mut self) -> Result<()> {
+        // Also where nothing waits: a segment may have been closed, or rewritten.
+        if self.replica.journal().has_failed() {
+            return Err(Error::new("disk-failed"));
+        }
         if self.unsynced {
             self.replica.sync().map_err(journal_error)?;
             self.unsynced = false;

@@ -346,6 +346,12 @@ impl<D: Disk> Journal<D> {
         Position { segment: self.segment, offset: self.durable }
     }
 
+    /// Whether an earlier error left it open what the disk holds: every call is refused from then on.
+    #[must_use]
+    pub const fn has_failed(&self) -> bool {
+        self.failed
+    }
+
     /// Bytes on the disk.
     #[must_use]
     pub fn bytes(&self) -> u64 {
