@@ -432,7 +432,7 @@ impl Store {
                 "checked": self.keys().recovery_checked,
                 "frozen": self.state().log().root().is_none(),
             },
-            "items": self.item_count(),
+            "items": self.items_shown(),
             "backup": { "last": self.backups.last().and_then(rfc3339) },
             "sync": self.sync_json(None, stop),
             "spaces": [self.space_json(stop)],
@@ -451,12 +451,17 @@ impl Store {
         })
     }
 
+    /// How many items this device shows: none of those that may have been forgotten since.
+    fn items_shown(&self) -> usize {
+        if self.is_restored() { 0 } else { self.item_count() }
+    }
+
     /// The self space: the only kind that there is so far.
     fn space_json(&self, stop: Option<StopReason>) -> Json {
         let mut space = self.sync_json(None, stop);
         space["id"] = self.state().space().to_string().into();
         space["kind"] = "self".into();
-        space["items"] = self.item_count().into();
+        space["items"] = self.items_shown().into();
         space
     }
 

@@ -85,7 +85,9 @@ impl Store {
         };
         let mut to_come: Vec<_> = missing().filter(is_to_come).collect();
         to_come.sort_by_key(|(blob, _)| !fetching.from.contains_key(blob));
-        let told = to_come.iter().take(MAX_TOLD).map(|(blob, known)| self.coming_json(blob, known));
+        // Their names are not for who sees no items.
+        let at_most = if self.is_restored() { 0 } else { MAX_TOLD };
+        let told = to_come.iter().take(at_most).map(|(blob, known)| self.coming_json(blob, known));
         json!({
             "missing": fetching.missing.len(),
             "missing_bytes": missing().map(|(_, known)| left(known)).sum::<u64>(),

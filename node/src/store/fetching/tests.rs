@@ -351,6 +351,26 @@ fn who_heals_waits_for_an_epoch_to_write_under() {
 }
 
 #[test]
+fn a_restored_device_tells_neither_items_nor_what_is_to_come() {
+    let mut devices = Devices::new(2);
+    let (item, film) = devices.attach(0, PIECES);
+    devices.connect([0, 1]);
+    devices.talk();
+    let store = &mut devices.stores[1];
+    store.set_flow(Flow::NoAttachments { asked_for: false });
+    store.ask_for(item, &film.name).unwrap();
+    let told = |store: &Store| {
+        let status = store.status_json(false, &[], None);
+        let coming = status["attachments"]["coming"].as_array().unwrap().len();
+        (status["items"].clone(), status["spaces"][0]["items"].clone(), coming)
+    };
+    assert_eq!(told(store), (json!(1), json!(1), 1));
+    store.begin_healing().unwrap();
+    assert!(store.is_restored());
+    assert_eq!(told(store), (json!(0), json!(0), 0));
+}
+
+#[test]
 fn why_an_attachment_does_not_come_is_said() {
     let mut devices = Devices::new(2);
     let (item, film) = devices.attach(0, PIECES);
