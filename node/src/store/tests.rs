@@ -171,6 +171,32 @@ fn what_damage_took_is_not_waited_for_when_nobody_is_left_to_bring_it() {
 }
 
 #[test]
+fn a_journal_that_failed_where_nothing_waits_stops_the_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::locate(Some(folder.path())).unwrap();
+    create(&home, "Emilie", "laptop", &VaultChoice::KeyFile).unwrap();
+    let mut store = Store::open(&home, None, Repair::No).unwrap();
+    std::fs::create_dir(home.journal_dir().join("00000002.seg")).unwrap();
+    store.replica.rotate_journal().unwrap_err();
+    assert_eq!(store.commit().unwrap_err().code(), "disk-failed");
+}
+
+#[test]
+fn an_index_that_was_given_up_does_not_outlive_a_rewriting() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::locate(Some(folder.path())).unwrap();
+    create(&home, "Emilie", "laptop", &VaultChoice::KeyFile).unwrap();
+    let mut store = Store::open(&home, None, Repair::No).unwrap();
+    store.index = None;
+    // Where a file of it is to be: as broken as an index can be.
+    std::fs::remove_dir_all(home.index_dir()).unwrap();
+    std::fs::create_dir_all(home.index_dir().join("db")).unwrap();
+    assert!(Index::open(&home.index_dir(), &store.keys.index).is_err());
+    store.rewrite(&[SegmentNumber::FIRST]).unwrap();
+    assert!(store.index.is_some());
+}
+
+#[test]
 fn a_keyring_that_lost_its_entry_does_not_lock_out_whoever_is_in() {
     let folder = tempfile::tempdir().unwrap();
     let home = Home::locate(Some(folder.path())).unwrap();

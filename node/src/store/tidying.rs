@@ -288,10 +288,9 @@ impl Store {
         self.commit()?;
         // A record that moves may come to lie before the epoch that it is sealed under.
         self.keep_epochs()?;
-        if let Some(index) = self.index.take() {
-            drop(index);
-            Index::remove(&self.home.index_dir()).map_err(|error| replace::io_error(&error))?;
-        }
+        // Also one that was given up: what is left of it is of before.
+        drop(self.index.take());
+        Index::remove(&self.home.index_dir()).map_err(|error| replace::io_error(&error))?;
         for segment in segments {
             self.replica.rewrite_segment(*segment).map_err(journal_error)?;
         }
