@@ -309,14 +309,19 @@ impl Store {
             if let Err(error) = self.keep_epochs() {
                 tracing::warn!(%error, "the vault does not hold a new epoch yet");
             }
-            // What counts does so whatever the disk says of the vault: that is tried again at the next start.
-            if std::mem::take(&mut self.vault_doubted)
-                && let Err(error) = self.forget_ended().and_then(|()| self.settle_words())
-            {
-                tracing::warn!(%error, "the vault does not hold what was decided of devices and words yet");
+            if std::mem::take(&mut self.vault_doubted) {
+                self.settle_vault();
             }
         }
         Ok(())
+    }
+
+    /// Lets the vault follow what was decided of devices and words. What counts does so whatever the disk says
+    /// of the vault, and a full one keeps no home from opening: it is tried again at the next start.
+    fn settle_vault(&mut self) {
+        if let Err(error) = self.forget_ended().and_then(|()| self.settle_words()) {
+            tracing::warn!(%error, "the vault does not hold what was decided of devices and words yet");
+        }
     }
 
     /// Whether sessions may have more to say than when last asked: something was made durable, or an

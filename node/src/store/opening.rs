@@ -155,8 +155,7 @@ impl Store {
         store.take_back(kept, beyond)?;
         store.note_recovered();
         store.note_replaced();
-        store.forget_ended()?;
-        store.settle_words()?;
+        store.settle_vault();
         store.heal_what_was_damaged()?;
         store.events.clear();
         Ok(store)
