@@ -1,6 +1,9 @@
 //! Taking a device out, and what it did too late.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+};
 
 use musette_crdt::{document::Document, view::ItemView};
 use musette_protocol::{
@@ -74,15 +77,10 @@ impl Store {
         let (secret, entropy) = (entropy::secret(), entropy::secret());
         let epoch = NewEpoch { keeper: &keeper, device: &self.device_key, recovery, secret, entropy };
         let revoking = Revoking { device, undone, root, epoch };
-        let effects =
-            self.replica.revoke(&revoking, &mut entropy::bytes::<NONCE_LEN>).map_err(
-                |error| match error {
-                    RevokeError::Refused(LogError::Malformed)
-                    | RevokeError::Epoch(EpochStartError::NoRoom) => Error::new("device-log-full"),
-                    RevokeError::Epoch(EpochStartError::Write(error)) => write_error(error),
-                    RevokeError::Refused(_) | RevokeError::Epoch(_) => Error::new("not-admin"),
-                },
-            )?;
+        let effects = self
+            .replica
+            .revoke(&revoking, &mut entropy::bytes::<NONCE_LEN>)
+            .map_err(|error| ending_error(error, "not-admin"))?;
         self.unsynced = true;
         self.apply(effects, Vec::new())
     }
@@ -286,6 +284,17 @@ impl Store {
 /// The attachments of what is shown of an item.
 pub(super) fn blobs_of(view: Option<ItemView>) -> BTreeSet<BlobId> {
     view.into_iter().flat_map(|view| view.attachments).map(|attachment| attachment.id).collect()
+}
+
+/// Why nobody was taken out, or no root replaced; `not_entitled` where this device may not do it.
+pub(super) fn ending_error(error: RevokeError<io::Error>, not_entitled: &'static str) -> Error {
+    match error {
+        RevokeError::Refused(LogError::Malformed) | RevokeError::Epoch(EpochStartError::NoRoom) => {
+            Error::new("device-log-full")
+        }
+        RevokeError::Epoch(EpochStartError::Write(error)) => write_error(error),
+        RevokeError::Refused(_) | RevokeError::Epoch(_) => Error::new(not_entitled),
+    }
 }
 
 /// What is wrong with 24 words, in a person's terms.

@@ -226,13 +226,11 @@ impl Store {
 
     /// Whether all that a device said it holds is held here.
     pub(crate) fn has_all_of(&self, device: DeviceId) -> bool {
-        let frontier = self.peers.by_device.get(&device).and_then(|peer| peer.frontier.as_ref());
-        frontier.is_some_and(|frontier| frontier.is_covered_by(self.state()))
+        self.peers.frontier_of(device).is_some_and(|frontier| frontier.is_covered_by(self.state()))
     }
 
     fn missing_on(&self, device: DeviceId) -> Option<u64> {
-        let frontier = self.peers.by_device.get(&device)?.frontier.as_ref()?;
-        Some(frontier.missing_from(self.state()))
+        Some(self.peers.frontier_of(device)?.missing_from(self.state()))
     }
 
     /// Whether a device said that it holds all that counts here: changes, and what was decided of devices and
@@ -246,8 +244,7 @@ impl Store {
 
     /// How many commits this device said it has that do not count here.
     fn to_arrive_from(&self, device: DeviceId) -> u64 {
-        let frontier = self.peers.by_device.get(&device).and_then(|peer| peer.frontier.as_ref());
-        let heads = frontier.into_iter().flat_map(|frontier| &frontier.chains);
+        let heads = self.peers.frontier_of(device).into_iter().flat_map(|frontier| &frontier.chains);
         heads.map(|chain| chain.head.number.saturating_sub(self.state().head(&chain.head.device).0)).sum()
     }
 
@@ -366,12 +363,13 @@ impl Store {
             let missing = self.missing_on(device);
             let to_arrive = self.to_arrive_from(device);
             let lacking = self.attachments_lacking_on(device, true).count;
-            let is_there = self.agrees(device) && lacking == 0;
+            let agrees = self.agrees(device);
+            let is_there = agrees && lacking == 0;
             if to_arrive == 0 && (goal == Goal::Here || is_there) {
                 continue;
             }
             let why = match self.why(device, stop) {
-                Waiting::UnderWay if self.agrees(device) => Waiting::AttachmentThere,
+                Waiting::UnderWay if agrees => Waiting::AttachmentThere,
                 why => why,
             };
             let peer = self.peers.by_device.get(&device);

@@ -14,16 +14,10 @@
 
 use musette_protocol::{
     crypto::{aead::NONCE_LEN, kem::KemPublic, kem::KemSecret, secret::Secret32},
-    identity::{
-        log::{LogError, RootStanding},
-        person::Recovery,
-    },
+    identity::{log::RootStanding, person::Recovery},
     pairing::words::recovery_entropy,
     recovering::KnownWords,
-    replica::{
-        revoking::RevokeError,
-        rotating::{EpochStartError, NewEpoch},
-    },
+    replica::rotating::NewEpoch,
 };
 use serde_json::{Value as Json, json};
 
@@ -33,8 +27,7 @@ use super::{
     note,
     opening::inception_of,
     replace::{remove_if_there, sync_dir, told},
-    revoking::phrase_error,
-    write_error,
+    revoking::{ending_error, phrase_error},
 };
 use crate::{
     entropy,
@@ -126,15 +119,10 @@ impl Store {
         let (secret, entropy) = (entropy::secret(), entropy::secret());
         let epoch = NewEpoch { keeper: &keeper, device: &self.device_key, recovery, secret, entropy };
         let nonce = &mut entropy::bytes::<NONCE_LEN>;
-        let effects =
-            self.replica.append_ending(replacement, Some(new.root()), &epoch, nonce).map_err(|error| {
-                match error {
-                    RevokeError::Refused(LogError::Malformed)
-                    | RevokeError::Epoch(EpochStartError::NoRoom) => Error::new("device-log-full"),
-                    RevokeError::Epoch(EpochStartError::Write(error)) => write_error(error),
-                    RevokeError::Refused(_) | RevokeError::Epoch(_) => Error::new("replace-not-admin"),
-                }
-            })?;
+        let effects = self
+            .replica
+            .append_ending(replacement, Some(new.root()), &epoch, nonce)
+            .map_err(|error| ending_error(error, "replace-not-admin"))?;
         self.unsynced = true;
         self.apply(effects, Vec::new())?;
         Ok(json!({ "replaced": true }))

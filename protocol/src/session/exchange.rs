@@ -15,7 +15,7 @@ use super::{
     Event, SessionError, Version,
     fetch::{Fetches, Requests},
     first::{self, FirstFrontier},
-    frontier::{Frontier, Head, digest_of_statements},
+    frontier::{Frontier, Head},
     handshake::Role,
     message::{Mark, Message, SpaceMessage, frame_of_message, frame_of_records},
     parts::{Arriving, Beginning, Part, Rest},
@@ -303,7 +303,7 @@ impl Exchange {
     }
 
     fn compare_statements(&mut self, frontier: &Frontier, state: &State) {
-        if frontier.statements == digest_of_statements(state) {
+        if frontier.has_statements_of(state) {
             self.given.statements.get_or_insert_default().extend(state.statements().copied());
             self.given.doubted.clear();
         } else {
@@ -396,8 +396,7 @@ impl Exchange {
     }
 
     pub(super) fn ingested(&mut self, ingested: &Ingested) -> Result<(), SessionError> {
-        let is_left_aside = ingested.unopened.contains(&OpenError::UnknownEpoch);
-        self.left_aside |= is_left_aside;
+        self.left_aside |= ingested.unopened.contains(&OpenError::UnknownEpoch);
         // Where changes were left aside, the commits that name them wait through nobody's fault.
         if ingested.effects.refused.contains(&Refusal::TooManyPending) && !self.left_aside {
             return Err(SessionError::Malformed);

@@ -13,15 +13,10 @@ impl Exchange {
     /// records.
     pub(super) fn begin_reconciliation(&mut self, state: &State) -> Option<SpaceMessage> {
         let theirs = self.acknowledged.as_ref()?;
-        let is_free = self.reconciliation.is_none() && self.awaited == 0 && self.reconciliations > 0;
-        let is_known = !self.is_sum_stale;
+        let is_free = self.reconciliation.is_none() && self.awaited == 0 && !self.is_sum_stale;
+        let is_mine = self.role == Role::Dialer && self.reconciliations > 0;
         let sums = (state.records_digest(), theirs.records);
-        if self.role != Role::Dialer
-            || !is_free
-            || !is_known
-            || sums.0 == sums.1
-            || self.reconciled == Some(sums)
-        {
+        if !is_mine || !is_free || sums.0 == sums.1 || self.reconciled == Some(sums) {
             return None;
         }
         if !self.is_of_the_owner(state) {
