@@ -19,13 +19,14 @@ use crate::{
     limits::{MAX_COMMIT_RECORDS, MAX_DROP_IDS, MAX_RECORD_LEN},
     membership::Statement,
     record::{
-        BlobChunk, Change, Commit, DropStatement, OpenError, Payload, drop_record, epoch_record, is_epoch,
+        BlobChunk, Change, Commit, DropStatement, OpenError, Payload, drop_record, epoch_record,
         is_written_under, open, record_id, renewed, seal,
     },
     session::{Beginning, Beginnings, Part, frontier::Head},
     signed::Signed,
 };
 
+mod admitting;
 pub(crate) mod chains;
 mod drops;
 mod erasing;
@@ -473,11 +474,10 @@ impl<D: Disk> Replica<D> {
     /// is told in [`Ingested`], and the others land.
     pub fn ingest(&mut self, peer: &DeviceId, records: &[Vec<u8>]) -> Result<Ingested, WriteError<D::Error>> {
         let mut ingested = Ingested { records: records.len(), ..Ingested::default() };
-        let learnt = self.learnt_from(records);
-        let keyring = learnt.as_ref().unwrap_or(self.state.keyring());
+        let admitted = self.admit(records);
+        let keyring = admitted.keyring.as_ref().unwrap_or(self.state.keyring());
         let (mut statements, mut data) = (Vec::new(), Vec::new());
         let (mut fresh, mut listed) = (HashSet::new(), HashSet::new());
-        let mut room = self.state.room_for_epochs(self.state.roster());
         for record in records {
             let id = record_id(record);
             self.beginnings.forget(&id);
@@ -513,12 +513,13 @@ impl<D: Disk> Replica<D> {
                 || self.state.is_superseded(&payload);
             let is_new = !held && fresh.insert(id);
             // Not stored: it may come again once there is room.
-            if is_new && matches!(payload, Payload::Epoch(_)) {
-                let Some(left) = room.checked_sub(1) else {
-                    ingested.effects.refused.push(Refusal::Epoch(EpochError::Malformed));
-                    continue;
-                };
-                room = left;
+            if is_new
+                && let Payload::Epoch(statement) = &payload
+                && !admitted.epochs.contains(&statement.body().epoch)
+            {
+                let error = self.state.check_epoch(statement).err().unwrap_or(EpochError::Malformed);
+                ingested.effects.refused.push(Refusal::Epoch(error));
+                continue;
             }
             let list =
                 if matches!(payload, Payload::Operation(_) | Payload::Membership(_) | Payload::Epoch(_)) {
@@ -571,18 +572,6 @@ impl<D: Disk> Replica<D> {
     /// What there is of records that the device sent in part.
     pub(crate) fn beginnings_of(&self, peer: &DeviceId) -> Vec<Beginning> {
         self.beginnings.of(peer)
-    }
-
-    /// The keyring with the secrets that new epochs of a batch hold for this device: what follows in
-    /// the same batch may be sealed under them. It becomes the replica's own once they are stored. What
-    /// would be sealed under an epoch that is in no file could not be read after the next start.
-    fn learnt_from(&self, records: &[Vec<u8>]) -> Option<Keyring> {
-        let opened = records.iter().filter(|record| is_epoch(record));
-        let opened = opened.filter_map(|record| open(record, self.state.space(), self.state.keyring()).ok());
-        self.state.keyring_with(opened.filter_map(|payload| match payload {
-            Payload::Epoch(statement) => Some(statement),
-            _ => None,
-        }))
     }
 
     fn take_in(

@@ -115,8 +115,16 @@ pub struct Schedule<N> {
 #[derive(Debug)]
 struct Device<N> {
     attempts: Attempts<N>,
-    /// Whether there is an address to dial it at. One without has called us.
+    /// Whether there is an address to dial it at. One without has called us, or is a neighbour.
     has_address: bool,
+    /// The neighbour as which it announced itself.
+    announced: Option<N>,
+}
+
+impl<N> Device<N> {
+    const fn new(moment: Moment, has_address: bool) -> Self {
+        Self { attempts: Attempts::new(moment), has_address, announced: None }
+    }
 }
 
 impl<N: Ord + Clone> Schedule<N> {
@@ -190,11 +198,10 @@ impl<N: Ord + Clone> Schedule<N> {
                 device.attempts.stop(moment);
             }
         }
-        self.devices.retain(|_, device| device.has_address || device.attempts.is_connected());
+        self.let_go_of_devices();
         for id in devices {
             if self.devices.len() < MAX_SCHEDULED_DEVICES {
-                let new = || Device { attempts: Attempts::new(moment), has_address: true };
-                self.devices.entry(*id).or_insert_with(new);
+                self.devices.entry(*id).or_insert_with(|| Device::new(moment, true));
             }
         }
         self.handle_time(moment);
@@ -215,8 +222,12 @@ impl<N: Ord + Clone> Schedule<N> {
     }
 
     fn hear_of_neighbour(&mut self, moment: Moment, neighbour: N) {
-        let is_it = |device: &Device<N>| matches!(&device.attempts.stage, Stage::Connected { neighbour: Some(known), .. } if *known == neighbour);
-        if self.strangers.contains(&neighbour) || self.devices.values().any(is_it) {
+        if self.strangers.contains(&neighbour) {
+            return;
+        }
+        let is_it = |device: &&mut Device<N>| matches!(&device.attempts.stage, Stage::Connected { neighbour: Some(known), .. } if *known == neighbour);
+        if let Some(device) = self.devices.values_mut().find(is_it) {
+            device.announced = Some(neighbour);
             return;
         }
         let is_full = self.neighbours.len() >= MAX_NEIGHBOURS;
@@ -260,9 +271,7 @@ impl<N: Ord + Clone> Schedule<N> {
     /// A session with a device stands, by whoever's dial; `neighbour` is the transport's name for
     /// it. When it is not wanted, a [`Effect::Close`] follows.
     pub fn handle_connected(&mut self, moment: Moment, id: DeviceId, neighbour: Option<N>) {
-        if let Some(neighbour) = &neighbour {
-            self.neighbours.remove(neighbour);
-        }
+        let announced = neighbour.clone().filter(|neighbour| self.neighbours.remove(neighbour).is_some());
         if self.devices.len() >= MAX_SCHEDULED_DEVICES && !self.devices.contains_key(&id) {
             self.effects.push_back(Effect::Close(Contact::Device(id)));
             return self.handle_time(moment);
@@ -270,8 +279,8 @@ impl<N: Ord + Clone> Schedule<N> {
         // A dial that nobody took yet would be in vain.
         self.effects.retain(|effect| *effect != Effect::Dial(Contact::Device(id)));
         let check_due_ms = moment.elapsed_ms.saturating_add(self.check_every());
-        let new = || Device { attempts: Attempts::new(moment), has_address: false };
-        let device = self.devices.entry(id).or_insert_with(new);
+        let device = self.devices.entry(id).or_insert_with(|| Device::new(moment, false));
+        device.announced = announced.or(device.announced.take());
         device.attempts.connect(moment, check_due_ms, neighbour);
         self.handle_time(moment);
     }
@@ -318,11 +327,23 @@ impl<N: Ord + Clone> Schedule<N> {
         let longest_ms = self.longest_pause();
         if let Some(device) = self.devices.get_mut(&id) {
             device.attempts.disconnect(moment, ending, longest_ms, draw);
-            if !device.has_address && !device.attempts.is_connected() {
-                self.devices.remove(&id);
-            }
         }
+        self.let_go_of_devices();
         self.handle_time(moment);
+    }
+
+    /// Devices without a session or an address are nobody to dial; as the neighbours that they are they may
+    /// be: nobody else would perhaps ever dial, until they announce themselves again.
+    fn let_go_of_devices(&mut self) {
+        let neighbours = &mut self.neighbours;
+        self.devices.retain(|_, device| {
+            let stays = device.has_address || device.attempts.is_connected();
+            let announced = device.announced.take_if(|_| !stays && neighbours.len() < MAX_NEIGHBOURS);
+            if let Some(neighbour) = announced {
+                neighbours.entry(neighbour).or_insert_with(|| device.attempts.clone());
+            }
+            stays
+        });
     }
 
     /// The person set something.
@@ -374,7 +395,7 @@ impl<N: Ord + Clone> Schedule<N> {
                 self.effects.push_back(Effect::Close(Contact::Device(*id)));
             }
         }
-        self.devices.retain(|_, device| device.has_address);
+        self.let_go_of_devices();
         for (neighbour, attempts) in &mut self.neighbours {
             if attempts.due_ms().is_none() {
                 attempts.stop(moment);

@@ -255,15 +255,6 @@ impl Network {
         self.connections.get_mut(&connection)
     }
 
-    /// A device has something new to tell on all its connections.
-    pub fn note_occasions(&mut self, device: usize) {
-        for connection in self.connections.values_mut() {
-            if let Some(side) = connection.ends.iter().position(|end| *end == device) {
-                connection.exchanges[side].note_occasion();
-            }
-        }
-    }
-
     /// Whether a connection was replaced by a newer one over the same link.
     #[must_use]
     pub fn is_stale(&self, number: u64) -> bool {
@@ -280,7 +271,7 @@ impl Network {
             .collect()
     }
 
-    /// A device took records: it has a reason to tell everybody what it holds.
+    /// A device took records, or made statements: it has a reason to tell everybody what it holds.
     pub fn note_occasion(&mut self, device: usize) {
         for connection in self.connections.values_mut() {
             for side in [0, 1].into_iter().filter(|side| connection.ends[*side] == device) {

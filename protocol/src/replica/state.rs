@@ -356,14 +356,15 @@ impl State {
         self.records.location(*self.statements.get(id)?)
     }
 
-    /// Statements as they are sent, causes before effects: epochs, log operations, then the others.
-    /// Somebody who is not enrolled is given the first two, which may show that they are.
-    pub(crate) fn statements_in_order(&self, enrolled: bool) -> Vec<(StatementId, Slot)> {
-        let operations = self.roster.in_order().into_iter().map(StatementId::from);
-        let mut names: Vec<StatementId> = self.epochs.keys().copied().chain(operations).collect();
-        if enrolled {
+    /// Statements as they are sent to a device, causes before effects: log operations and epochs, then the
+    /// others. One that is not enrolled is given the first two, which may show that it is.
+    pub(crate) fn statements_for(&self, device: &DeviceId, is_enrolled: bool) -> Vec<(StatementId, Slot)> {
+        let mut names = self.epochs_among(&self.roster.in_order());
+        if is_enrolled {
             let first: BTreeSet<StatementId> = names.iter().copied().collect();
             names.extend(self.statements.keys().filter(|name| !first.contains(name)));
+        } else if self.log().has_ended(device) {
+            names.retain(|name| !self.is_epoch_without(name, device));
         }
         names.into_iter().filter_map(|name| Some((name, *self.statements.get(&name)?))).collect()
     }

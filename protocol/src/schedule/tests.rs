@@ -220,6 +220,45 @@ fn a_neighbour_that_is_a_device_is_not_dialled_beside_it() {
 }
 
 #[test]
+fn a_neighbour_whose_session_ends_is_dialled_again_although_no_address_is_known() {
+    let neighbour = Contact::Neighbour(5);
+    for announced_before in [true, false] {
+        let mut schedule = started([]);
+        if announced_before {
+            schedule.handle_announced(at(0), neighbour);
+            effects(&mut schedule);
+        }
+        schedule.handle_connected(at(10), id(1), Some(5));
+        if !announced_before {
+            schedule.handle_announced(at(20), neighbour);
+        }
+        assert_eq!(effects(&mut schedule), []);
+        schedule.handle_disconnected(at(1_000), id(1), Ending::Lost, 0);
+        let mut dials = 0;
+        while let Some(now) = schedule.next_deadline() {
+            schedule.handle_time(at(now));
+            assert_eq!(effects(&mut schedule), [Effect::Dial(neighbour)]);
+            schedule.handle_dial_failed(at(now), &neighbour, Ending::Lost, 0);
+            dials += 1;
+        }
+        assert_eq!(dials, NEIGHBOUR_DIALS - 1, "until it announces itself again");
+    }
+    let mut paused = started([]);
+    paused.handle_announced(at(0), neighbour);
+    effects(&mut paused);
+    paused.handle_connected(at(10), id(1), Some(5));
+    paused.handle_settings(at(30), PAUSED);
+    assert_eq!(effects(&mut paused), [close(1)]);
+    paused.handle_settings(at(9_000), Settings::default());
+    assert_eq!(effects(&mut paused), [Effect::Dial(neighbour)]);
+    // Whoever only called may be far away.
+    let mut called = started([]);
+    called.handle_connected(at(10), id(1), Some(5));
+    called.handle_disconnected(at(1_000), id(1), Ending::Lost, 0);
+    assert_eq!(called.next_deadline(), None);
+}
+
+#[test]
 fn who_called_before_its_dial_was_taken_is_not_dialled() {
     let mut schedule = started([1]);
     schedule.handle_connected(at(0), id(1), None);

@@ -86,6 +86,8 @@ pub(super) struct Exchange {
     frontier_due: bool,
     check_due: bool,
     last_frontier: Option<Frontier>,
+    /// As of which change of the statements here it was last told.
+    told_generation: Option<u64>,
     reconciliation: Option<Reconciliation>,
     /// The sums of records, own and theirs, that were last reconciled. As long as neither changes, what
     /// that found is still on its way.
@@ -171,6 +173,7 @@ impl Exchange {
             frontier_due: true,
             check_due: true,
             last_frontier: None,
+            told_generation: None,
             reconciliation: None,
             reconciled: None,
             awaited: 0,
@@ -505,6 +508,7 @@ impl Exchange {
         let check = std::mem::take(&mut self.check_due);
         self.listed &= !check;
         let frontier = Frontier::of(state).with_spans(self.version.most_spans());
+        self.told_generation = Some(state.generation());
         if !check && self.last_frontier.as_ref() == Some(&frontier) {
             return None;
         }
@@ -628,14 +632,14 @@ impl Exchange {
 
     fn refill_statements(&mut self, state: &State) {
         let Some(given) = &mut self.given.statements else { return };
-        for (name, slot) in state.statements_in_order(self.given.enrolled) {
+        for (name, slot) in state.statements_for(&self.peer, self.given.enrolled) {
             if given.insert(name) {
                 self.queue.push_back(slot);
             }
         }
         self.given.generation = Some(state.generation());
         // Of statements the other side takes none for held here before it is told, whoever they came from.
-        self.frontier_due = true;
+        self.frontier_due |= self.told_generation != Some(state.generation());
     }
 }
 

@@ -3,8 +3,8 @@
 //! In one session a side sends no record twice unless it was asked for it again, nor a part of one, and says
 //! nothing but the handshake, its frontier and its statements once, and once more for each frame of records
 //! that its device took, from whomever, or that it sent (who sends statements tells which it holds now), or
-//! check that either asked for. Reconciliations and questions for attachments have bounds of their own. So a
-//! session is bounded by what there is to tell.
+//! check that either asked for, or statements that its device made. Reconciliations and questions for
+//! attachments have bounds of their own. So a session is bounded by what there is to tell.
 
 use std::collections::{BTreeMap, BTreeSet};
 

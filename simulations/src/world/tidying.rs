@@ -39,6 +39,8 @@ impl World {
         };
         if let Some(chore) = done {
             self.tally.chore(chore);
+            // To who is not known to be in, nothing is sent but that there are others now.
+            self.network.note_occasion(number);
             self.tell(|_| format!("device {number}: {}", chore.name()));
         }
         if self.devices[number].dirty {

@@ -245,7 +245,7 @@ impl World {
             && (ingested.chunks > 0 || !ingested.statements.is_empty())
         {
             // Who lacked these pieces is told that they are here, and everybody which statements are.
-            self.network.note_occasions(receiver);
+            self.network.note_occasion(receiver);
         }
         if Some(receiver) == villain {
             if let Some(villain) = &mut self.villain {

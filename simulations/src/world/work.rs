@@ -62,6 +62,7 @@ impl World {
         match self.devices[number].forget(&chosen, keeper, &mut self.dice, &mut self.ledger) {
             Ok(()) => {
                 self.tally.fault(Fault::Forgotten);
+                self.network.note_occasion(number);
                 self.expect_sync(number);
             }
             Err(Trouble::Full) => self.tally.fault(Fault::WriteRefused),

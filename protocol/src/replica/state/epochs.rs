@@ -6,7 +6,7 @@ use super::{Effects, Refusal, State};
 use crate::{
     crypto::kem::KemSecret,
     epoch::{EpochError, EpochStatement, Keyring, SealedHeads},
-    id::{EpochId, OperationId, StatementId},
+    id::{DeviceId, EpochId, OperationId, StatementId},
     journal::Location,
     limits::MAX_EPOCHS,
     membership::Roster,
@@ -156,13 +156,40 @@ impl State {
         self.epochs.keys().filter_map(|name| self.statement(name)).collect()
     }
 
+    /// The names of log operations, which are in order, and of the epochs: each once all has been named that its
+    /// author knew, and before what that author did not know. Of an epoch without that, nobody could tell any
+    /// more whom it leaves out, should the sender be lost in between.
+    pub(super) fn epochs_among(&self, operations: &[OperationId]) -> Vec<StatementId> {
+        let places: BTreeMap<&OperationId, usize> =
+            operations.iter().enumerate().map(|(place, name)| (name, place)).collect();
+        let place_of = |knew: &AuthorKnew| match knew {
+            AuthorKnew::Heads(heads) => heads.iter().filter_map(|head| places.get(head).copied()).max(),
+            AuthorKnew::Sealed(_) => None,
+        };
+        let epochs = self.epochs.iter().map(|(name, knew)| (place_of(knew), true, *name));
+        let operations = places.iter().map(|(name, place)| (Some(*place), false, StatementId::from(**name)));
+        let mut names: Vec<_> = epochs.chain(operations).collect();
+        names.sort_unstable();
+        names.into_iter().map(|(.., name)| name).collect()
+    }
+
+    /// Whether it is an epoch whose author knew that somebody was taken out, and did not take a device for one
+    /// of those who are in.
+    pub(super) fn is_epoch_without(&self, name: &StatementId, device: &DeviceId) -> bool {
+        let Some(AuthorKnew::Heads(heads)) = self.epochs.get(name) else { return false };
+        !heads.is_empty() && self.roster.is_entitled_at(heads, device) != Some(true)
+    }
+
     /// Where the statements lie of epochs whose secret is not known here.
     pub(in crate::replica) fn unopened_epochs(&self) -> Vec<Location> {
         let names = self.epochs.keys().filter(|name| self.keyring.secret(&epoch_of(name)).is_none());
         names.filter_map(|name| self.statement(name)).collect()
     }
 
-    fn check_epoch(&self, statement: &Signed<EpochStatement>) -> Result<(), EpochError> {
+    pub(in crate::replica) fn check_epoch(
+        &self,
+        statement: &Signed<EpochStatement>,
+    ) -> Result<(), EpochError> {
         statement.check(&self.space, &self.recovery.recovery_keeper)
     }
 
@@ -191,19 +218,18 @@ impl State {
         self.epochs.len()
     }
 
+    /// Whether the statement of an epoch is not held and is right.
+    pub(in crate::replica) fn may_hold_epoch(&self, statement: &Signed<EpochStatement>) -> bool {
+        !self.holds_epoch(&statement.body().epoch) && self.check_epoch(statement).is_ok()
+    }
+
     /// The keyring with what statements that are not stored yet hold for this device; `None` when that
     /// is nothing new.
-    pub(in crate::replica) fn keyring_with(
+    pub(in crate::replica) fn keyring_with<'a>(
         &self,
-        statements: impl Iterator<Item = Signed<EpochStatement>>,
+        statements: impl Iterator<Item = &'a Signed<EpochStatement>>,
     ) -> Option<Keyring> {
-        let room = self.room_for_epochs(&self.roster);
-        let is_new = |statement: &Signed<EpochStatement>| {
-            !self.holds_epoch(&statement.body().epoch) && self.check_epoch(statement).is_ok()
-        };
-        let opened =
-            |statement: Signed<EpochStatement>| Some((statement.body().epoch, self.open_epoch(&statement)?));
-        let learnt = statements.filter(is_new).take(room).filter_map(opened);
+        let learnt = statements.filter_map(|new| Some((new.body().epoch, self.open_epoch(new)?)));
         learnt.fold(None, |keyring, (epoch, given)| {
             let mut keyring = keyring.unwrap_or_else(|| self.keyring.duplicate());
             keyring.learn(epoch, given);

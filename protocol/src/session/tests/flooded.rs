@@ -102,7 +102,6 @@ fn whoever_fills_all_there_is_room_for_is_taken_out_by_the_words_all_the_same() 
         assert!(is_full, "{refused:?}");
         revoke(&mut laptop, 1, PHONE, 50, vec![], true);
         write(of(&mut laptop), 1, "after");
-        // What did not fit before it was known why it does comes after the next check.
         // What had no room before it was known why it has comes the next time.
         for _ in 0..2 {
             talk([&mut laptop, &mut tablet], [1, 3]).unwrap();
