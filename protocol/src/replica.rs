@@ -43,6 +43,7 @@ mod slots;
 pub mod state;
 mod wanted;
 
+use admitting::Admitted;
 use erasing::Erasing;
 use records::Row;
 use state::is_droppable;
@@ -474,8 +475,8 @@ impl<D: Disk> Replica<D> {
     /// is told in [`Ingested`], and the others land.
     pub fn ingest(&mut self, peer: &DeviceId, records: &[Vec<u8>]) -> Result<Ingested, WriteError<D::Error>> {
         let mut ingested = Ingested { records: records.len(), ..Ingested::default() };
-        let admitted = self.admit(records);
-        let keyring = admitted.keyring.as_ref().unwrap_or(self.state.keyring());
+        let Admitted { mut epochs, keyring } = self.admit(records);
+        let keyring = keyring.as_ref().unwrap_or(self.state.keyring());
         let (mut statements, mut data) = (Vec::new(), Vec::new());
         let (mut fresh, mut listed) = (HashSet::new(), HashSet::new());
         for record in records {
@@ -515,7 +516,7 @@ impl<D: Disk> Replica<D> {
             // Not stored: it may come again once there is room.
             if is_new
                 && let Payload::Epoch(statement) = &payload
-                && !admitted.epochs.contains(&statement.body().epoch)
+                && !epochs.remove(&statement.body().epoch)
             {
                 let error = self.state.check_epoch(statement).err().unwrap_or(EpochError::Malformed);
                 ingested.effects.refused.push(Refusal::Epoch(error));

@@ -121,12 +121,6 @@ struct Device<N> {
     announced: Option<N>,
 }
 
-impl<N> Device<N> {
-    const fn new(moment: Moment, has_address: bool) -> Self {
-        Self { attempts: Attempts::new(moment), has_address, announced: None }
-    }
-}
-
 impl<N: Ord + Clone> Schedule<N> {
     /// A schedule that knows nobody yet. `usage` is what [`Schedule::usage`] gave before a restart.
     #[must_use]
@@ -192,6 +186,10 @@ impl<N: Ord + Clone> Schedule<N> {
     /// them are dialled at once.
     pub fn handle_devices(&mut self, moment: Moment, devices: &BTreeSet<DeviceId>) {
         for (id, device) in &mut self.devices {
+            if device.has_address && !devices.contains(id) {
+                // Whoever is not to be dialled any more is none as a neighbour either.
+                device.announced = None;
+            }
             device.has_address = devices.contains(id);
             if !device.has_address && device.attempts.stage == Stage::Dialling {
                 self.effects.push_back(Effect::Close(Contact::Device(*id)));
@@ -201,7 +199,8 @@ impl<N: Ord + Clone> Schedule<N> {
         self.let_go_of_devices();
         for id in devices {
             if self.devices.len() < MAX_SCHEDULED_DEVICES {
-                self.devices.entry(*id).or_insert_with(|| Device::new(moment, true));
+                let new = || Device { attempts: Attempts::new(moment), has_address: true, announced: None };
+                self.devices.entry(*id).or_insert_with(new);
             }
         }
         self.handle_time(moment);
@@ -271,7 +270,7 @@ impl<N: Ord + Clone> Schedule<N> {
     /// A session with a device stands, by whoever's dial; `neighbour` is the transport's name for
     /// it. When it is not wanted, a [`Effect::Close`] follows.
     pub fn handle_connected(&mut self, moment: Moment, id: DeviceId, neighbour: Option<N>) {
-        let announced = neighbour.clone().filter(|neighbour| self.neighbours.remove(neighbour).is_some());
+        let announced = neighbour.as_ref().and_then(|neighbour| self.neighbours.remove_entry(neighbour));
         if self.devices.len() >= MAX_SCHEDULED_DEVICES && !self.devices.contains_key(&id) {
             self.effects.push_back(Effect::Close(Contact::Device(id)));
             return self.handle_time(moment);
@@ -279,8 +278,13 @@ impl<N: Ord + Clone> Schedule<N> {
         // A dial that nobody took yet would be in vain.
         self.effects.retain(|effect| *effect != Effect::Dial(Contact::Device(id)));
         let check_due_ms = moment.elapsed_ms.saturating_add(self.check_every());
-        let device = self.devices.entry(id).or_insert_with(|| Device::new(moment, false));
-        device.announced = announced.or(device.announced.take());
+        let (announced, attempts) = announced.unzip();
+        // Who breaks off each session at once is dialled ever more rarely also as a neighbour.
+        let attempts = attempts.unwrap_or_else(|| Attempts::new(moment));
+        let new = || Device { attempts, has_address: false, announced: None };
+        let device = self.devices.entry(id).or_insert_with(new);
+        let before = device.announced.take().filter(|before| Some(before) == neighbour.as_ref());
+        device.announced = announced.or(before);
         device.attempts.connect(moment, check_due_ms, neighbour);
         self.handle_time(moment);
     }
@@ -327,6 +331,7 @@ impl<N: Ord + Clone> Schedule<N> {
         let longest_ms = self.longest_pause();
         if let Some(device) = self.devices.get_mut(&id) {
             device.attempts.disconnect(moment, ending, longest_ms, draw);
+            device.announced.take_if(|_| ending == Ending::Refused);
         }
         self.let_go_of_devices();
         self.handle_time(moment);
@@ -335,11 +340,13 @@ impl<N: Ord + Clone> Schedule<N> {
     /// Devices without a session or an address are nobody to dial; as the neighbours that they are they may
     /// be: nobody else would perhaps ever dial, until they announce themselves again.
     fn let_go_of_devices(&mut self) {
-        let neighbours = &mut self.neighbours;
+        let (neighbours, strangers) = (&mut self.neighbours, &self.strangers);
         self.devices.retain(|_, device| {
             let stays = device.has_address || device.attempts.is_connected();
-            let announced = device.announced.take_if(|_| !stays && neighbours.len() < MAX_NEIGHBOURS);
-            if let Some(neighbour) = announced {
+            let is_tried = device.attempts.failures < NEIGHBOUR_DIALS && neighbours.len() < MAX_NEIGHBOURS;
+            if let Some(neighbour) = device.announced.take_if(|_| !stays && is_tried)
+                && !strangers.contains(&neighbour)
+            {
                 neighbours.entry(neighbour).or_insert_with(|| device.attempts.clone());
             }
             stays

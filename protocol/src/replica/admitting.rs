@@ -25,18 +25,21 @@ pub(super) struct Admitted {
 
 impl<D: Disk> Replica<D> {
     /// Decides about the epochs of a batch. If not all have room, what the batch says that ends somebody's right
-    /// to read may make some, and it may lie under one of these epochs; those that may be written under then
-    /// come first. Whoever is taken out could otherwise have filled all room before.
+    /// to read may make some, and it may lie under one of these epochs: for those that may be written under
+    /// then. Whoever is taken out could otherwise have filled all room before, or fill what it makes.
     pub(super) fn admit(&self, records: &[Vec<u8>]) -> Admitted {
-        let roster = self.state.roster();
         let mut new = self.new_epochs(records);
-        let room = self.state.room_for_epochs(roster);
+        let room = self.state.room_for_epochs(self.state.roster());
         if new.len() > room {
             let keyring = self.state.keyring_with(new.iter().take(MAX_EPOCHS));
             let roster = self.roster_with(records, keyring.as_ref().unwrap_or(self.state.keyring()));
             let named = roster.epochs_since_endings().unwrap_or_default();
-            new.sort_by_key(|statement| !named.contains(&statement.body().epoch));
-            new.truncate(self.state.room_for_epochs(&roster));
+            let names = new.iter().map(|statement| statement.body().epoch);
+            let (first, others): (Vec<EpochId>, Vec<EpochId>) = names.partition(|name| named.contains(name));
+            let first = &first[..first.len().min(self.state.room_for_epochs(&roster))];
+            let others = others.iter().take(room.saturating_sub(first.len()));
+            let admitted: BTreeSet<EpochId> = first.iter().chain(others).copied().collect();
+            new.retain(|statement| admitted.contains(&statement.body().epoch));
         }
         let epochs = new.iter().map(|statement| statement.body().epoch).collect();
         Admitted { epochs, keyring: self.state.keyring_with(new.iter()) }

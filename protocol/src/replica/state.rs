@@ -356,10 +356,11 @@ impl State {
         self.records.location(*self.statements.get(id)?)
     }
 
-    /// Statements as they are sent to a device, causes before effects: log operations and epochs, then the
-    /// others. One that is not enrolled is given the first two, which may show that it is.
+    /// Statements as they are sent to a device, causes before effects: epochs, log operations, then the others.
+    /// One that is not enrolled is given the first two, which may show that it is.
     pub(crate) fn statements_for(&self, device: &DeviceId, is_enrolled: bool) -> Vec<(StatementId, Slot)> {
-        let mut names = self.epochs_among(&self.roster.in_order());
+        let operations = self.roster.in_order().into_iter().map(StatementId::from);
+        let mut names: Vec<StatementId> = self.epochs.keys().copied().chain(operations).collect();
         if is_enrolled {
             let first: BTreeSet<StatementId> = names.iter().copied().collect();
             names.extend(self.statements.keys().filter(|name| !first.contains(name)));

@@ -44,7 +44,7 @@ pub(super) struct Attempts<N> {
     /// The pause after the next failure.
     pause_ms: u64,
     last_dial_ms: Option<u64>,
-    /// Failures since the last success, or since it was announced.
+    /// Failures since the last session that lasted, or since it was announced.
     pub(super) failures: u32,
 }
 
@@ -98,7 +98,6 @@ impl<N> Attempts<N> {
     }
 
     pub(super) fn connect(&mut self, moment: Moment, check_due_ms: u64, neighbour: Option<N>) {
-        self.failures = 0;
         self.stage = Stage::Connected { since_ms: moment.elapsed_ms, check_due_ms, neighbour };
     }
 
@@ -106,6 +105,7 @@ impl<N> Attempts<N> {
         let Stage::Connected { since_ms, .. } = self.stage else { return };
         if moment.elapsed_ms.saturating_sub(since_ms) >= STABLE_MS {
             self.pause_ms = RETRY_FROM_MS;
+            self.failures = 0;
         }
         self.fail(moment, ending, longest_ms, draw);
     }

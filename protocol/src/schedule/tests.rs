@@ -251,6 +251,25 @@ fn a_neighbour_whose_session_ends_is_dialled_again_although_no_address_is_known(
     assert_eq!(effects(&mut paused), [close(1)]);
     paused.handle_settings(at(9_000), Settings::default());
     assert_eq!(effects(&mut paused), [Effect::Dial(neighbour)]);
+    // Refused, it is none any more, and whoever breaks off at once is soon given up.
+    let mut refused = started([]);
+    refused.handle_announced(at(0), neighbour);
+    refused.handle_connected(at(10), id(1), Some(5));
+    refused.handle_disconnected(at(20), id(1), Ending::Refused, 0);
+    assert_eq!(refused.next_deadline(), None);
+    let mut breaking = started([]);
+    breaking.handle_announced(at(0), neighbour);
+    for dials in 1.. {
+        assert_eq!(effects(&mut breaking), [Effect::Dial(neighbour)]);
+        let now = breaking.last;
+        breaking.handle_connected(now, id(1), Some(5));
+        breaking.handle_disconnected(now, id(1), Ending::Lost, 0);
+        let Some(next) = breaking.next_deadline() else {
+            assert_eq!(dials, NEIGHBOUR_DIALS);
+            break;
+        };
+        breaking.handle_time(at(next));
+    }
     // Whoever only called may be far away.
     let mut called = started([]);
     called.handle_connected(at(10), id(1), Some(5));

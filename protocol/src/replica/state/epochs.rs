@@ -156,23 +156,6 @@ impl State {
         self.epochs.keys().filter_map(|name| self.statement(name)).collect()
     }
 
-    /// The names of log operations, which are in order, and of the epochs: each once all has been named that its
-    /// author knew, and before what that author did not know. Of an epoch without that, nobody could tell any
-    /// more whom it leaves out, should the sender be lost in between.
-    pub(super) fn epochs_among(&self, operations: &[OperationId]) -> Vec<StatementId> {
-        let places: BTreeMap<&OperationId, usize> =
-            operations.iter().enumerate().map(|(place, name)| (name, place)).collect();
-        let place_of = |knew: &AuthorKnew| match knew {
-            AuthorKnew::Heads(heads) => heads.iter().filter_map(|head| places.get(head).copied()).max(),
-            AuthorKnew::Sealed(_) => None,
-        };
-        let epochs = self.epochs.iter().map(|(name, knew)| (place_of(knew), true, *name));
-        let operations = places.iter().map(|(name, place)| (Some(*place), false, StatementId::from(**name)));
-        let mut names: Vec<_> = epochs.chain(operations).collect();
-        names.sort_unstable();
-        names.into_iter().map(|(.., name)| name).collect()
-    }
-
     /// Whether it is an epoch whose author knew that somebody was taken out, and did not take a device for one
     /// of those who are in.
     pub(super) fn is_epoch_without(&self, name: &StatementId, device: &DeviceId) -> bool {

@@ -6,11 +6,13 @@ use super::{
     *,
 };
 use crate::{
+    crypto::aead::NONCE_LEN,
     epoch::{EpochStatement, Keyring, person_key},
     id::EpochId,
-    identity::log::{LogError, PersonKey},
+    identity::log::{LogError, PersonKey, Revocation},
     limits::{MAX_EPOCHS, MAX_LOG_OPERATIONS, MAX_MEMBERSHIP_OPERATIONS},
     membership::MembershipAction,
+    record::{epoch_record, seal},
     replica::{revoking::RevokeError, rotating::EpochStartError},
 };
 
@@ -111,4 +113,58 @@ fn whoever_fills_all_there_is_room_for_is_taken_out_by_the_words_all_the_same() 
         talk([&mut tablet, &mut laptop], [3, 1]).unwrap();
         assert_eq!(read(of(&mut laptop)).len(), 3);
     }
+}
+
+/// A statement under a record of its own, as whoever knows the epochs of a device can make one.
+fn sealed(spaces: &mut Spaces, payload: &Payload) -> Vec<u8> {
+    seal(payload, &space(SHARED), of(spaces).state().keyring(), &[90; NONCE_LEN])
+}
+
+#[test]
+fn what_the_words_say_is_read_although_it_lies_under_an_epoch_without_room() {
+    let (mut laptop, mut phone, mut tablet) = (own(1), own(PHONE), own(3));
+    fill_epochs(&mut phone);
+    // Since it took its accomplice out only an epoch may be written under that it never stated.
+    let accomplice = enrol(of(&mut phone).state().log(), OWNER, ACCOMPLICE).body().action.clone();
+    let ending = Action::Revoke(Revocation { device: id(ACCOMPLICE), kept: vec![], undone: vec![] });
+    for action in [accomplice, ending] {
+        let operation = of(&mut phone).state().log().sign(Author::Device(id(PHONE)), action, &key(PHONE));
+        of(&mut phone).write_statement(Payload::Operation(operation), &mut nonces(70)).unwrap();
+    }
+    let unknown = MembershipAction::Epoch(EpochId::from_bytes([7; 32]));
+    let state = of(&mut phone).state();
+    let word = state.roster().membership().sign(state.log().heads(), id(PHONE), unknown, &key(PHONE));
+    of(&mut phone).write_statement(Payload::Membership(word), &mut nonces(71)).unwrap();
+    for (other, byte) in [(&mut laptop, 1), (&mut tablet, 3)] {
+        talk([&mut phone, other], [PHONE, byte]).unwrap();
+        assert!(of(other).state().keyring().written_under().is_empty());
+    }
+    revoke(&mut laptop, 1, PHONE, 50, vec![], true);
+    talk([&mut laptop, &mut tablet], [1, 3]).unwrap();
+    agree(&mut laptop, &mut tablet);
+    write(of(&mut tablet), 3, "on the tablet");
+}
+
+#[test]
+fn who_is_taken_out_does_not_take_the_places_that_this_opens() {
+    let (mut laptop, mut phone, mut tablet) = (own(1), own(PHONE), own(3));
+    fill_epochs(&mut phone);
+    for (other, byte) in [(&mut laptop, 1), (&mut tablet, 3)] {
+        talk([&mut phone, other], [PHONE, byte]).unwrap();
+    }
+    revoke(&mut laptop, 1, PHONE, 50, vec![], true);
+    let log = of(&mut laptop).state().log();
+    let revocation = Payload::Operation((*log.in_order().last().unwrap()).clone());
+    let statements = (0..4).map(|number| {
+        let drawn = Secret32::from_bytes([200 + number; 32]);
+        let (keeper, none) = (key(SHARED), Keyring::default());
+        EpochStatement::begin(space(SHARED), &keeper, &drawn, &[kem(3).public()], &none, &drawn).unwrap()
+    });
+    let mut records: Vec<Vec<u8>> = statements.map(|statement| epoch_record(&statement)).collect();
+    records.push(sealed(&mut tablet, &revocation));
+    let ingested = of(&mut tablet).ingest(&id(PHONE), &records).unwrap();
+    assert_eq!((ingested.new_records, ingested.effects.refused.len()), (1, 4));
+    assert!(of(&mut tablet).state().log().has_ended(&id(PHONE)));
+    talk([&mut laptop, &mut tablet], [1, 3]).unwrap();
+    agree(&mut laptop, &mut tablet);
 }

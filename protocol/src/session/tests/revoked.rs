@@ -246,19 +246,6 @@ fn nothing_is_written_between_a_revocation_and_an_epoch_without_the_device() {
 }
 
 #[test]
-fn an_epoch_is_sent_after_all_that_its_author_knew() {
-    let mut laptop = own(1);
-    let before: BTreeSet<StatementId> = of(&mut laptop).state().statements().copied().collect();
-    revoke(&mut laptop, 1, PHONE, 50, vec![], false);
-    let state = of(&mut laptop).state();
-    let sent = state.statements_for(&id(3), true).into_iter().map(|(name, _)| name);
-    let sent: Vec<StatementId> = sent.filter(|name| !before.contains(name)).collect();
-    let revocation = state.log().revocations_by(&id(1))[0].0;
-    assert_eq!(sent.len(), 3, "the revocation, the epoch and the word that it may be written under");
-    assert_eq!(sent[..2], [StatementId::from(revocation), StatementId::from(epoch_id(&secret(50)))]);
-}
-
-#[test]
 fn an_epoch_of_who_did_not_know_of_the_revocation_is_handed_on_by_the_next() {
     let (mut laptop, mut tablet) = (own(1), own(3));
     let recovery = Some(inception(OWNER).body().recovery_kem);
