@@ -25,7 +25,7 @@ pub use commit::Commit;
 pub use dropping::{DropError, DropStatement, Receipt};
 pub use payload::{BlobChunk, Change, Payload};
 pub use sealing::{OpenError, drop_record, epoch_record, open, record_id, seal};
-pub(crate) use sealing::{is_epoch, is_written_under, renewed};
+pub(crate) use sealing::{is_epoch, is_written_under, renewed, sealed_under};
 
 #[cfg(test)]
 mod vectors;

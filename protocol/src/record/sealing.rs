@@ -103,6 +103,16 @@ pub(crate) fn is_written_under(record: &[u8], keyring: &Keyring) -> bool {
     }
 }
 
+/// The epochs that a record is sealed under; none if it lies in the clear.
+pub(crate) fn sealed_under(record: &[u8]) -> Vec<EpochId> {
+    match record.first() {
+        Some(&(SUITE_SEALED | SUITE_SEVERAL)) => {
+            Parts::read(record).map_or_else(Vec::new, |parts| parts.epochs)
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// The payload of a record, sealed anew under the epochs that are written under now. The nonce
 /// follows from key and payload, so that all who do so make the same record, and no nonce serves for
 /// two payloads.

@@ -7,9 +7,9 @@ use crate::{
     epoch::{EpochStatement, Keyring},
     id::EpochId,
     journal::Disk,
-    limits::MAX_EPOCHS,
-    membership::Roster,
-    record::{Payload, is_epoch, open},
+    limits::{MAX_EPOCH_RECIPIENTS, MAX_EPOCHS},
+    membership::{Roster, Statement},
+    record::{Payload, is_epoch, open, sealed_under},
     signed::Signed,
 };
 
@@ -31,7 +31,7 @@ impl<D: Disk> Replica<D> {
         let mut new = self.new_epochs(records);
         let room = self.state.room_for_epochs(self.state.roster());
         if new.len() > room {
-            let keyring = self.state.keyring_with(new.iter().take(MAX_EPOCHS));
+            let keyring = self.state.keyring_with(self.asked_for(records, &new).into_iter());
             let roster = self.roster_with(records, keyring.as_ref().unwrap_or(self.state.keyring()));
             let named = roster.epochs_since_endings().unwrap_or_default();
             let names = new.iter().map(|statement| statement.body().epoch);
@@ -53,22 +53,40 @@ impl<D: Disk> Replica<D> {
             Payload::Epoch(statement) => Some(statement),
             _ => None,
         });
-        statements
-            .filter(|statement| self.state.may_hold_epoch(statement) && names.insert(statement.body().epoch))
-            .collect()
+        let new = statements.filter(|statement| {
+            let epoch = statement.body().epoch;
+            !self.state.holds_epoch(&epoch) && names.insert(epoch)
+        });
+        // An honest device holds no more.
+        new.take(MAX_EPOCHS).filter(|statement| self.state.check_epoch(statement).is_ok()).collect()
+    }
+
+    /// Those of the new epochs that something in the batch is sealed under which does not open yet. Of those for
+    /// many recipients each of which is to be tried only some, as nothing is stored that would count them.
+    fn asked_for<'a>(
+        &self,
+        records: &[Vec<u8>],
+        new: &'a [Signed<EpochStatement>],
+    ) -> Vec<&'a Signed<EpochStatement>> {
+        let named: BTreeSet<EpochId> = records.iter().flat_map(|record| sealed_under(record)).collect();
+        let mut asked: Vec<_> = new.iter().filter(|new| named.contains(&new.body().epoch)).collect();
+        asked.sort_by_key(|statement| statement.body().recipients.len());
+        let mut recipients = 0;
+        let is_within_bound = |statement: &&Signed<EpochStatement>| {
+            recipients += statement.body().recipients.len();
+            recipients <= MAX_EPOCH_RECIPIENTS
+        };
+        asked.into_iter().take_while(is_within_bound).collect()
     }
 
     /// The logs with the operations of a batch.
     fn roster_with(&self, records: &[Vec<u8>], keyring: &Keyring) -> Roster {
-        let mut roster = self.state.roster().clone();
-        for record in records.iter().filter(|record| !is_epoch(record)) {
-            // What does not hold is refused when it is to be stored.
-            let _ = match open(record, self.state.space(), keyring) {
-                Ok(Payload::Operation(operation)) => roster.apply_operation(operation).is_ok(),
-                Ok(Payload::Membership(operation)) => roster.apply_membership(operation).is_ok(),
-                _ => false,
-            };
-        }
-        roster
+        let sealed = records.iter().filter(|record| !is_epoch(record));
+        let opened = sealed.filter_map(|record| open(record, self.state.space(), keyring).ok());
+        self.state.roster_with(opened.filter_map(|payload| match payload {
+            Payload::Operation(operation) => Some(Statement::Operation(operation)),
+            Payload::Membership(operation) => Some(Statement::Membership(operation)),
+            _ => None,
+        }))
     }
 }

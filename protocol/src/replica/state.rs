@@ -409,14 +409,16 @@ impl State {
 
     /// Whether a device might be talked to once these statements were inserted.
     pub(crate) fn would_know(&self, device: &DeviceId, statements: impl Iterator<Item = Statement>) -> bool {
-        if self.roster.knows(device) {
-            return true;
-        }
+        self.roster.knows(device) || self.roster_with(statements).knows(device)
+    }
+
+    /// The logs once these statements were inserted.
+    pub(super) fn roster_with(&self, statements: impl Iterator<Item = Statement>) -> Roster {
         let (mut roster, mut waiting) = (self.roster.clone(), self.waiting.clone());
         for statement in statements {
             waiting.insert(&mut roster, statement, Slot::default());
         }
-        roster.knows(device)
+        roster
     }
 
     /// Where every record lies that is held, in the order of the journal.

@@ -201,11 +201,6 @@ impl State {
         self.epochs.len()
     }
 
-    /// Whether the statement of an epoch is not held and is right.
-    pub(in crate::replica) fn may_hold_epoch(&self, statement: &Signed<EpochStatement>) -> bool {
-        !self.holds_epoch(&statement.body().epoch) && self.check_epoch(statement).is_ok()
-    }
-
     /// The keyring with what statements that are not stored yet hold for this device; `None` when that
     /// is nothing new.
     pub(in crate::replica) fn keyring_with<'a>(
