@@ -257,7 +257,7 @@ impl Documents {
     /// # Errors
     /// When it cannot be read.
     pub fn take_out(&mut self, id: DocumentId) -> Result<Option<Document>, Violation> {
-        let stored = &self.stored[&id];
+        let Some(stored) = self.stored.get(&id) else { return Ok(None) };
         match self.open.remove(&id) {
             Some(open) => merged(open.document, &stored.changes[open.changes..]).map(Some),
             None => self.memo.read(stored),

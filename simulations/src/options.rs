@@ -139,7 +139,7 @@ impl Breakage {
             ],
             Self::SendTwice => &[Check::Termination],
             Self::AnnounceNothing => &[Check::SecondSync, Check::Convergence],
-            Self::IgnoreQuarantine => &[Check::Quarantine],
+            Self::IgnoreQuarantine => &[Check::Quarantine, Check::Convergence],
             // Not written at once with its epoch, it may be cut off from it.
             Self::KeepOneMore => &[Check::Quarantine, Check::Convergence, Check::Secrecy],
             Self::KeepEpochOnRevocation => &[Check::Secrecy],
