@@ -546,11 +546,7 @@ impl<D: Disk> Replica<D> {
         }
         // Who knows an epoch's secret but is not enrolled may show why it should be, and nothing
         // else: it could fill the disk with records that never count.
-        let shown = statements.iter().filter_map(|((_, payload), _)| match payload {
-            Payload::Operation(operation) => Some(Statement::Operation(operation.clone())),
-            Payload::Membership(operation) => Some(Statement::Membership(operation.clone())),
-            _ => None,
-        });
+        let shown = statements.iter().filter_map(|((_, payload), _)| operation_of(payload));
         if self.state.would_know(peer, shown) {
             statements.append(&mut data);
         }
@@ -653,6 +649,15 @@ impl<D: Disk> Replica<D> {
 /// A record with its name.
 fn named(record: Vec<u8>) -> (RecordId, Vec<u8>) {
     (record_id(&record), record)
+}
+
+/// The operation that a payload is, of whichever log.
+fn operation_of(payload: &Payload) -> Option<Statement> {
+    match payload {
+        Payload::Operation(operation) => Some(Statement::Operation(operation.clone())),
+        Payload::Membership(operation) => Some(Statement::Membership(operation.clone())),
+        _ => None,
+    }
 }
 
 /// The name of a payload that counts by its own signature.

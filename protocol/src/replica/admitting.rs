@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::Replica;
+use super::{Replica, operation_of};
 use crate::{
     epoch::{EpochStatement, Keyring},
     id::EpochId,
     journal::Disk,
     limits::{MAX_EPOCH_RECIPIENTS, MAX_EPOCHS},
-    membership::{Roster, Statement},
+    membership::Roster,
     record::{Payload, is_epoch, open, sealed_under},
     signed::Signed,
 };
@@ -83,10 +83,6 @@ impl<D: Disk> Replica<D> {
     fn roster_with(&self, records: &[Vec<u8>], keyring: &Keyring) -> Roster {
         let sealed = records.iter().filter(|record| !is_epoch(record));
         let opened = sealed.filter_map(|record| open(record, self.state.space(), keyring).ok());
-        self.state.roster_with(opened.filter_map(|payload| match payload {
-            Payload::Operation(operation) => Some(Statement::Operation(operation)),
-            Payload::Membership(operation) => Some(Statement::Membership(operation)),
-            _ => None,
-        }))
+        self.state.roster_with(opened.filter_map(|payload| operation_of(&payload)))
     }
 }
