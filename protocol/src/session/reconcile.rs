@@ -88,6 +88,9 @@ impl Reconciliation {
             .map_err(|_| SessionError::Malformed)?;
         self.messages += 1;
         let room = self.room - self.needed.len();
+        // They come in the order of a hash table, which is another each time: what a machine says is to follow
+        // from what it heard.
+        need.sort_unstable();
         self.needed.extend(need.iter().map(|id| id.to_bytes()).take(room));
         let mut to_send: Vec<Slot> = have.iter().filter_map(|id| self.find(&id.to_bytes())).collect();
         to_send.truncate(MAX_RECONCILED - self.sent.len());
