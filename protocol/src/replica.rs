@@ -475,7 +475,7 @@ impl<D: Disk> Replica<D> {
     /// is told in [`Ingested`], and the others land.
     pub fn ingest(&mut self, peer: &DeviceId, records: &[Vec<u8>]) -> Result<Ingested, WriteError<D::Error>> {
         let mut ingested = Ingested { records: records.len(), ..Ingested::default() };
-        let Admitted { mut epochs, keyring } = self.admit(records);
+        let Admitted { epochs, keyring } = self.admit(records);
         let keyring = keyring.as_ref().unwrap_or(self.state.keyring());
         let (mut statements, mut data) = (Vec::new(), Vec::new());
         let (mut fresh, mut listed) = (HashSet::new(), HashSet::new());
@@ -514,10 +514,7 @@ impl<D: Disk> Replica<D> {
                 || self.state.is_superseded(&payload);
             let is_new = !held && fresh.insert(id);
             // Not stored: it may come again once there is room.
-            if is_new
-                && let Payload::Epoch(statement) = &payload
-                && !epochs.remove(&statement.body().epoch)
-            {
+            if is_new && matches!(payload, Payload::Epoch(_)) && !epochs.contains(&id) {
                 ingested.effects.refused.push(Refusal::Epoch(EpochError::Malformed));
                 continue;
             }

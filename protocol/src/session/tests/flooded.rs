@@ -168,3 +168,18 @@ fn who_is_taken_out_does_not_take_the_places_that_this_opens() {
     talk([&mut laptop, &mut tablet], [1, 3]).unwrap();
     agree(&mut laptop, &mut tablet);
 }
+
+#[test]
+fn an_epoch_is_stored_whatever_else_its_batch_calls_by_its_name() {
+    let mut tablet = own(3);
+    let (drawn, to) = (secret(30), [kem(3).public()]);
+    let begin = |keeper: &SigningKey, random: u8| {
+        let (none, random) = (Keyring::default(), secret(random));
+        EpochStatement::begin(space(SHARED), keeper, &drawn, &to, &none, &random).unwrap()
+    };
+    let (of_nobody, good, again) = (begin(&key(9), 31), begin(&key(SHARED), 32), begin(&key(SHARED), 33));
+    let records: Vec<Vec<u8>> = [&of_nobody, &good, &again].map(epoch_record).to_vec();
+    let ingested = of(&mut tablet).ingest(&id(3), &records).unwrap();
+    assert!(of(&mut tablet).state().holds_statement(&good.body().epoch.into()));
+    assert_eq!((ingested.new_records, ingested.effects.refused.len()), (1, 2));
+}
