@@ -55,6 +55,13 @@ fn a_revoked_device_gets_nothing_and_is_told_why() {
     until(PATIENCE, "the laptop says so", || says(&laptop_node, "\"phone\" was taken out."));
     phone.refuses(&["add", "note", "title=No"], 1, "device-revoked");
     phone.refuses(&["device", "revoke", "laptop", "--yes"], 1, "not-admin");
+    phone.refuses(&["status", "--wait", "synced", "--timeout", "60"], 1, "device-revoked");
+    for command in ["status", "sync"] {
+        let said = phone.run(&[command]).ok().stdout;
+        let is_true = !said.contains("laptop") && !said.contains("Everything may flow");
+        assert!(said.contains("this device was taken out") && is_true, "{said}");
+    }
+    laptop.run(&["status", "--wait", "synced", "--timeout", &u64::MAX.to_string()]).ok();
     // What is there stays readable there, also what nobody heard of.
     assert_eq!(titles(&phone.list()), ["Before", "Unheard"]);
     assert_eq!(titles(&laptop.list()), ["Before", "Since"]);

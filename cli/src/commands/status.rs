@@ -48,13 +48,13 @@ fn describe(status: &Value) -> Vec<String> {
         t!("status-person", name = own("person", "name"), device = own("device", "name")),
         t!("status-home", home = text_of(status, "home").to_owned()),
         t!("status-items", count = count_of(status, "items")),
-        item::sync_in_words(&status["sync"]),
+        taken_out(status).unwrap_or_else(|| item::sync_in_words(&status["sync"])),
     ];
     if status["flow"]["state"] != "everything" {
         lines.extend(super::sync::describe(status));
     }
     let devices = list_of(status, "devices");
-    if devices.len() > 1 {
+    if devices.len() > 1 && taken_out(status).is_none() {
         lines.push(t!("status-devices"));
         lines.extend(devices.iter().map(|device| format!("  {}", super::device::describe(device))));
     }
@@ -69,10 +69,19 @@ fn describe(status: &Value) -> Vec<String> {
     });
     lines.push(if status["running"] == true { t!("status-running") } else { t!("status-stopped") });
     lines.extend(recovery(&status["recovery"]));
-    let is_said = |notice: &&Value| SAID_ABOVE.contains(&text_of(notice, "code"));
+    let is_said = |notice: &&Value| SAID_ABOVE.contains(&text_of(notice, "code")) || is_taken_out(notice);
     lines.extend(list_of(status, "notices").iter().filter(|one| !is_said(one)).map(notice));
     lines.retain(|line| !line.is_empty());
     lines
+}
+
+/// That this device was taken out: nothing flows any more, and where things are was told to it last before.
+pub(super) fn taken_out(status: &Value) -> Option<String> {
+    list_of(status, "notices").iter().find(|one| is_taken_out(one)).map(notice)
+}
+
+fn is_taken_out(notice: &Value) -> bool {
+    ["device-revoked", "device-words-replaced"].contains(&text_of(notice, "code"))
 }
 
 /// What of attachments is only here, or is not here, and how far those are that are to come.

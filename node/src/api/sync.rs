@@ -159,7 +159,12 @@ pub(super) async fn wait(State(context): State<Context>, Query(query): Query<Wai
     loop {
         changed.mark_unchanged();
         let stop = scheduler.as_ref().and_then(|scheduler| scheduler.refusal()).map(|not_now| not_now.reason);
-        let waiting = driver.run(move |store| Ok(store.waiting_json(goal, stop))).await?;
+        // A device that was taken out would wait for ever.
+        let look = move |store: &mut Store| {
+            store.check_entitled()?;
+            Ok(store.waiting_json(goal, stop))
+        };
+        let waiting = driver.run(look).await?;
         if waiting.is_empty() || Instant::now() >= deadline {
             let flow = stop.map(stop_code);
             return Ok(AxumJson(json!({

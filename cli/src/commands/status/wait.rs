@@ -21,7 +21,8 @@ pub(super) async fn until(context: &Context, goal: &str, limit: Duration) -> Res
     let left = || deadline.map_or(limit, |deadline| deadline.saturating_duration_since(Instant::now()));
     loop {
         if let Some(connection) = Connection::running(&context.home).await? {
-            let millis = left().as_millis().to_string();
+            // The node takes no more, and waits for an hour at once.
+            let millis = u64::try_from(left().as_millis()).unwrap_or(u64::MAX).to_string();
             let path = with_query("/v1/sync/wait", &[("for", Some(goal)), ("timeout_ms", Some(&millis))]);
             match connection.get(&path).await {
                 Ok(answer) if answer["reached"] == true => return Ok(()),

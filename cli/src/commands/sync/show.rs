@@ -15,6 +15,10 @@ pub(super) async fn run(context: &Context) -> Result<Exit, Failure> {
         context.output.json(&answer)?;
         return Ok(Exit::Done);
     }
+    if let Some(taken_out) = crate::commands::status::taken_out(&answer) {
+        context.output.answer(&taken_out)?;
+        return Ok(Exit::Done);
+    }
     context.output.answer(&item::sync_in_words(&answer["sync"]))?;
     for line in super::describe(&answer) {
         context.output.answer(&line)?;
