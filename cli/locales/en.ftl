@@ -325,8 +325,8 @@ provenance-imported = Imported from { $source }.
 provenance-imported-from = Imported from { $source } on { $on } ({ $file }, line { $row }).
 show-attachment =
     {"  "}Attached: { $name } ({ $size })
-    {"    "}musette extract { $id } { $quoted } --to { $quoted }
-show-attachment-here = {"    "}Here: { $done } of { $size }. For the rest: musette fetch { $id } { $quoted }
+    {"    "}musette extract { $id } { $asked } --to { $quoted }
+show-attachment-here = {"    "}Here: { $done } of { $size }. For the rest: musette fetch { $id } { $asked }
 show-conflict = Your devices say different things for "{ $field }":
 show-resolve = To choose:
 history-by = { $at }, on "{ $device }"
@@ -1040,11 +1040,11 @@ help-musette-attach--id = The beginning of its id
 help-musette-attach--file = The file
 help-musette-extract = Get an attached file back
 help-musette-extract--id = The beginning of the item's id
-help-musette-extract--name = The attachment's name
+help-musette-extract--name = The attachment's name, or the beginning of its id
 help-musette-extract--to = A new file to write it to
 help-musette-fetch = Bring an attached file here from another device
 help-musette-fetch--id = The beginning of the item's id
-help-musette-fetch--name = The attachment's name
+help-musette-fetch--name = The attachment's name, or the beginning of its id
 help-musette-kinds = What kinds of item there are, and their fields
 help-musette-kinds--kind = The fields of this kind
 help-musette-timeline = Your time-line

@@ -330,8 +330,8 @@ provenance-imported = Importé de { $source }.
 provenance-imported-from = Importé de { $source } le { $on } ({ $file }, ligne { $row }).
 show-attachment =
     {"  "}Pièce jointe : { $name } ({ $size })
-    {"    "}musette extract { $id } { $quoted } --to { $quoted }
-show-attachment-here = {"    "}Ici : { $done } sur { $size }. Pour le reste : musette fetch { $id } { $quoted }
+    {"    "}musette extract { $id } { $asked } --to { $quoted }
+show-attachment-here = {"    "}Ici : { $done } sur { $size }. Pour le reste : musette fetch { $id } { $asked }
 show-conflict = Vos appareils ne disent pas la même chose pour « { $field } » :
 show-resolve = Pour choisir :
 history-by = { $at }, sur « { $device } »
@@ -1072,11 +1072,11 @@ help-musette-attach--id = Le début de son identifiant
 help-musette-attach--file = Le fichier
 help-musette-extract = Récupérer un fichier joint
 help-musette-extract--id = Le début de l’identifiant de l’élément
-help-musette-extract--name = Le nom de la pièce jointe
+help-musette-extract--name = Le nom de la pièce jointe, ou le début de son identifiant
 help-musette-extract--to = Le nouveau fichier où l’écrire
 help-musette-fetch = Faire venir un fichier joint d’un autre appareil
 help-musette-fetch--id = Le début de l’identifiant de l’élément
-help-musette-fetch--name = Le nom de la pièce jointe
+help-musette-fetch--name = Le nom de la pièce jointe, ou le début de son identifiant
 help-musette-kinds = Les sortes d’éléments, et leurs champs
 help-musette-kinds--kind = Les champs de cette sorte
 help-musette-timeline = Votre frise chronologique

@@ -125,15 +125,18 @@ pub(crate) fn describe(item: &Value) -> Vec<String> {
     let id = text_of(item, "id");
     let mut lines = vec![title(item), format!("{} · {id}", kind_label(kind)), String::new()];
     lines.extend(field_lines(item, kind));
-    for attachment in list_of(item, "attachments") {
+    let attachments = list_of(item, "attachments");
+    for attachment in attachments {
+        let asked = asked_by(attachment, attachments);
         lines.push(t!(
             "show-attachment",
             name = text_of(attachment, "name").to_owned(),
             size = quantities::size_in_words(count_of(attachment, "size")),
             id = text::short_id(id).to_owned(),
+            asked = asked.clone(),
             quoted = text::quote(text_of(attachment, "name")),
         ));
-        lines.extend(whereabouts(id, attachment));
+        lines.extend(whereabouts(id, attachment, asked));
     }
     lines.push(String::new());
     lines.push(provenance(item));
@@ -145,8 +148,18 @@ pub(crate) fn describe(item: &Value) -> Vec<String> {
     lines
 }
 
+/// What a command asks for an attachment by: its name, or its id where another one has the same name.
+fn asked_by(attachment: &Value, all: &[Value]) -> String {
+    let name = text_of(attachment, "name");
+    if all.iter().filter(|other| text_of(other, "name") == name).count() > 1 {
+        text::short_id(text_of(attachment, "id")).to_owned()
+    } else {
+        text::quote(name)
+    }
+}
+
 /// On which devices an attachment is, or how much of it is here.
-fn whereabouts(id: &str, attachment: &Value) -> Option<String> {
+fn whereabouts(id: &str, attachment: &Value, asked: String) -> Option<String> {
     let (done, size) = (attachment["done"].as_u64()?, count_of(attachment, "size"));
     if done < size {
         return Some(t!(
@@ -154,7 +167,7 @@ fn whereabouts(id: &str, attachment: &Value) -> Option<String> {
             done = quantities::size_in_words(done),
             size = quantities::size_in_words(size),
             id = text::short_id(id).to_owned(),
-            quoted = text::quote(text_of(attachment, "name")),
+            asked = asked,
         ));
     }
     let sync = sync_in_words(&attachment["sync"]);
@@ -231,6 +244,23 @@ mod tests {
         let lines = describe(&item);
         assert!(lines.contains(&"  musette resolve abcdefgh role=Graphiste".to_owned()));
         assert!(lines.contains(&r"  musette resolve abcdefgh 'role=Chargée d'\''image'".to_owned()));
+    }
+
+    #[test]
+    fn attachments_of_one_name_are_asked_for_by_their_ids() {
+        let attachment = |id: &str, name: &str| json!({"id": id, "name": name, "size": 1});
+        let item = json!({
+            "id": "abcdefghijklmnopqrstuvwxyz", "kind": "note", "title": "Plan", "fields": {},
+            "attachments": [
+                attachment("aaaaaaaaaa", "plan.pdf"),
+                attachment("bbbbbbbbbb", "plan.pdf"),
+                attachment("cccccccccc", "other.pdf"),
+            ],
+        });
+        let shown = describe(&item).join("\n");
+        for asked in ["aaaaaaaa --to plan.pdf", "bbbbbbbb --to plan.pdf", "other.pdf --to other.pdf"] {
+            assert!(shown.contains(&format!("musette extract abcdefgh {asked}")), "{shown}");
+        }
     }
 
     #[test]
