@@ -37,6 +37,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use musette_protocol::schedule::StopReason;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value as Json, json};
 use tokio::sync::mpsc;
@@ -52,7 +53,11 @@ use crate::{
         Store,
         items::{List, RawEdit, RawFields},
     },
-    sync::{Sessions, relays::Relays, scheduler::Scheduler},
+    sync::{
+        Sessions,
+        relays::Relays,
+        scheduler::{Scheduler, stop_code},
+    },
 };
 
 mod attachments;
@@ -194,7 +199,7 @@ async fn status(State(context): State<Context>) -> Answer {
     let reach = online.map(Online::reach);
     let work = move |store: &mut Store| {
         let mut status = store.status_json(running, &listen.unwrap_or_default(), stop);
-        status["devices"] = devices_told(store, reach.as_ref()).into();
+        status["devices"] = devices_told(store, reach.as_ref(), stop).into();
         if let (Some((_, relays)), Some(notices)) = (&reach, status["notices"].as_array_mut()) {
             notices.extend(relays::notices(store, relays));
         }
@@ -209,10 +214,12 @@ async fn status(State(context): State<Context>) -> Answer {
 }
 
 /// All devices: those with a session with what went over it, the others with why there is none.
-fn devices_told(store: &Store, reach: Option<&Reach>) -> Vec<Json> {
+/// `stop` is why nothing flows here now.
+fn devices_told(store: &Store, reach: Option<&Reach>, stop: Option<StopReason>) -> Vec<Json> {
     let mut devices = store.devices_json();
     let sessions = reach.map(|(sessions, _)| sessions);
-    let why = reach.map(|(_, relays)| relays::why_out_of_reach(store, relays));
+    let why =
+        reach.map(|(_, relays)| stop.map_or_else(|| relays::why_out_of_reach(store, relays), stop_code));
     for device in &mut devices {
         let id = device["id"].as_str().and_then(|id| id.parse().ok());
         let traffic = id.and_then(|id| sessions?.traffic(id));
@@ -338,9 +345,9 @@ async fn import_undo(State(context): State<Context>, Path(id): Path<String>) -> 
 }
 
 async fn devices(State(context): State<Context>) -> Answer {
-    let reach = context.network.as_ref().map(Online::reach);
+    let (reach, stop) = (context.network.as_ref().map(Online::reach), sync::stop(&context));
     let work = move |store: &mut Store| {
-        let devices = devices_told(store, reach.as_ref());
+        let devices = devices_told(store, reach.as_ref(), stop);
         Ok(json!({ "devices": devices, "revoked": store.revoked_json() }))
     };
     context.driver.run(work).await.map(AxumJson)

@@ -64,6 +64,12 @@ fn a_pause_holds_until_it_is_ended_and_the_wait_ends_with_it() {
     laptop.refuses(&["sync", "now"], 1, "sync-paused");
     let shown = laptop.run(&["sync"]).ok().stdout;
     assert!(shown.contains("paused") && shown.contains("musette sync resume"), "{shown}");
+    // It is not the phone's doing, nor the network's.
+    let phone_there = || laptop.json(&["device", "list"])["devices"][1].take();
+    until(PATIENCE, "the phone is away because of the pause", || {
+        (phone_there()["why"] == "paused").then_some(())
+    });
+    assert!(!shown.contains("another network"), "{shown}");
 
     // The pause is the person's, not the process's.
     laptop_node.stop();

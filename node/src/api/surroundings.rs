@@ -76,8 +76,9 @@ fn place(address: &Multiaddr) -> Option<(IpAddr, u16)> {
 /// Where this device is, who sees it as what, and how each other device is reached.
 pub(super) async fn show(State(context): State<Context>) -> Answer {
     let online = network(&context)?;
-    let reach = online.reach();
-    let work = move |store: &mut crate::store::Store| Ok((store.relays(), devices_told(store, Some(&reach))));
+    let (reach, stop) = (online.reach(), super::sync::stop(&context));
+    let work =
+        move |store: &mut crate::store::Store| Ok((store.relays(), devices_told(store, Some(&reach), stop)));
     let (relays, devices) = context.driver.run(work).await?;
     let listen = online.endpoint.listen_addresses();
     let seen: Vec<Multiaddr> = relays.keys().filter_map(|relay| online.endpoint.seen_by(*relay)).collect();

@@ -74,6 +74,13 @@ pub(super) fn describe(device: &Value) -> String {
         _ if device["reason"] == "unreachable" => Some(t!("device-out-of-reach")),
         _ => None,
     };
+    // This device talks to nobody now, which is said of all of them at once.
+    if matches!(text_of(device, "why"), "paused" | "budget-used") {
+        return match text_of(device, "state") {
+            "unreachable" | "never-met" => line,
+            _ => t!("device-absent", device = line, since = last_seen(device)),
+        };
+    }
     // A device that refuses, or is paused, is there: what it said is the reason.
     let is_away = matches!(text_of(device, "reason"), "" | "unreachable" | "connection-lost");
     if let Some(why) = why.filter(|_| is_away) {
