@@ -65,9 +65,8 @@ fn a_pause_holds_until_it_is_ended_and_the_wait_ends_with_it() {
     let shown = laptop.run(&["sync"]).ok().stdout;
     assert!(shown.contains("paused") && shown.contains("musette sync resume"), "{shown}");
     // It is not the phone's doing, nor the network's.
-    let phone_there = || laptop.json(&["device", "list"])["devices"][1].take();
     until(PATIENCE, "the phone is away because of the pause", || {
-        (phone_there()["why"] == "paused").then_some(())
+        (laptop_node.device("phone")["why"] == "paused").then_some(())
     });
     assert!(!shown.contains("another network"), "{shown}");
 
