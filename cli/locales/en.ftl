@@ -158,7 +158,9 @@ waiting-peer-paused = "{ $device }" is paused
 waiting-peer-budget-used = "{ $device }" has used up its bytes for today
 waiting-refused = "{ $device }" and this device cannot talk
 waiting-to-arrive = changes from "{ $device }" are still to arrive
-waiting-attachment = part of an attachment is still to arrive
+an-attachment = an attachment
+attachment-called = "{ $name }"
+waiting-attachment = part of { $attachment } is still to arrive
 waiting-attachment-there = an attachment is not all on "{ $device }" yet (where bytes cost money it comes only when asked for there: musette fetch)
 waiting-under-way = changes are on their way to "{ $device }"
 waiting-out-of-reach = "{ $device }" is out of reach, last seen { $since }
@@ -167,10 +169,10 @@ waiting-with-reason = { $waiting }: { $reason }
 device-with-id = { $device } [{ $id }]
 device-line = { $name }: { $state }
 device-this = this device
-device-agrees = has everything
+device-agrees = has everything that is here
 device-agrees-but = { $count ->
-    [one] has everything but one attachment ({ $size })
-   *[other] has everything but { $count } attachments ({ $size })
+    [one] has everything that is here but one attachment ({ $size })
+   *[other] has everything that is here but { $count } attachments ({ $size })
 }
 device-behind = { $missing ->
     [0] is still to confirm what was decided of devices and words
@@ -281,6 +283,7 @@ size-bytes = { $number } B
 size-kilo = { $number } kB
 size-mega = { $number } MB
 size-giga = { $number } GB
+size-tera = { $number } TB
 size-decimal = { $whole }.{ $tenths }
 sync-now-done = Every device is being looked for.
 
@@ -442,7 +445,7 @@ undo-kept = { $count ->
 }
 
 reason-cell-count = { $expected } cells expected, { $found } found.
-reason-record-too-long = Longer than { $limit } bytes.
+reason-record-too-long = Longer than { SIZE($limit) }.
 reason-unclosed-quote = A quotation mark opens here and is never closed.
 reason-missing-field = "{ $column }" is empty.
 reason-bad-date = The date "{ $text }" in "{ $column }" could not be read; it is in the item's note.
@@ -460,7 +463,7 @@ reason-files-not-mapped = { $count ->
    *[other] { $count } files of the archive hold nothing that becomes an item.
 }
 reason-header-not-found = The columns of this table are not the expected ones.
-reason-entry-too-large = Larger than { $limit } bytes once unpacked.
+reason-entry-too-large = Larger than { SIZE($limit) } once unpacked.
 reason-entry-damaged = This file of the archive is damaged.
 reason-entry-unsupported = This file of the archive is encrypted or packed in an unknown way.
 reason-too-many-rows = Only the first { $limit } lines were read.
@@ -596,6 +599,10 @@ error-keyring-entry-left = The lock was changed, but the old key could not be re
 hint-keyring-entry-left = It opens nothing but copies of the folder from before. To remove it: look for "musette" in the keyring ({ $reason }).
 error-passphrase-empty = The passphrase is empty.
 hint-passphrase-empty = It is the first line of its file. For none at all: --no-passphrase
+error-home-not-a-folder = { $file } is a file, not a folder.
+hint-home-not-a-folder = Choose another place with --home DIR. Nothing was changed.
+error-node-running = A node is running on this Musette already.
+hint-node-running = To see how it is: musette status. To start it anew: Ctrl-C where it runs, then musette up.
 error-home-in-use = Another program is using this Musette.
 hint-home-in-use = If it is a node that is starting or stopping, try again in a moment. Some commands need it to be ended first.
 error-home-newer = This Musette was written by a newer version of the program.
@@ -791,7 +798,7 @@ hint-sync-paused = To go on: musette sync resume
 error-sync-budget-used = The bytes for today are used up.
 hint-sync-budget-used = It goes on tomorrow by itself. For more today: musette sync budget SIZE, or none
 error-budget-too-small = That is too little to keep devices in step.
-hint-budget-too-small = Give at least { $min } bytes a day. To stop altogether: musette sync pause
+hint-budget-too-small = Give at least { SIZE($min) } a day. To stop altogether: musette sync pause
 error-not-synced = Not in step yet: { $waiting }.
 hint-not-synced = { $why ->
     [refused] The two do not talk again by themselves. To see more: musette sync
@@ -819,7 +826,9 @@ hint-unknown-format = Name it: --as linkedin or --as vcard
 error-import-nothing = Nothing in there could be imported.
 error-file-unreadable = This file cannot be read: { $file }
 hint-file-unreadable = Check its name and that you may read it.
-error-file-too-large = { $file } is larger than { $limit } bytes.
+error-not-a-file = This is not a file: { $file }
+hint-not-a-file = Name one file; of a folder, one after the other.
+error-file-too-large = { $file } is larger than { SIZE($limit) }.
 error-file-exists = This file is there already: { $file }
 hint-file-exists = Choose another name; nothing was overwritten.
 error-file-unwritable = This file cannot be written: { $file }
@@ -854,7 +863,7 @@ hint-input-ended = Nothing was changed.
 error-demo-node = The node "{ $device }" of the demo stopped. Its last words: { $words }
 error-source-unreadable = The file could not be read to its end.
 error-source-empty = The file is empty.
-error-source-too-large = The file is larger than { $limit } bytes.
+error-source-too-large = The file is larger than { SIZE($limit) }.
 error-archive-damaged = This archive is damaged or incomplete.
 hint-archive-damaged = Please download it again.
 error-archive-too-many-files = This archive has more than { $limit } files.
@@ -875,6 +884,7 @@ usage-conflict = { $argument } and { $other } do not go together.
 usage-not-utf8 = The line has characters that cannot be read.
 usage-wrong = The line cannot be understood { $argument }
 usage-size = Please write a size such as 500MB or 1.5GB, or none.
+usage-time-limit = Please write a number of seconds, or a duration such as 30min.
 usage-duration = Please write a duration such as 30min, 2h or 1d.
 usage-pause-too-long = That is more than a year; without --for it lasts until you resume.
 usage-field-value = Please write FIELD=VALUE.

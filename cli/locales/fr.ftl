@@ -159,7 +159,9 @@ waiting-peer-paused = « { $device } » est en pause
 waiting-peer-budget-used = « { $device } » a épuisé son volume du jour
 waiting-refused = « { $device } » et cet appareil ne peuvent pas se parler
 waiting-to-arrive = des changements de « { $device } » doivent encore arriver
-waiting-attachment = une partie d’une pièce jointe doit encore arriver
+an-attachment = une pièce jointe
+attachment-called = « { $name } »
+waiting-attachment = { $attachment } n’est pas encore ici en entier
 waiting-attachment-there = une pièce jointe n’est pas encore entière sur « { $device } » (là où les données coûtent, elle n’y vient que sur demande : musette fetch)
 waiting-under-way = des changements sont en route vers « { $device } »
 waiting-out-of-reach = « { $device } » est hors de portée, vu pour la dernière fois : { $since }
@@ -168,13 +170,13 @@ waiting-with-reason = { $waiting } : { $reason }
 device-with-id = { $device } [{ $id }]
 device-line = { $name } : { $state }
 device-this = cet appareil
-device-agrees = a tout reçu
+device-agrees = a tout ce qui est ici
 device-agrees-but = { $count ->
-    [one] a tout reçu sauf { $count } pièce jointe ({ $size })
-   *[other] a tout reçu sauf { $count } pièces jointes ({ $size })
+    [one] a tout ce qui est ici, sauf { $count } pièce jointe ({ $size })
+   *[other] a tout ce qui est ici, sauf { $count } pièces jointes ({ $size })
 }
 device-behind = { $missing ->
-    [0] doit encore confirmer ce qui a été décidé des appareils et des mots
+    [0] n’a pas encore confirmé les derniers changements d’appareils ou de mots
     [one] { $missing } changement reste à envoyer
    *[other] { $missing } changements restent à envoyer
 }
@@ -286,6 +288,7 @@ size-bytes = { $number } o
 size-kilo = { $number } ko
 size-mega = { $number } Mo
 size-giga = { $number } Go
+size-tera = { $number } To
 size-decimal = { $whole },{ $tenths }
 sync-now-done = Chaque appareil est recherché.
 
@@ -474,7 +477,7 @@ undo-kept = { $count ->
 }
 
 reason-cell-count = { $expected } cellules attendues, { $found } trouvées.
-reason-record-too-long = Plus de { $limit } octets.
+reason-record-too-long = Plus de { SIZE($limit) }.
 reason-unclosed-quote = Un guillemet s’ouvre ici et ne se ferme pas.
 reason-missing-field = « { $column } » est vide.
 reason-bad-date = La date « { $text } » dans « { $column } » n’a pas pu être lue ; elle est dans la note de l’élément.
@@ -492,7 +495,7 @@ reason-files-not-mapped = { $count ->
    *[other] { $count } fichiers de l’archive ne contiennent rien qui devienne un élément.
 }
 reason-header-not-found = Les colonnes de ce tableau ne sont pas celles attendues.
-reason-entry-too-large = Plus de { $limit } octets une fois décompressé.
+reason-entry-too-large = Plus de { SIZE($limit) } une fois décompressé.
 reason-entry-damaged = Ce fichier de l’archive est abîmé.
 reason-entry-unsupported = Ce fichier de l’archive est chiffré ou compressé d’une façon inconnue.
 reason-too-many-rows = Seules les { $limit } premières lignes ont été lues.
@@ -628,6 +631,10 @@ error-keyring-entry-left = Le verrou a été changé, mais l’ancienne clé n�
 hint-keyring-entry-left = Elle n’ouvre que des copies du dossier faites avant. Pour la retirer : cherchez « musette » dans le trousseau ({ $reason }).
 error-passphrase-empty = La phrase de passe est vide.
 hint-passphrase-empty = C’est la première ligne de son fichier. Pour s’en passer : --no-passphrase
+error-home-not-a-folder = { $file } est un fichier, pas un dossier.
+hint-home-not-a-folder = Choisissez un autre endroit avec --home DOSSIER. Rien n’a changé.
+error-node-running = Un nœud tourne déjà sur cette Musette.
+hint-node-running = Pour voir où il en est : musette status. Pour le relancer : Ctrl-C là où il tourne, puis musette up.
 error-home-in-use = Un autre programme utilise cette Musette.
 hint-home-in-use = Si c’est un nœud qui démarre ou s’arrête, réessayez dans un instant. Certaines commandes demandent qu’il soit arrêté d’abord.
 error-home-newer = Cette Musette a été écrite par une version plus récente du programme.
@@ -823,7 +830,7 @@ hint-sync-paused = Pour reprendre : musette sync resume
 error-sync-budget-used = Le volume du jour est épuisé.
 hint-sync-budget-used = Tout reprend demain sans rien faire. Pour davantage aujourd’hui : musette sync budget TAILLE, ou none
 error-budget-too-small = C’est trop peu pour garder les appareils à jour.
-hint-budget-too-small = Donnez au moins { $min } octets par jour. Pour tout arrêter : musette sync pause
+hint-budget-too-small = Donnez au moins { SIZE($min) } par jour. Pour tout arrêter : musette sync pause
 error-not-synced = Tout n’est pas encore à jour : { $waiting }.
 hint-not-synced = { $why ->
     [refused] Les deux ne se reparleront pas d’eux-mêmes. Pour en voir plus : musette sync
@@ -851,7 +858,9 @@ hint-unknown-format = Précisez-la : --as linkedin ou --as vcard
 error-import-nothing = Il n’y avait rien à importer là-dedans.
 error-file-unreadable = Ce fichier ne peut pas être lu : { $file }
 hint-file-unreadable = Vérifiez son nom, et que vous avez le droit de le lire.
-error-file-too-large = { $file } dépasse { $limit } octets.
+error-not-a-file = Ce n’est pas un fichier : { $file }
+hint-not-a-file = Indiquez un fichier ; ceux d’un dossier, un par un.
+error-file-too-large = { $file } dépasse { SIZE($limit) }.
 error-file-exists = Ce fichier existe déjà : { $file }
 hint-file-exists = Choisissez un autre nom ; rien n’a été remplacé.
 error-file-unwritable = Ce fichier ne peut pas être écrit : { $file }
@@ -886,7 +895,7 @@ hint-input-ended = Rien n’a changé.
 error-demo-node = Le nœud « { $device } » de la démonstration s’est arrêté. Ses derniers mots : { $words }
 error-source-unreadable = Le fichier n’a pas pu être lu jusqu’au bout.
 error-source-empty = Le fichier est vide.
-error-source-too-large = Le fichier dépasse { $limit } octets.
+error-source-too-large = Le fichier dépasse { SIZE($limit) }.
 error-archive-damaged = Cette archive est abîmée ou incomplète.
 hint-archive-damaged = Téléchargez-la de nouveau.
 error-archive-too-many-files = Cette archive a plus de { $limit } fichiers.
@@ -906,7 +915,8 @@ usage-bad-value = « { $value } » ne convient pas à { $argument }.
 usage-conflict = { $argument } et { $other } ne vont pas ensemble.
 usage-not-utf8 = La ligne contient des caractères illisibles.
 usage-wrong = La ligne n’est pas compréhensible { $argument }
-usage-size = Écrivez une taille comme 500Mo ou 1,5Go, ou none.
+usage-size = Écrivez une taille comme 500Mo ou 1,5Go, ou « aucun ».
+usage-time-limit = Écrivez un nombre de secondes, ou une durée comme 30min.
 usage-duration = Écrivez une durée comme 30min, 2h ou 1j.
 usage-pause-too-long = C’est plus d’un an ; sans --for, la pause dure jusqu’à la reprise.
 usage-field-value = Écrivez CHAMP=VALEUR.
@@ -999,7 +1009,7 @@ help-musette-sync-resume = Finir une pause
 help-musette-sync-metered = Si chaque octet se paie ici : les pièces jointes ne viennent alors qu’à la demande
 help-musette-sync-metered--switch = on ou off
 help-musette-sync-budget = Le volume que peut prendre un jour
-help-musette-sync-budget--amount = Octets par jour UTC, dans les deux sens, par exemple 500Mo ; ou none
+help-musette-sync-budget--amount = Octets par jour UTC, dans les deux sens, par exemple 500Mo ; ou « aucun »
 help-musette-sync-now = Rechercher chaque appareil maintenant
 help-musette-device = Vos appareils
 help-musette-device-invite = Inviter un nouvel appareil

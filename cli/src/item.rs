@@ -151,11 +151,12 @@ pub(crate) fn describe(item: &Value) -> Vec<String> {
 /// What a command asks for an attachment by: its name, or its id where another one has the same name.
 fn asked_by(attachment: &Value, all: &[Value]) -> String {
     let name = text_of(attachment, "name");
-    if all.iter().filter(|other| text_of(other, "name") == name).count() > 1 {
-        text::short_id(text_of(attachment, "id")).to_owned()
-    } else {
-        text::quote(name)
+    if all.iter().filter(|other| text_of(other, "name") == name).count() == 1 {
+        return text::quote(name);
     }
+    let id = |attachment| text_of(attachment, "id");
+    let ids: Vec<&str> = std::iter::once(attachment).chain(all).map(id).collect();
+    text::short_ids(&ids)[0].to_owned()
 }
 
 /// On which devices an attachment is, or how much of it is here.

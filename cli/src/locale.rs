@@ -4,8 +4,8 @@
 //! otherwise. Both catalogues are part of the binary. The macro `t` is how the rest of the
 //! crate says something; tests below see to it that each key is in both.
 
-use crate::item;
 use crate::text::text_of;
+use crate::{item, quantities};
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 use serde_json::Value;
@@ -78,6 +78,7 @@ impl Locale {
         let resource =
             FluentResource::try_new(language.catalogue().to_owned()).unwrap_or_else(|(resource, _)| resource);
         let _ = bundle.add_resource(resource);
+        let _ = bundle.add_function("SIZE", size);
         Self { language, bundle }
     }
 
@@ -87,6 +88,15 @@ impl Locale {
         let mut problems = Vec::new();
         let text = self.bundle.format_pattern(pattern, Some(&args), &mut problems);
         Some(text.into_owned())
+    }
+}
+
+/// `SIZE($bytes)` in a catalogue: a number of bytes as people say it.
+fn size<'a>(positional: &[FluentValue<'a>], _named: &FluentArgs<'_>) -> FluentValue<'a> {
+    match positional {
+        // What is beyond 2^53 lost its last digits already, which nobody is told.
+        [FluentValue::Number(bytes)] => quantities::size_in_words(bytes.value as u64).into(),
+        _ => FluentValue::Error,
     }
 }
 

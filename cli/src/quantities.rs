@@ -38,7 +38,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 pub(crate) fn time_limit(text: &str) -> Result<Duration, String> {
     match text.parse() {
         Ok(seconds) => Ok(Duration::from_secs(seconds)),
-        Err(_) => duration(text),
+        Err(_) => duration(text).map_err(|_| t!("usage-time-limit")),
     }
 }
 
@@ -48,7 +48,8 @@ pub(crate) fn size_in_words(bytes: u64) -> String {
         0..1_000 => (1, |number| t!("size-bytes", number = number)),
         1_000..1_000_000 => (1_000, |number| t!("size-kilo", number = number)),
         1_000_000..1_000_000_000 => (1_000_000, |number| t!("size-mega", number = number)),
-        _ => (1_000_000_000, |number| t!("size-giga", number = number)),
+        1_000_000_000..1_000_000_000_000 => (1_000_000_000, |number| t!("size-giga", number = number)),
+        _ => (1_000_000_000_000, |number| t!("size-tera", number = number)),
     };
     let (whole, tenths) = (bytes / factor, bytes % factor * 10 / factor);
     unit(match tenths {
@@ -104,7 +105,7 @@ mod tests {
             (1_000_000, "1 MB"),
             (1_549_999, "1.5 MB"),
             (500_000_000, "500 MB"),
-            (2_000_000_000_000, "2000 GB"),
+            (2_000_000_000_000, "2 TB"),
         ] {
             assert_eq!(size_in_words(bytes), words);
         }

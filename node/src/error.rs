@@ -48,7 +48,7 @@ impl Error {
             | "keyring-locked" | "keyring-silent" | "keyring-failed" => 4,
             "import-cut-short" => 3,
             "deadline" => 5,
-            "home-in-use" | "backup-in-use" => 6,
+            "home-in-use" | "node-running" | "backup-in-use" => 6,
             "home-newer"
             | "backup-newer"
             | "backup-damaged"

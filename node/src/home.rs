@@ -97,6 +97,9 @@ impl Home {
     /// vault went missing.
     #[must_use]
     pub fn absence(&self) -> Error {
+        if let Some(file) = self.file_in_the_way() {
+            return Error::new("home-not-a-folder").with("file", file.display());
+        }
         let code = if self.is_free() { "no-home" } else { "vault-missing" };
         Error::new(code).with("home", self.path().display())
     }
@@ -106,7 +109,13 @@ impl Home {
     pub(crate) fn is_free(&self) -> bool {
         let ours =
             [self.journal_dir(), self.index_dir(), self.key_path(), self.config_path(), self.kept_path()];
-        self.begun_path().exists() || !ours.iter().any(|path| path.exists())
+        let is_empty = || !ours.iter().any(|path| path.exists());
+        self.file_in_the_way().is_none() && (self.begun_path().exists() || is_empty())
+    }
+
+    /// What is no directory where this one, or one above it, is to be.
+    fn file_in_the_way(&self) -> Option<&Path> {
+        self.path.ancestors().find(|path| path.exists()).filter(|path| !path.is_dir())
     }
 
     /// A mark that a Musette is being made here: what lies beside it may be removed.

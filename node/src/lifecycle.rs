@@ -90,7 +90,7 @@ pub async fn start(
     options: NodeOptions,
 ) -> Result<RunningNode> {
     let Opened::Here(store) = open_when_free(home, passphrase, Repair::No).await? else {
-        return Err(Error::new("home-in-use"));
+        return Err(Error::new("node-running"));
     };
     let mut node = start_network(home, Driver::start(*store), &options).await?;
     match Socket::bind(home) {

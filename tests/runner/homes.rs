@@ -88,7 +88,7 @@ fn a_home_has_one_owner_at_a_time() {
     let laptop = world.first_device("laptop");
     let node = laptop.up();
     let up: Vec<&str> = [&["up"], &LOOPBACK[..]].concat();
-    laptop.refuses(&up, 6, "home-in-use");
+    laptop.refuses(&up, 6, "node-running");
     // The refused one must not have taken the socket away.
     let id = laptop.add(&["note", "title=Mine"]);
     assert_eq!(node.api.items().len(), 1);
@@ -128,6 +128,16 @@ fn no_home_is_said_with_what_to_do() {
         nobody.refuses(args, 1, "no-home");
     }
     assert!(!nobody.home().exists(), "asking makes no home");
+    // Neither is one made where a file is, or below it.
+    let file = world.path().join("file");
+    fs::write(&file, "mine").unwrap();
+    for home in [file.join("below"), file.clone()] {
+        for command in ["status", "up", "init"] {
+            let line = ["--home", home.to_str().unwrap(), command];
+            nobody.refuses(&line, 1, "home-not-a-folder");
+        }
+    }
+    assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
     // Without a terminal and without flags `up` works all the same, and says what it chose.
     let node = nobody.up();
     let said = node.stop().stderr;

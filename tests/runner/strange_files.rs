@@ -55,8 +55,11 @@ fn foreign_files_are_refused_by_what_they_are() {
     refuses("empty.csv", b"", &["--as", "linkedin"], "source-empty");
     let missing = world.path().join("nothing.zip");
     laptop.refuses(&["import", missing.to_str().unwrap()], 1, "file-unreadable");
-    laptop.refuses(&["import", world.path().to_str().unwrap()], 1, "file-unreadable");
+    laptop.refuses(&["import", world.path().to_str().unwrap()], 1, "not-a-file");
     assert_eq!(count(&laptop), 0);
+    let id = laptop.add(&["note", "title=Here"]);
+    laptop.refuses(&["attach", &id, missing.to_str().unwrap()], 1, "file-unreadable");
+    laptop.refuses(&["attach", &id, world.path().to_str().unwrap()], 1, "not-a-file");
 }
 
 #[test]

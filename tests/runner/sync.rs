@@ -62,12 +62,12 @@ fn a_pause_holds_until_it_is_ended_and_the_wait_ends_with_it() {
     await_reason(&phone_node, "laptop", "peer-paused");
     assert!(!has(&laptop_node, &id));
     laptop.refuses(&["sync", "now"], 1, "sync-paused");
-    let shown = laptop.run(&["sync"]).ok().stdout;
-    assert!(shown.contains("paused") && shown.contains("musette sync resume"), "{shown}");
     // It is not the phone's doing, nor the network's.
     until(PATIENCE, "the phone is away because of the pause", || {
         (laptop_node.device("phone")["why"] == "paused").then_some(())
     });
+    let shown = laptop.run(&["sync"]).ok().stdout;
+    assert!(shown.contains("paused") && shown.contains("musette sync resume"), "{shown}");
     assert!(!shown.contains("another network"), "{shown}");
 
     // The pause is the person's, not the process's.
@@ -167,8 +167,11 @@ fn settings_need_no_node_and_nonsense_is_refused() {
         laptop.refuses(wrong, 2, "usage");
     }
     laptop.refuses(&["sync", "budget", "10"], 2, "budget-too-small");
+    let told = laptop.run(&["sync", "budget", "10"]).exits(2).stderr;
+    assert!(told.contains("1 MB"), "{told}");
     let french = laptop.run(&["--lang", "fr", "sync", "budget", "500 Mo"]).ok().stdout;
     assert!(french.contains("500\u{a0}Mo"), "{french}");
+    assert_eq!(laptop.json(&["sync", "budget", "aucun"])["settings"]["budget"], Value::Null);
 }
 
 #[test]

@@ -10,7 +10,9 @@ use serde_json::Value;
 use std::time::Duration;
 
 /// Notices that have a line of their own here.
-const SAID_ABOVE: [&str; 2] = ["key-file-vault", "recovery-unchecked"];
+const SAID_ABOVE: [&str; 4] = ["key-file-vault", "recovery-unchecked", TAKEN_OUT[0], TAKEN_OUT[1]];
+/// Notices that this device was taken out.
+const TAKEN_OUT: [&str; 2] = ["device-revoked", "device-words-replaced"];
 
 /// Tells how things are.
 #[derive(clap::Args, Debug)]
@@ -69,7 +71,7 @@ fn describe(status: &Value) -> Vec<String> {
     });
     lines.push(if status["running"] == true { t!("status-running") } else { t!("status-stopped") });
     lines.extend(recovery(&status["recovery"]));
-    let is_said = |notice: &&Value| SAID_ABOVE.contains(&text_of(notice, "code")) || is_taken_out(notice);
+    let is_said = |notice: &&Value| SAID_ABOVE.contains(&text_of(notice, "code"));
     lines.extend(list_of(status, "notices").iter().filter(|one| !is_said(one)).map(notice));
     lines.retain(|line| !line.is_empty());
     lines
@@ -77,11 +79,8 @@ fn describe(status: &Value) -> Vec<String> {
 
 /// That this device was taken out: nothing flows any more, and where things are was told to it last before.
 pub(super) fn taken_out(status: &Value) -> Option<String> {
-    list_of(status, "notices").iter().find(|one| is_taken_out(one)).map(notice)
-}
-
-fn is_taken_out(notice: &Value) -> bool {
-    ["device-revoked", "device-words-replaced"].contains(&text_of(notice, "code"))
+    let mut notices = list_of(status, "notices").iter();
+    notices.find(|one| TAKEN_OUT.contains(&text_of(one, "code"))).map(notice)
 }
 
 /// What of attachments is only here, or is not here, and how far those are that are to come.
@@ -132,7 +131,12 @@ pub(crate) fn waiting_in_words(waiting: &Value) -> String {
         "" => t!("date-unknown"),
         seen => dates::instant(seen),
     };
+    let attachment = match text_of(waiting, "attachment") {
+        "" => t!("an-attachment"),
+        name => t!("attachment-called", name = one_line(name)),
+    };
     let args = [
+        ("attachment", locale::Arg::from(attachment)),
         ("device", locale::Arg::from(text_of(waiting, "device").to_owned())),
         ("since", locale::Arg::from(since)),
     ];

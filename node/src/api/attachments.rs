@@ -92,9 +92,9 @@ impl Source {
     fn open(path: &FilePath) -> Result<Self> {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         let opened = File::open(path).and_then(|file| Ok((file.metadata()?, file)));
-        let (metadata, file) = opened.map_err(|error| unreadable(&name, error.kind()))?;
+        let (metadata, file) = opened.map_err(|error| unreadable(path.display(), error.kind()))?;
         if !metadata.is_file() {
-            return Err(unreadable(&name, "is not a file"));
+            return Err(Error::new("not-a-file").with("file", path.display()));
         }
         let source = Self { file, name, total: metadata.len(), size: 0, hasher: blake3::Hasher::new() };
         source.check_size(metadata.len())?;
@@ -135,7 +135,7 @@ impl Source {
     }
 }
 
-fn unreadable(name: &str, reason: impl std::fmt::Display) -> Error {
+fn unreadable(name: impl std::fmt::Display, reason: impl std::fmt::Display) -> Error {
     Error::new("file-unreadable").with("file", name).with("reason", reason)
 }
 

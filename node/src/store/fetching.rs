@@ -237,12 +237,13 @@ impl Store {
         *size <= SMALL_ATTACHMENT_BYTES || self.fetching.asked.contains(id)
     }
 
-    /// Whether some attachment, or one of this item, is to come and has not come whole.
-    pub(super) fn awaits_attachment(&self, item: Option<DocumentId>) -> bool {
+    /// An attachment, or one of this item, that is to come and has not come whole.
+    pub(super) fn awaited_attachment(&self, item: Option<DocumentId>) -> Option<BlobId> {
         let missing = self.fetching.missing.iter().filter_map(|blob| self.fetching.known.get_key_value(blob));
-        missing.into_iter().any(|(blob, known)| {
+        let mut awaited = missing.filter(|(blob, known)| {
             item.is_none_or(|item| known.item == item) && self.fetching.is_wanted(blob, known.size)
-        })
+        });
+        awaited.next().map(|(blob, _)| *blob)
     }
 
     /// Lets a session ask for what is missing here and not asked for elsewhere, and give what may be

@@ -625,11 +625,11 @@ impl Source {
     fn open(path: &Path, format: Option<&str>) -> Result<Self> {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         let unreadable = |error: &std::io::Error| {
-            Error::new("file-unreadable").with("file", &name).with("reason", error.kind())
+            Error::new("file-unreadable").with("file", path.display()).with("reason", error.kind())
         };
         let file = File::open(path).map_err(|error| unreadable(&error))?;
         if file.metadata().map_err(|error| unreadable(&error))?.is_dir() {
-            return Err(Error::new("file-unreadable").with("file", &name).with("reason", "is a directory"));
+            return Err(Error::new("not-a-file").with("file", path.display()));
         }
         let mut file = std::io::BufReader::with_capacity(256 * 1024, file);
         let format = match format {

@@ -297,9 +297,10 @@ impl Store {
             devices.keys().copied().partition(|device| self.is_on(*device, item, &needed));
         let refusing = lacking.iter().find(|device| self.peers.refuses(**device));
         let sender = devices.keys().find(|device| self.to_arrive_from(**device) > 0);
+        let awaited = item.and_then(|_| self.awaited_attachment(item));
         let (standing, waiting, device) = match item {
             _ if have.len() + lacking.len() < 2 => (Standing::OnlyHere, None, None),
-            Some(_) if self.awaits_attachment(item) => (Standing::Waiting, Some(Waiting::Attachment), None),
+            Some(_) if awaited.is_some() => (Standing::Waiting, Some(Waiting::Attachment), None),
             None if sender.is_some() => (Standing::Waiting, Some(Waiting::ToArrive), sender),
             _ if lacking.is_empty() => (Standing::Everywhere, None, None),
             _ => match (stop, refusing) {
@@ -324,6 +325,7 @@ impl Store {
             "of": have.len() + lacking.len(),
             "why": waiting.map(Waiting::code),
             "device": device.and_then(|device| devices.get(device)).map(|one| &one.certificate.name),
+            "attachment": awaited.and_then(|blob| self.name_of_attachment(&blob)),
             "reason": reason,
         })
     }
@@ -385,8 +387,9 @@ impl Store {
                 "reason": peer.and_then(|peer| peer.reason.as_deref()),
             }));
         }
-        if waiting.is_empty() && self.awaits_attachment(None) {
-            waiting.push(json!({ "why": stop.map_or(Waiting::Attachment, waiting_for).code() }));
+        if let Some(blob) = self.awaited_attachment(None).filter(|_| waiting.is_empty()) {
+            let why = stop.map_or(Waiting::Attachment, waiting_for);
+            waiting.push(json!({ "why": why.code(), "attachment": self.name_of_attachment(&blob) }));
         }
         waiting
     }

@@ -5,8 +5,8 @@ use crate::error::{Exit, Failure};
 use crate::quantities;
 use serde_json::json;
 
-/// The word for no budget.
-const NONE: &str = "none";
+/// The words for no budget.
+const NONE: [&str; 2] = ["none", "aucun"];
 
 /// Sets the budget of each day.
 #[derive(clap::Args, Debug)]
@@ -20,7 +20,11 @@ pub(crate) struct Budget {
 struct Amount(Option<u64>);
 
 fn amount(text: &str) -> Result<Amount, String> {
-    if text == NONE { Ok(Amount(None)) } else { quantities::size(text).map(|bytes| Amount(Some(bytes))) }
+    if NONE.contains(&text) {
+        Ok(Amount(None))
+    } else {
+        quantities::size(text).map(|bytes| Amount(Some(bytes)))
+    }
 }
 
 impl Budget {

@@ -99,12 +99,17 @@ impl Store {
         })
     }
 
+    /// What an attachment is called, for who sees items.
+    pub(crate) fn name_of_attachment(&self, blob: &BlobId) -> Option<String> {
+        let known = self.fetching.known.get(blob).filter(|_| !self.is_restored())?;
+        let mut attachments = self.view(known.item)?.attachments.into_iter();
+        attachments.find(|one| one.id == *blob).map(|one| one.name)
+    }
+
     fn coming_json(&self, blob: &BlobId, known: &Known) -> Json {
-        let attachments = self.view(known.item).map(|view| view.attachments).unwrap_or_default();
-        let name = attachments.into_iter().find(|one| one.id == *blob).map(|one| one.name);
         json!({
             "item": known.item.to_string(),
-            "name": name,
+            "name": self.name_of_attachment(blob),
             "done": known.done(),
             "total": known.size,
             "asked": self.fetching.asked.contains(blob),

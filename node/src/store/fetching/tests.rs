@@ -407,13 +407,15 @@ fn synced_means_small_attachments_too_whatever_large_ones_are_elsewhere() {
     assert_eq!(waits(&devices, 0), []);
     // One that nobody fetches does not hide what comes after it.
     let (film_item, film) = devices.attach(0, PIECES);
-    let (photo_item, _) = devices.attach(0, 2);
+    let (photo_item, photo) = devices.attach(0, 2);
     let awaited = [("attachment-there".to_owned(), 1)];
     devices.talk_until(|devices| waits(devices, 0) == awaited);
     assert_eq!(waits(&devices, 0), awaited, "it knows of the photo, and has not said that it has it");
     let told = devices.stores[0].sync_json(Some(photo_item), None);
     assert_eq!((&told["have"], &told["why"]), (&1.into(), &"attachment-there".into()));
     assert_eq!(waits(&devices, 1), [("attachment".to_owned(), 0)]);
+    assert_eq!(devices.stores[1].waiting_json(Goal::Synced, None)[0]["attachment"], *photo.name);
+    assert_eq!(devices.stores[1].sync_json(Some(photo_item), None)["attachment"], *photo.name);
     devices.talk();
     assert_eq!([waits(&devices, 0), waits(&devices, 1)], [vec![], vec![]]);
 
