@@ -53,6 +53,24 @@ fn a_small_one_comes_by_itself() {
 }
 
 #[test]
+fn the_same_file_is_kept_once() {
+    let _turn = turns::shared();
+    let world = World::new();
+    let laptop = world.first_device("laptop");
+    let id = laptop.add(&["note", "title=Certificate"]);
+    let attach = |bytes: Vec<u8>| {
+        let file = world.file("certificate.pdf", bytes);
+        let item = laptop.json(&["attach", &id, file.to_str().unwrap()]);
+        item["attachments"].as_array().unwrap().len()
+    };
+    let mut other = noise(300_000);
+    assert_eq!(attach(other.clone()), 1);
+    assert_eq!(attach(other.clone()), 1, "it is there");
+    *other.last_mut().unwrap() ^= 1;
+    assert_eq!(attach(other), 2, "one byte is another one");
+}
+
+#[test]
 fn an_attachment_that_nobody_has_here_is_said_to_be_elsewhere() {
     let _turn = turns::alone();
     let world = World::new();

@@ -41,6 +41,21 @@ impl Store {
         self.item(id)
     }
 
+    /// An item's attachments of this name and size.
+    ///
+    /// # Errors
+    /// When there is no such item.
+    pub(crate) fn attachments_called(
+        &self,
+        id: DocumentId,
+        name: &str,
+        size: u64,
+    ) -> Result<Vec<Attachment>> {
+        let mut view = self.view(id).ok_or_else(|| Error::new("not-found").with("id", id))?;
+        view.attachments.retain(|attachment| attachment.name == name && attachment.size == size);
+        Ok(view.attachments)
+    }
+
     /// An attachment's description, by its name or the beginning of its id.
     ///
     /// # Errors
