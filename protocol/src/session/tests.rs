@@ -14,18 +14,23 @@ use crate::{
     },
     journal::{Journal, JournalId, Opening, memory::MemoryDisk},
     limits::MAX_RECOGNITION_MARKS,
-    record::{Change, Payload},
+    record::{BlobChunk, Change, Payload},
     replica::{NewlyCounted, Replica, Write},
     schedule::StopReason,
     testkit::{self, device as id, key},
 };
 
+mod fetching;
 mod first;
 mod flooded;
 mod keeping;
 mod parting;
+mod reconciling;
 mod revoked;
 mod shared;
+
+const DOCUMENT: DocumentId = DocumentId::from_bytes([1; 16]);
+const BLOB: BlobId = BlobId::from_bytes([5; 16]);
 
 /// A device of one person, with a replica in memory.
 struct Device {
@@ -47,7 +52,32 @@ fn new_state(person: u8, epoch: u8) -> State {
     testkit::state(&inception, space, vec![Secret32::from_bytes([epoch; 32])])
 }
 
+/// The person of [`device`] keeps the space by the key of its number.
+fn keeper() -> SigningKey {
+    key(9)
+}
+
 impl Device {
+    fn attach(&mut self, chunks: u32) {
+        let chunk = |index| Write::BlobChunk(BlobChunk { blob: BLOB, index, bytes: vec![7; 500] });
+        let mut nonce = Self::nonces(&mut self.nonce);
+        self.replica.write((0..chunks).map(chunk).collect(), &self.key, &mut nonce).unwrap();
+        self.replica.sync().unwrap();
+    }
+
+    /// The texts of the document's changes.
+    fn texts(&mut self) -> Vec<String> {
+        let locations: Vec<_> = self.replica.state().document(&DOCUMENT).map(|(_, place)| place).collect();
+        locations.into_iter().map(|location| self.text(location)).collect()
+    }
+
+    fn text(&mut self, location: crate::journal::Location) -> String {
+        match self.replica.read_payload(location).unwrap() {
+            Ok(Payload::Change(change)) => String::from_utf8(change.bytes).unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+
     fn nonces(nonce: &mut u64) -> impl FnMut() -> [u8; 24] + '_ {
         move || {
             *nonce += 1;
@@ -70,7 +100,7 @@ impl Device {
     }
 
     fn write(&mut self, text: &str) {
-        let change = Change { document: DocumentId::from_bytes([1; 16]), bytes: text.into() };
+        let change = Change { document: DOCUMENT, bytes: text.into() };
         let mut nonce = Self::nonces(&mut self.nonce);
         let effects = self.replica.write(vec![Write::Change(change)], &self.key, &mut nonce).unwrap();
         assert_eq!(effects.counted.len(), 1, "own writes count at once");
@@ -292,7 +322,7 @@ fn who_knows_the_epoch_but_no_enrolled_key_is_sent_nothing() {
 fn who_is_not_enrolled_fills_no_disk() {
     let (mut laptop, _) = laptop_and_phone();
     let mut thief = device(4, 9, 7);
-    let change = Change { document: DocumentId::from_bytes([1; 16]), bytes: vec![0; 1000] };
+    let change = Change { document: DOCUMENT, bytes: vec![0; 1000] };
     let nonce = &mut || [9; 24];
     drop(thief.replica.write(vec![Write::Change(change)], &thief.key, nonce).unwrap());
     let location = thief.replica.state().locations()[0];

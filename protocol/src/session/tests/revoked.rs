@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{
     shared::{
-        DOCUMENT, OWNER, SHARED, Spaces, all, begin_epoch, empty, enrol, go_on, inception, kem, news, nonces,
-        read, restarted, secret, space, talk, write,
+        OWNER, SHARED, Spaces, all, begin_epoch, empty, enrol, go_on, inception, kem, news, nonces, read,
+        restarted, secret, space, talk, write,
     },
     *,
 };

@@ -24,7 +24,6 @@ pub(super) const OWNER: u8 = 9;
 const ADA: u8 = 20;
 /// The keeper of the space that Ada reads.
 pub(super) const SHARED: u8 = 40;
-pub(super) const DOCUMENT: DocumentId = DocumentId::from_bytes([1; 16]);
 
 pub(super) type Spaces = BTreeMap<SpaceId, Replica<MemoryDisk>>;
 
