@@ -1,9 +1,12 @@
-//! Puts load on a relay that runs elsewhere, with libp2p's own client, and prints what it saw.
+//! Puts load on a relay, with libp2p's own client, and prints what it saw.
+//!
+//! Without a command it starts relays of its own, and does all of it over TCP and over QUIC ([`whole`]). With one it
+//! goes to a relay that runs elsewhere:
 //!
 //! ```sh
 //! load hold --relay ADDR --ticket TICKET --clients 2000 --circuits 200 --pid PID
 //! load transfer --relay ADDR --ticket TICKET --megabytes 50 --times 5
-//! load flood --relay ADDR --strangers 500 --seconds 60
+//! load flood --relay ADDR --strangers 500
 //! ```
 //!
 //! Of each client, circuit and transfer that does not come about it says at which step and why. A place or a call
@@ -16,6 +19,8 @@
 //! how to enlarge the buffer.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program to measure with")]
+
+mod whole;
 
 use std::{
     fmt::Display,
@@ -61,7 +66,7 @@ struct Options {
     #[arg(long, global = true)]
     relay: Option<Multiaddr>,
     #[command(subcommand)]
-    load: Load,
+    load: Option<Load>,
 }
 
 #[derive(Subcommand)]
@@ -86,12 +91,10 @@ enum Load {
         #[arg(long)]
         times: usize,
     },
-    /// Strangers that connect, ask, send garbage, and come again.
+    /// Strangers that connect, ask, send garbage, and come again, until the standard input ends.
     Flood {
         #[arg(long)]
-        strangers: usize,
-        #[arg(long)]
-        seconds: u64,
+        strangers: u64,
     },
 }
 
@@ -358,7 +361,9 @@ async fn hold(relay: &Multiaddr, ticket: &RelayTicket, clients: usize, circuits:
     println!("{} circuits carried all of it", ended.len());
 }
 
-async fn transfer(relay: &Multiaddr, ticket: &RelayTicket, megabytes: usize, times: usize) {
+/// How many megabytes went through the circuit in a second, each time.
+async fn transfer(relay: &Multiaddr, ticket: &RelayTicket, megabytes: usize, times: usize) -> Vec<f64> {
+    let mut speeds = Vec::new();
     let mut called = Client::reserved(relay, ticket).await.expect("a reservation");
     sink(&mut called);
     let mut caller = Client::call(relay, called.peer).await.expect("a circuit");
@@ -371,17 +376,22 @@ async fn transfer(relay: &Multiaddr, ticket: &RelayTicket, megabytes: usize, tim
         stream.close().await.unwrap();
         stream.read_exact(&mut [0; 8]).await.unwrap();
         let seconds = begun.elapsed().as_secs_f64();
-        println!("{megabytes} MB in {seconds:.2} s: {:.1} MB/s", megabytes as f64 / seconds);
+        let speed = megabytes as f64 / seconds;
+        println!("{megabytes} MB in {seconds:.2} s: {speed:.1} MB/s");
+        speeds.push(speed);
     }
+    speeds
 }
 
-async fn flood(relay: &Multiaddr, strangers: usize, seconds: u64) {
-    let counts = Arc::new([const { AtomicU64::new(0) }; 3]);
+async fn flood(relay: &Multiaddr, strangers: u64) {
+    let (begun, counts) = (Instant::now(), Arc::new([const { AtomicU64::new(0) }; 3]));
     for _ in 0..strangers {
         let (relay, counts) = (relay.clone(), Arc::clone(&counts));
         tokio::spawn(async move {
             loop {
-                counts[0].fetch_add(1, Ordering::Relaxed);
+                if counts[0].fetch_add(1, Ordering::Relaxed) + 1 == strangers {
+                    println!("{strangers} strangers are there");
+                }
                 let mut client = Client::new();
                 if client.connects(relay.clone(), peer_of(&relay)).await.is_err() {
                     sleep(Duration::from_millis(50)).await;
@@ -397,25 +407,28 @@ async fn flood(relay: &Multiaddr, strangers: usize, seconds: u64) {
             }
         });
     }
-    sleep(Duration::from_secs(seconds)).await;
+    let ended = || std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+    tokio::task::spawn_blocking(ended).await.unwrap().unwrap();
     let [tried, connected, asked] = [0, 1, 2].map(|at| counts[at].load(Ordering::Relaxed));
     println!(
-        "{strangers} strangers in {seconds} s: {tried} tries to connect, {connected} connected, {asked} requests"
+        "in {:.0} s {tried} tries to connect, {connected} connected, {asked} requests",
+        begun.elapsed().as_secs_f64()
     );
 }
 
 #[tokio::main]
 async fn main() {
     let options = Options::parse();
+    let Some(load) = options.load else { return whole::run().await };
     let relay = options.relay.expect("--relay");
     let parse = |ticket: String| ticket.parse::<RelayTicket>().expect("a relay ticket");
-    match options.load {
+    match load {
         Load::Hold { ticket, clients, circuits, pid } => {
             hold(&relay, &parse(ticket), clients, circuits, pid).await;
         }
         Load::Transfer { ticket, megabytes, times } => {
-            transfer(&relay, &parse(ticket), megabytes, times).await;
+            drop(transfer(&relay, &parse(ticket), megabytes, times).await);
         }
-        Load::Flood { strangers, seconds } => flood(&relay, strangers, seconds).await,
+        Load::Flood { strangers } => flood(&relay, strangers).await,
     }
 }
