@@ -21,7 +21,7 @@ const LOAD_CORE: &str = "1";
 const CLIENTS: usize = 2_000;
 const CIRCUITS: usize = 200;
 const STRANGERS: &str = "500";
-const MEGABYTES: usize = 50;
+const MEGABYTES: usize = 200;
 /// Transfers of which the middle one is compared.
 const TIMES: usize = 5;
 
