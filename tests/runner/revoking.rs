@@ -201,3 +201,42 @@ fn after_two_devices_took_out_each_other_the_words_say_who_stays() {
     let refused = Process::start_with_input(phone.command(&args), input, phone.new_log(&args)).wait(PATIENCE);
     assert_eq!(refused.exits(1).json()["error"]["code"], "words-of-another-person");
 }
+
+#[test]
+fn the_words_on_one_device_after_the_other_put_all_back() {
+    let _turn = turns::shared();
+    let world = World::new();
+    let paper = world.path().join("paper");
+    let [laptop, desk, thief] = ["laptop", "desk", "thief"].map(|name| world.device(name));
+    let init = ["init", "--name", "Emilie", "--device", "laptop", "--no-passphrase", "--recovery-out"];
+    laptop.run(&[&init[..], &[paper.to_str().unwrap()]].concat()).ok();
+    let node = laptop.up();
+    desk.join(&laptop);
+    thief.join(&laptop);
+    let desk_node = desk.up();
+    until(PATIENCE, "the desk knows both", || {
+        (desk_node.api.get("/v1/devices")["devices"].as_array().unwrap().len() == 3).then_some(())
+    });
+    node.stop();
+    desk_node.stop();
+    revoke(&thief, "laptop");
+    revoke(&thief, "desk");
+    let is_out = |node: &Node| node.api.get("/v1/status")["device"]["revoked"] == true;
+    let nodes = [&laptop, &desk, &thief].map(Device::up);
+    for node in &nodes[..2] {
+        until(PATIENCE, "it learns that it is out", || is_out(node).then_some(()));
+    }
+    let stolen = ["device", "revoke", "thief", "--words", "--yes"];
+    for device in [&laptop, &desk] {
+        with_words(device, &paper, &stolen);
+        for node in &nodes[..2] {
+            until(PATIENCE, "both are in, and the thief is not", || {
+                let status = node.api.get("/v1/status");
+                (!is_out(node) && names(&status["revoked"]) == ["thief"]).then_some(())
+            });
+        }
+    }
+    let id = desk.add(&["note", "title=Ours"]);
+    until(PATIENCE, "the laptop has it", || laptop.run(&["show", &id]).code.eq(&Some(0)).then_some(()));
+    nodes.into_iter().for_each(|node| drop(node.stop()));
+}

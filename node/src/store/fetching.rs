@@ -251,6 +251,13 @@ impl Store {
     pub(super) fn plan_fetches(&mut self, session: &mut Session) {
         let Some(device) = session.peer() else { return };
         session.set_flow(self.fetching.flow);
+        if !self.is_device(&device) {
+            // Of who was taken out nothing is asked any more: what was to come from there comes from others.
+            if self.fetching.coming_from(device).next().is_some() {
+                self.changed |= self.fetching.forget(device);
+            }
+            return;
+        }
         self.changed |= self.fetching.plan(self.replica.state().space(), device, session);
     }
 

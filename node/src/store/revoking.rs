@@ -57,8 +57,13 @@ impl Store {
         if recovery.is_some() {
             stays.push(self.device);
         }
-        let undone = theirs.iter().filter(|(_, one)| stays.contains(&one.device)).map(|(id, _)| *id);
-        let mut undone: Vec<OperationId> = undone.collect();
+        // What has no effect as things are is to have none: this revocation takes the place of earlier ones, which
+        // undid it.
+        let is_undone =
+            |id: &OperationId, of: &DeviceId| log.ended_by(of).iter().all(|one| one.operation != *id);
+        let undone =
+            theirs.iter().filter(|(id, one)| stays.contains(&one.device) || is_undone(id, &one.device));
+        let mut undone: Vec<OperationId> = undone.map(|(id, _)| *id).collect();
         undone.sort_unstable();
         let kept = self.state().head(&device).0;
         let root = recovery.as_ref().map(|recovery| recovery.root());

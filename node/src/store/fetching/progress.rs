@@ -57,7 +57,8 @@ impl Store {
             Flow::Nothing(_) => Waiting::BudgetUsed,
             Flow::NoAttachments { asked_for: false } => Waiting::BudgetLow,
             _ => {
-                let connected = self.peers.connected();
+                let mut connected = self.peers.connected();
+                connected.retain(|device| self.is_device(device));
                 let lacking = |device: &DeviceId| self.fetching.lacking.get(&(*blob, *device)).copied();
                 match connected.iter().map(lacking).collect::<Option<Vec<bool>>>() {
                     _ if connected.is_empty() => Waiting::NobodyThere,

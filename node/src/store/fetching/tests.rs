@@ -391,6 +391,23 @@ fn why_an_attachment_does_not_come_is_said() {
     assert_eq!(devices.stores[1].attachments_json()["missing"], 0);
 }
 
+#[test]
+fn nothing_is_awaited_from_a_device_that_was_taken_out() {
+    let mut devices = Devices::new(3);
+    devices.connect([0, 1]);
+    devices.connect([1, 2]);
+    devices.talk();
+    devices.stores[0].revoke("device2", &[], None).unwrap();
+    devices.stores[0].commit().unwrap();
+    let (_, photo) = devices.attach(0, 2);
+    // Whoever was taken out is asked first each time.
+    while devices.say(0, 0) {
+        devices.say(1, 0);
+    }
+    devices.talk();
+    assert_eq!(devices.told(1, &photo), "whole");
+}
+
 fn waits(devices: &Devices, device: usize) -> Vec<(String, u64)> {
     let waiting = devices.stores[device].waiting_json(Goal::Synced, None);
     let told = |one: &Json| {
