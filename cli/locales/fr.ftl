@@ -55,7 +55,7 @@ up-pairing-failed = Le nouvel appareil n’est pas entré. { $reason }
 
 recovery-warning = Qui possède ces mots possède toute votre Musette. Recopiez-les sur papier, pour vous seulement ; ni photo, ni fichier.
 recovery-then-check = Une fois sur papier : musette recovery check
-backup-done = { $dir } contient tout ce que cet appareil contient ({ $size }) ; la sauvegarde a été relue et elle est juste.
+backup-done = { $dir } contient tout ce que cet appareil contient ({ $size }) ; la sauvegarde a été relue et elle est conforme.
 backup-attachments-missing = { $count ->
     [one] Une pièce jointe n’est pas en entier sur cet appareil, et donc pas dans la sauvegarde.
    *[other] { $count } pièces jointes ne sont pas en entier sur cet appareil, et donc pas dans la sauvegarde.
@@ -80,7 +80,7 @@ passphrase-changed = Désormais la nouvelle phrase de passe ouvre cet appareil, 
 passphrase-set = Désormais la phrase de passe ouvre cet appareil.
 keyring-emptied = Sa clé n’est plus dans le trousseau du système : une copie du dossier faite avant ne s’ouvre plus.
 recovery-checked = C’est juste. Cet appareil ne garde plus les mots ; gardez le papier en lieu sûr.
-recovery-replaced = Vous avez de nouveaux mots de secours. Les anciens ne font plus entrer personne, dès que vos autres appareils ont rencontré celui-ci.
+recovery-replaced = Vous avez de nouveaux mots de secours. Les anciens ne feront plus entrer personne, dès que vos autres appareils auront rencontré celui-ci.
 recovery-replaced-next =
     Notez les nouveaux : musette recovery show, puis musette recovery check
     Les anciens ouvrent encore les sauvegardes d’avant. Faites-en une nouvelle, musette backup DOSSIER, et supprimez celles-là.
@@ -134,7 +134,7 @@ notice-healed = ce qui se lisait après les dégâts est de nouveau en ordre.
 notice-device-unverified = « { $name } » est entré sans comparaison des mots.
 notice-device-recovered = « { $name } » est entré avec vos 24 mots de secours. Si ce n’était pas vous, quelqu’un les a : musette recovery replace, pour qu’ils ne fassent plus entrer personne, puis musette device revoke { $id }
 notice-words-replaced = vos mots de secours ont été remplacés sur un autre appareil : le papier avec les anciens ne vaut plus rien. Si ce n’était pas vous, quelqu’un les avait : musette device list montre qui est là, et ce qui n’est pas à vous est à retirer.
-notice-words-frozen = les mêmes mots de secours ont été remplacés deux fois, sur des appareils qui ne le savaient pas l’un de l’autre, ou par quelqu’un qui les avait vus. Rien ne dit lequel des deux remplacements est le vôtre : plus aucun mot ne fait entrer personne. Vos appareils continuent, et musette device invite en fait entrer d’autres. Retirez ce qui n’est pas à vous : musette device list
+notice-words-frozen = les mêmes mots de secours ont été remplacés deux fois, sur des appareils qui ne le savaient pas l’un de l’autre, ou par quelqu’un qui les avait vus. Rien ne dit lequel des deux remplacements est le vôtre : plus aucun mot ne fait entrer personne ni n’ouvre de nouvelle sauvegarde. Ayez au moins deux appareils : ils continuent, et musette device invite en fait entrer d’autres. Retirez ce qui n’est pas à vous : musette device list
 notice-key-file-vault = un fichier-clé ouvre cette Musette : qui peut lire vos fichiers peut la lire.
 notice-recovery-unchecked = vos mots de secours n’ont pas encore été vérifiés : musette recovery show, puis musette recovery check
 
@@ -204,6 +204,7 @@ split-done = Cette copie est maintenant un appareil à part, « { $name } ». 
    *[other] { $changes } modifications écrites en tant que « { $from } » continuent sous le nouveau nom.
 }
 split-next = Redémarrez-la : musette up. Laissez-la rencontrer vos autres appareils avant de retirer celui dont elle est la copie : ce qu’elle ne leur aura pas donné d’ici là ne comptera pas.
+revoke-already = « { $name } » avait déjà été retiré ; rien n’a changé.
 revoke-next = Vos autres appareils l’apprennent en rencontrant celui-ci. D’ici là, ils peuvent encore lui parler. S’il a été volé : changez les mots de passe qu’il connaît.
 
 remove-done = { $count ->
@@ -220,23 +221,24 @@ forget-more = { $count ->
     [one] { "  " }et un autre
    *[other] { "  " }et { $count } autres
 }
-forget-what = Ce qui est oublié est effacé de tous vos appareils, avec ses pièces jointes et son historique, et ne peut pas revenir : ni d’ici, ni d’une sauvegarde. Qui a gardé une copie du dossier d’un appareil peut l’avoir encore.
-forget-type = Pour confirmer, tapez le mot « oublier »
-forget-word = oublier
+forget-what = Effacer pour de bon enlève l’élément de tous vos appareils, avec ses pièces jointes et son historique, et il ne peut pas revenir : ni d’ici, ni d’une sauvegarde. Qui a gardé une copie du dossier d’un appareil peut l’avoir encore.
+forget-type = Pour confirmer, tapez le mot « effacer »
+forget-word = effacer
 forget-done = { $count ->
-    [one] Un élément est oublié.
-   *[other] { $count } éléments sont oubliés.
+    [one] Un élément est effacé pour de bon.
+   *[other] { $count } éléments sont effacés pour de bon.
 }
 forget-gone = { $of ->
-    [one] Ce que vous avez oublié a disparu.
+    [one] Ce que vous avez effacé pour de bon a disparu.
    *[other] { $gone ->
-        [0] Ce que vous avez oublié n’a encore disparu d’aucun appareil sur { $of }.
-        [one] Ce que vous avez oublié a disparu d’un appareil sur { $of }.
-       *[other] Ce que vous avez oublié a disparu de { $gone } appareils sur { $of }.
+        [0] Ce que vous avez effacé pour de bon n’a encore disparu d’aucun appareil sur { $of }.
+        [one] Ce que vous avez effacé pour de bon a disparu d’un appareil sur { $of }.
+       *[other] Ce que vous avez effacé pour de bon a disparu de { $gone } appareils sur { $of }.
     }
 }
 forget-waits-here = Cet appareil ne l’a pas encore effacé : il le fait dans la minute avec musette up, ou avec musette doctor --compact
 forget-waits = « { $name } » n’a pas encore été rencontré.
+forget-waits-connected = « { $name } » va l’effacer : il faut une minute ou deux quand les deux tournent.
 forget-waits-since = « { $name } » ne l’a pas encore effacé ; vu pour la dernière fois le { $since }. Il faut une minute ou deux quand les deux tournent.
 
 net-here = Sur son propre réseau, cet appareil se trouve à { $addresses }.
@@ -266,7 +268,7 @@ relay-unreachable = Personne ne répond à son adresse.
 relay-lost = La connexion avec lui a été perdue.
 relay-other-there = À son adresse répond un autre relais, ou le même avec une nouvelle clé. Demandez à la personne qui le tient un nouveau billet, ou son adresse actuelle, et ajoutez-les.
 
-quarantine-empty = Rien n’est en quarantaine.
+quarantine-empty = Il n’y a rien en quarantaine.
 quarantine-new = { $id }  { $title } (nouveau, par « { $by } »)
 quarantine-changed = { $id }  { $title } (modifié par « { $by } »)
 quarantine-accepted = { $count ->
@@ -499,7 +501,7 @@ reason-entry-too-large = Plus de { SIZE($limit) } une fois décompressé.
 reason-entry-damaged = Ce fichier de l’archive est abîmé.
 reason-entry-unsupported = Ce fichier de l’archive est chiffré ou compressé d’une façon inconnue.
 reason-too-many-rows = Seules les { $limit } premières lignes ont été lues.
-reason-forgotten = Vous l’avez oublié ; il ne revient pas.
+reason-forgotten = Vous l’avez effacé pour de bon ; il ne revient pas.
 reason-undone = Vous l’aviez annulé ; il ne revient pas.
 
 ## Doctor
@@ -575,7 +577,7 @@ error-not-found = Aucun identifiant ne commence par « { $id } ».
 hint-not-found = Pour voir ce qu’il y a : musette list
 error-ambiguous-id = Plusieurs identifiants commencent par « { $id } ».
 hint-ambiguous-id = Tapez quelques caractères de plus.
-error-id-too-short = Un identifiant demande au moins { $min } caractères.
+error-id-too-short = Un identifiant doit compter au moins { $min } caractères.
 hint-id-too-short = Pour voir les identifiants : musette list
 error-unknown-kind = Aucune sorte d’élément ne s’appelle « { $kind } ».
 hint-unknown-kind = Pour voir celles qui existent : musette kinds
@@ -678,7 +680,7 @@ error-endpoint-stopped = La partie réseau du nœud s’est arrêtée.
 hint-endpoint-stopped = Pour le redémarrer : musette up
 error-frame-too-large = L’autre appareil a envoyé plus que ce qui est accepté d’un coup.
 error-device-revoked = Cet appareil a été retiré : ce qu’il écrit ne compte nulle part.
-hint-device-revoked = Ce qui est ici reste lisible. Pour vous en resservir, déplacez son dossier et faites-le entrer de nouveau : musette device invite sur un autre appareil, musette device join ici.
+hint-device-revoked = Ce qui est ici reste lisible. Pour vous en resservir, déplacez son dossier et faites-le entrer de nouveau : musette device invite sur un autre appareil, musette device join ici. Si un voleur a retiré tous vos appareils : musette device revoke APPAREIL --words, avec le nom de celui qui a été volé.
 error-device-words-replaced = Cet appareil est entré avec des mots de secours qui ont été remplacés : ce qu’il écrit ne compte nulle part.
 hint-device-words-replaced = Ce qui est ici reste lisible. Pour vous en resservir, déplacez son dossier et faites-le entrer avec les nouveaux mots : musette recover, ou musette restore DOSSIER
 error-no-safe-epoch = Un appareil vient d’être retiré, et celui-ci attend la nouvelle clé qui va avec.
@@ -695,16 +697,18 @@ error-not-revoked-by = « { $by } » n’a pas retiré « { $name } ».
 hint-not-revoked-by = musette device list montre qui a retiré qui.
 error-device-not-found = Aucun appareil ne s’appelle « { $name } ».
 hint-device-not-found = musette device list montre les noms et les identifiants. D’un identifiant, donnez au moins les { $letters } premières lettres.
+error-name-taken = L’un de vos appareils s’appelle déjà « { $name } ».
+hint-name-taken = Choisissez un autre nom.
 error-device-ambiguous = Plusieurs appareils s’appellent « { $name } ».
-hint-device-ambiguous = Donnez plutôt le début de son identifiant : musette device list --json
+hint-device-ambiguous = Donnez plutôt le début de son identifiant : musette device list
 error-device-log-full = La liste des appareils est pleine.
 hint-device-log-full = Avec vos mots de secours, il reste de la place : --words
-error-words-of-another-person = Ces 24 mots sont justes, mais ce ne sont pas les vôtres.
+error-words-of-another-person = Ces 24 mots sont valides, mais ce ne sont pas les vôtres.
 hint-words-of-another-person = Cherchez le papier qui va avec cette Musette.
 error-words-replaced = C’étaient vos mots de secours ; d’autres ont pris leur place.
 hint-words-replaced = Cherchez le papier avec les derniers. Si ce n’est pas vous qui les avez remplacés, quelqu’un d’autre avait ceux-ci : musette device list, sur un de vos appareils, montre qui est là.
 error-words-frozen = Plus aucun mot de secours ne fait entrer personne : les mêmes ont été remplacés deux fois, et rien ne dit lequel des deux remplacements est le vôtre.
-hint-words-frozen = Vos appareils continuent. Pour en faire entrer un autre : musette device invite
+hint-words-frozen = Vos appareils continuent, et musette device invite en fait entrer d’autres. Mais aucune sauvegarde que des mots ouvriraient ne peut être faite : ayez au moins deux appareils.
 error-replace-not-admin = Cet appareil n’a pas le droit de remplacer les mots de secours.
 hint-replace-not-admin = Faites-le sur un autre de vos appareils.
 error-bad-relay-address = { $address } n’est ni l’adresse d’un relais, ni un billet de relais.
@@ -735,9 +739,15 @@ error-relay-refused = Le relais ne donne pas de place à cet appareil.
 hint-relay-refused = La personne qui le tient peut dire pourquoi : peut-être est-il plein, ou demande-t-il un billet.
 error-not-in-quarantine = Rien en quarantaine ne commence par { $id }.
 hint-not-in-quarantine = musette quarantine list montre ce qui s’y trouve.
+error-in-trash = Cet élément est dans la corbeille.
+hint-in-trash = Pour l’en sortir : musette restore-item { $id }. Pour l’effacer pour de bon : musette forget { $id }
+error-not-in-trash = Cet élément n’est pas dans la corbeille.
+hint-not-in-trash = Pour le voir : musette show { $id }
+error-forgotten = Cet élément a été effacé pour de bon.
+hint-forgotten = Pour savoir si tous vos appareils l’ont fait : musette status
 error-trash-empty = La corbeille est vide.
 hint-trash-empty = musette list montre ce qu’il y a.
-error-quarantine-empty = Rien n’est en quarantaine.
+error-quarantine-empty = Il n’y a rien en quarantaine.
 hint-quarantine-empty = musette status le dit quand il y a quelque chose.
 error-so-many = Cela fait { $count } éléments.
 hint-so-many = Si vous les voulez tous : --many { $count }
@@ -753,6 +763,10 @@ error-no-backup = Il n’y a pas de sauvegarde dans { $path }
 hint-no-backup = Indiquez le dossier écrit par musette backup.
 error-backup-damaged = La sauvegarde dans { $path } est abîmée.
 hint-backup-damaged = Écrivez-en une nouvelle dans un dossier vide. Ce qui se lit encore de celle-ci : musette restore
+error-backup-unreadable = Rien ne peut être lu de la sauvegarde dans { $path }
+hint-backup-unreadable = Essayez-en une autre copie, s’il y en a une. Si l’un de vos appareils fonctionne encore : musette recover
+error-not-a-folder = Ceci est un fichier, pas un dossier : { $path }
+hint-not-a-folder = Indiquez un dossier ; s’il n’existe pas encore, il est créé.
 error-backup-newer = Cette sauvegarde a été écrite par une version plus récente du programme.
 hint-backup-newer = Mettez musette à jour. Rien n’a changé.
 error-backup-foreign = La sauvegarde dans { $path } est celle d’une autre Musette.
@@ -765,11 +779,11 @@ error-backup-in-use = Une autre sauvegarde vers { $path } est en cours.
 hint-backup-in-use = Réessayez quand elle sera finie.
 error-phrase-word-count = Une phrase de secours a 24 mots ; en voici { $found }.
 hint-phrase-word-count = Tapez-les tous, dans leur ordre, séparés par des espaces.
-error-phrase-unknown-word = Le mot { $position } n’est aucun de ceux qui existent.
+error-phrase-unknown-word = Le mot { $position } ne figure pas dans la liste des mots de secours.
 hint-phrase-unknown-word = Comparez-le avec le papier. Tous les mots sont d’une seule langue, le français ou l’anglais.
 error-phrase-checksum = Ces mots ne vont pas ensemble : l’un est faux, ou deux ont changé de place.
 hint-phrase-checksum = Comparez-les avec le papier, un à un.
-error-words-of-another = Ces 24 mots sont justes, mais ce ne sont pas ceux de cette sauvegarde.
+error-words-of-another = Ces 24 mots sont valides, mais ce ne sont pas ceux de cette sauvegarde.
 hint-words-of-another = Cherchez le papier qui va avec. Une sauvegarde faite avant le remplacement de vos mots s’ouvre avec les précédents.
 error-healing = Il manque quelque chose à cet appareil après des dégâts ; il va le chercher sur un autre de vos appareils, et ne peut rien écrire d’ici là.
 hint-healing = Laissez-le rencontrer un autre de vos appareils : musette up. S’il n’y en a plus : musette restore --alone
@@ -909,7 +923,7 @@ usage-nothing-asked = Dites ce qu’il faut faire.
 usage-unknown-argument = { $argument } n’est pas une option ici.
 usage-unknown-command = La commande « { $command } » n’existe pas.
 usage-revoke-yes = Personne n’est là pour répondre : pour retirer un appareil depuis un script, ajoutez --yes.
-usage-forget-yes = Personne n’est là pour répondre : pour oublier depuis un script, ajoutez --yes.
+usage-forget-yes = Personne n’est là pour répondre : pour effacer pour de bon depuis un script, ajoutez --yes.
 usage-missing = Il manque : { $argument }
 usage-bad-value = « { $value } » ne convient pas à { $argument }.
 usage-conflict = { $argument } et { $other } ne vont pas ensemble.

@@ -40,6 +40,8 @@ use crate::{
 
 /// The head's file.
 const HEAD: &str = "musette-backup";
+/// The same once more: without a head nothing can be opened of all the rest.
+const HEAD_COPY: &str = "musette-backup.copy";
 /// Bytes of it: some keys, and all secrets of epochs that a device may hold.
 const MAX_HEAD_LEN: u64 = 1024 * 1024;
 /// The folder of the journal's segments.
@@ -100,6 +102,7 @@ pub(crate) async fn back_up(driver: &Driver, dir: PathBuf, progress: &mpsc::Send
 
 impl Target {
     fn open(dir: PathBuf, space: SpaceId, home: &Path) -> Result<Self> {
+        check_folder(&dir)?;
         told(create_private_dir(&dir))?;
         let dir = told(dir.canonicalize())?;
         let at = |code: &'static str| Error::new(code).with("path", dir.display());
@@ -183,14 +186,22 @@ impl Target {
     fn finish(self, head: &Signed<BackupHead>) -> Result<(PathBuf, u64)> {
         let Self { dir, journal, held, .. } = self;
         let bytes = journal.bytes();
-        told(replace(&dir.join(HEAD), &head.to_bytes()))?;
+        for name in [HEAD, HEAD_COPY] {
+            told(replace(&dir.join(name), &head.to_bytes()))?;
+        }
         told(remove_if_there(&dir.join(BEGUN)))?;
         drop(journal);
         let mut found = HashSet::new();
         let recovery = read_records(&dir, head, false, &mut |record, _| {
             found.insert(record);
         })?;
-        let is_whole = recovery.torn_bytes == 0 && held.keys().all(|record| found.contains(record));
+        let is_written = |name| {
+            let written = read_head_of(&dir, name).ok().flatten();
+            written.is_some_and(|written| written.to_bytes() == head.to_bytes())
+        };
+        let has_heads = [HEAD, HEAD_COPY].into_iter().all(is_written);
+        let has_records = recovery.torn_bytes == 0 && held.keys().all(|record| found.contains(record));
+        let is_whole = has_heads && has_records;
         if is_whole { Ok((dir, bytes)) } else { Err(damaged(&dir)) }
     }
 }
@@ -210,12 +221,31 @@ fn is_free(dir: &Path) -> Result<bool> {
     Ok(true)
 }
 
-/// The head of a backup, where there is one.
+/// Refuses what is there and is no folder.
+fn check_folder(dir: &Path) -> Result<()> {
+    if dir.exists() && !dir.is_dir() {
+        return Err(Error::new("not-a-folder").with("path", dir.display()));
+    }
+    Ok(())
+}
+
+/// The head of a backup, where there is one; its copy where it is damaged or gone.
 ///
 /// # Errors
 /// When it cannot be read, does not hold, or was written by a newer version.
 pub(crate) fn read_head(dir: &Path) -> Result<Option<Signed<BackupHead>>> {
-    let Some(bytes) = told(read_bounded(&dir.join(HEAD), MAX_HEAD_LEN))? else { return Ok(None) };
+    check_folder(dir)?;
+    match read_head_of(dir, HEAD) {
+        Ok(Some(head)) => Ok(Some(head)),
+        first => match read_head_of(dir, HEAD_COPY) {
+            Ok(Some(copy)) => Ok(Some(copy)),
+            _ => first,
+        },
+    }
+}
+
+fn read_head_of(dir: &Path, name: &str) -> Result<Option<Signed<BackupHead>>> {
+    let Some(bytes) = told(read_bounded(&dir.join(name), MAX_HEAD_LEN))? else { return Ok(None) };
     let head = Signed::<BackupHead>::from_bytes(&bytes).map_err(|error| match error {
         DecodeError::Newer { found, known } => {
             Error::new("backup-newer").with("found", found).with("known", known)

@@ -52,6 +52,7 @@ impl Error {
             "home-newer"
             | "backup-newer"
             | "backup-damaged"
+            | "backup-unreadable"
             | "home-damaged"
             | "vault-damaged"
             | "vault-missing"

@@ -177,21 +177,27 @@ fn bad_backups_and_wrong_words_are_told_and_leave_nothing() {
     laptop.refuses(&["backup", docs.to_str().unwrap()], 1, "backup-not-empty");
     laptop.refuses(&["backup", laptop.home().join("b").to_str().unwrap()], 1, "backup-in-home");
 
-    // A flipped bit in the head is refused; what is damaged in the records is told, the rest is there.
-    let head = dir.join("musette-backup");
-    let bytes = fs::read(&head).unwrap();
+    let file = world.file("file", "x");
+    laptop.refuses(&["backup", file.to_str().unwrap()], 1, "not-a-folder");
+    refuses(&bare, &paper, &file, "not-a-folder");
+
+    // One damaged head is made up for by the other; what is damaged in the records is told, the rest is there.
+    let heads = ["musette-backup", "musette-backup.copy"].map(|name| dir.join(name));
+    let bytes = fs::read(&heads[0]).unwrap();
     let mut flipped = bytes.clone();
     flipped[bytes.len() / 2] ^= 1;
-    fs::write(&head, flipped).unwrap();
-    refuses(&bare, &paper, &dir, "backup-damaged");
-    fs::write(&head, &bytes).unwrap();
+    fs::write(&heads[0], &flipped).unwrap();
+    restore(&world.device("second"), &paper, &["--alone", dir.to_str().unwrap()]).ok();
+    fs::write(&heads[1], flipped).unwrap();
+    refuses(&bare, &paper, &dir, "backup-unreadable");
+    heads.iter().for_each(|head| fs::write(head, &bytes).unwrap());
     let torn = world.path().join("torn");
     copy_below(&dir, &torn);
     let segment = torn.join("journal").join("00000001.seg");
     let len = fs::metadata(&segment).unwrap().len();
     File::options().write(true).open(&segment).unwrap().set_len(len - 300_000).unwrap();
     laptop.refuses(&["backup", torn.to_str().unwrap()], 7, "backup-damaged");
-    let restored = restore(&bare, &paper, &["--alone", torn.to_str().unwrap()]).ok().json();
+    let restored = restore(&bare, &paper, &["--alone", torn.to_str().unwrap()]).exits(3).json();
     assert!(restored["damaged_bytes"].as_u64().unwrap() > 0, "{restored}");
     assert!(restored["items"].as_u64().unwrap() >= 1, "{restored}");
     // A home that is there is not written over.
@@ -219,7 +225,7 @@ fn what_damage_took_of_a_backup_hides_nothing_else() {
     fs::write(segment, bytes).unwrap();
 
     let bare = world.device("bare");
-    let restored = restore(&bare, &paper, &["--alone", dir.to_str().unwrap()]).ok().json();
+    let restored = restore(&bare, &paper, &["--alone", dir.to_str().unwrap()]).exits(3).json();
     assert!(restored["damaged_bytes"].as_u64().unwrap() > 0, "{restored}");
     let mut rest = titles(&laptop);
     rest.remove("Lost");

@@ -47,8 +47,9 @@ fn the_trash_keeps_and_gives_back() {
     laptop.run(&["remove", &ids[0]]).ok();
     assert_eq!(laptop.list()["items"].as_array().unwrap().len(), 20);
     assert_eq!(titles(&laptop.json(&["list", "--trash"])), ["Note 0"]);
-    laptop.refuses(&["show", &ids[0]], 1, "not-found");
-    laptop.refuses(&["restore-item", &ids[1]], 1, "not-found");
+    laptop.refuses(&["show", &ids[0]], 1, "in-trash");
+    laptop.refuses(&["remove", &ids[0]], 1, "in-trash");
+    laptop.refuses(&["restore-item", &ids[1]], 1, "not-in-trash");
     laptop.run(&["restore-item", &ids[0]]).ok();
     assert!(laptop.json(&["list", "--trash"])["items"].as_array().unwrap().is_empty());
     // A slip of the hand empties nothing.
@@ -60,7 +61,7 @@ fn the_trash_keeps_and_gives_back() {
     laptop.run(&["forget", "--trash"]).exits(2);
     assert_eq!(laptop.json(&["forget", "--trash", "--many", "21", "--yes"])["forgotten"], 21);
     assert!(laptop.json(&["list", "--trash"])["items"].as_array().unwrap().is_empty());
-    laptop.refuses(&["forget", &ids[0], "--yes"], 1, "not-found");
+    laptop.refuses(&["forget", &ids[0], "--yes"], 1, "forgotten");
     laptop.refuses(&["forget", "--trash", "--yes"], 1, "trash-empty");
 }
 
@@ -104,7 +105,7 @@ fn what_is_forgotten_is_in_no_file_of_any_device() {
     for needle in [&added, &edited, &piece] {
         assert!(!holds(laptop.home(), needle));
     }
-    laptop.refuses(&["show", &id], 1, "not-found");
+    laptop.refuses(&["show", &id], 1, "forgotten");
     let shown = laptop.run(&["status"]).ok().stdout;
     assert!(shown.contains("gone from 1 of 2 devices"), "{shown}");
 

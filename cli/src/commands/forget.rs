@@ -96,6 +96,7 @@ pub(super) fn describe(forgetting: &Value) -> Vec<String> {
         let name = text_of(device, "name").to_owned();
         match text_of(device, "last_seen") {
             _ if device["this"] == true => t!("forget-waits-here"),
+            _ if device["connected"] == true => t!("forget-waits-connected", name = name),
             "" => t!("forget-waits", name = name),
             seen => t!("forget-waits-since", name = name, since = dates::instant(seen)),
         }

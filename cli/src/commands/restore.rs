@@ -48,7 +48,7 @@ impl Restore {
         let restored =
             tokio::task::spawn_blocking(work).await.map_err(|error| Failure::internal(&error))??;
         tell(context, &restored)?;
-        Ok(Exit::Done)
+        Ok(if restored.damaged_bytes == 0 { Exit::Done } else { Exit::Partly })
     }
 }
 

@@ -77,15 +77,16 @@ pub fn restore(home: &Home, options: &RestoreOptions) -> Result<Restored> {
     check_name(&options.device_name)?;
     let backup = &options.backup;
     let no_backup = || Error::new("no-backup").with("path", backup.display());
-    let head = read_head(backup)?.ok_or_else(no_backup)?;
+    let unreadable = || Error::new("backup-unreadable").with("path", backup.display());
+    let of_restoring = |error: Error| if error.code() == "backup-damaged" { unreadable() } else { error };
+    let head = read_head(backup).map_err(of_restoring)?.ok_or_else(no_backup)?;
     let recovery = Recovery::from_entropy(&recovery_entropy(&options.words).map_err(phrase_error)?);
-    let damaged = || Error::new("backup-damaged").with("path", backup.display());
     let grant = head.open(&recovery).map_err(|error| match error {
         BackupError::OtherPerson => Error::new("words-of-another"),
         BackupError::Grant(EpochError::NotForUs) => Error::new("words-replaced"),
-        BackupError::Malformed | BackupError::Grant(_) => damaged(),
+        BackupError::Malformed | BackupError::Grant(_) => unreadable(),
     })?;
-    let inception = head.check().map_err(|_| damaged())?;
+    let inception = head.check().map_err(|_| unreadable())?;
     let person = inception.person().map_err(|_| Error::new("internal"))?;
     let space = head.body().space;
     let grant = with_right_keeper(grant, &space, inception.body());
@@ -112,13 +113,13 @@ pub fn restore(home: &Home, options: &RestoreOptions) -> Result<Restored> {
     let certificate = Certificate { person, device, kem, name: options.device_name.clone(), admin: true };
     let mut damaged_bytes = 0;
     let fill = |home: &Home| {
-        damaged_bytes = copy(home, journal, backup, &head)?;
+        damaged_bytes = copy(home, journal, backup, &head).map_err(of_restoring)?;
         Ok(())
     };
     let mut restored = None;
     begin_home(home, lock, keys, &options.vault, fill, |store: &mut Store| {
         if store.state().log().certificate(&head.body().device).is_none() {
-            return Err(damaged());
+            return Err(unreadable());
         }
         // A backup that was cut off has the head of before, for words that were replaced since.
         let standing = store.state().log().root_standing(&recovery.keys().root);

@@ -36,7 +36,11 @@ impl Store {
     /// # Errors
     /// When one is not there, or the disk refuses.
     pub(crate) fn restore_items(&mut self, ids: &[String]) -> Result<Json> {
-        let items = ids.iter().map(|id| self.find_in_trash(id)).collect::<Result<BTreeSet<DocumentId>>>()?;
+        let find = |id: &String| match self.find_in_trash(id) {
+            Err(_) if self.find(id).is_ok() => Err(Error::new("not-in-trash").with("id", id)),
+            found => found,
+        };
+        let items = ids.iter().map(find).collect::<Result<BTreeSet<DocumentId>>>()?;
         self.set_removed(&items, false)?;
         Ok(json!({ "restored": items.len() }))
     }
@@ -56,7 +60,7 @@ impl Store {
     pub(crate) fn forget(&mut self, ids: &[String], many: Option<usize>) -> Result<Json> {
         self.check_whole()?;
         self.check_entitled()?;
-        let find = |id: &String| self.find(id).or_else(|_| self.find_in_trash(id));
+        let find = |id: &String| self.find(id).or_else(|error| self.find_in_trash(id).map_err(|_| error));
         let mut items = ids.iter().map(find).collect::<Result<BTreeSet<DocumentId>>>()?;
         if ids.is_empty() {
             items.extend(self.trash_after(None).map(|view| view.id));
@@ -127,8 +131,10 @@ impl Store {
             .map(|(device, known)| {
                 let seen = self.last_seen(*device).and_then(rfc3339);
                 let this = *device == self.device;
+                let connected = self.peers.connected().contains(device);
                 json!({
                     "id": device.to_string(), "name": known.certificate.name, "this": this, "last_seen": seen,
+                    "connected": connected,
                 })
             })
             .collect();

@@ -122,7 +122,16 @@ impl Store {
     /// # Errors
     /// When there is none, or several.
     pub(crate) fn find(&self, prefix: &str) -> Result<DocumentId> {
-        self.find_where(prefix, is_item)
+        self.find_where(prefix, is_item).map_err(|error| match error.code() {
+            "not-found" if self.find_in_trash(prefix).is_ok() => Error::new("in-trash").with("id", prefix),
+            "not-found" if self.is_forgotten(prefix) => Error::new("forgotten").with("id", prefix),
+            _ => error,
+        })
+    }
+
+    fn is_forgotten(&self, prefix: &str) -> bool {
+        let prefix = prefix.trim().to_lowercase();
+        self.state().forgotten().any(|id| id.to_string().starts_with(&prefix))
     }
 
     /// The item in the trash with this id or unique beginning of one.

@@ -66,9 +66,17 @@ impl Store {
         let mut undone: Vec<OperationId> = undone.map(|(id, _)| *id).collect();
         undone.sort_unstable();
         let kept = self.state().head(&device).0;
+        let told = json!({
+            "device": { "id": device.to_string(), "name": self.name_of(&device) },
+            "kept": kept,
+            "was_out": log.has_ended(&device),
+        });
+        if log.has_ended(&device) && stays.is_empty() {
+            return Ok(told);
+        }
         let root = recovery.as_ref().map(|recovery| recovery.root());
         self.append_revocation(device, undone, root)?;
-        Ok(json!({ "device": { "id": device.to_string(), "name": self.name_of(&device) }, "kept": kept }))
+        Ok(told)
     }
 
     fn append_revocation(
@@ -196,7 +204,7 @@ impl Store {
 
     /// How many items are in quarantine, in whole or in part.
     pub(crate) fn quarantine_count(&self) -> usize {
-        self.state().quarantined().iter().map(|change| change.document).collect::<BTreeSet<_>>().len()
+        self.quarantined_items().len()
     }
 
     /// What is in quarantine: each item, who changed it, and what would be different.
@@ -232,9 +240,11 @@ impl Store {
         Ok(json!({ "items": items }))
     }
 
+    /// The changes in quarantine of each item that was not forgotten: nothing could bring that back.
     fn quarantined_items(&self) -> BTreeMap<DocumentId, Vec<Quarantined>> {
         let mut items: BTreeMap<DocumentId, Vec<Quarantined>> = BTreeMap::new();
-        for change in self.state().quarantined() {
+        let quarantined = self.state().quarantined();
+        for change in quarantined.into_iter().filter(|one| !self.state().is_forgotten(&one.document)) {
             items.entry(change.document).or_default().push(change);
         }
         items

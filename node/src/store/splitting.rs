@@ -75,7 +75,7 @@ impl Store {
     /// Goes on as a device of its own, which is called `name`.
     ///
     /// # Errors
-    /// `device-revoked` when this device was taken out, `not-admin-device` when this device may enrol none, `healing` while something is missing here;
+    /// `device-revoked` when this device was taken out, `not-admin-device` when this device may enrol none, `healing` while something is missing here, `name-taken` when another device is called so;
     /// when the disk or a keyring refuses, and then nothing is changed.
     pub(crate) fn split_copy(mut self, name: &str) -> Result<Split> {
         let split = self.take_new_keys(name)?;
@@ -91,6 +91,9 @@ impl Store {
         let own = self.device;
         let device = self.state().log().devices().get(&own).filter(|device| device.certificate.admin);
         let copied_from = device.ok_or_else(|| Error::new("not-admin-device"))?.certificate.name.clone();
+        if self.state().log().devices().values().any(|known| known.certificate.name == name) {
+            return Err(Error::new("name-taken").with("name", name));
+        }
         let (seed, kem) = (entropy::secret(), entropy::secret());
         let (key, journal) = (SigningKey::from_secret(&seed), JournalId::from_bytes(entropy::bytes()));
         let enrolment = self.enrolment_of(&key, &KemSecret::from_secret(&kem), name.to_owned());

@@ -20,8 +20,11 @@ impl List {
             context.output.json(&answer)?;
             return Ok(Exit::Done);
         }
+        // To who is out nothing is told any more of where things are.
+        let is_out = list_of(&answer, "revoked").iter().any(|device| device["this"] == true);
         for device in list_of(&answer, "devices") {
-            context.output.answer(&with_id(super::describe(device), device))?;
+            let line = if is_out { text_of(device, "name").to_owned() } else { super::describe(device) };
+            context.output.answer(&with_id(line, device))?;
         }
         for device in list_of(&answer, "revoked") {
             context.output.answer(&with_id(super::describe_revoked(device), device))?;

@@ -37,6 +37,9 @@ impl Revoke {
             return Ok(Exit::Done);
         }
         let name = text_of(&answer["device"], "name").to_owned();
+        if answer["was_out"] == true && self.restore.is_empty() && !self.words {
+            return context.output.answer(&t!("revoke-already", name = name)).map(|()| Exit::Done);
+        }
         context.output.answer(&t!("revoke-done", name = name))?;
         context.output.say(&t!("revoke-next"));
         Ok(Exit::Done)

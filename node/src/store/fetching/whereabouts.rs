@@ -82,12 +82,14 @@ impl Store {
         Sum::of(lacking.map(|(_, known)| known.size))
     }
 
-    /// Attachments that are lost with this device; none where there is no other.
+    /// Attachments that are lost with this device; none where there is no other, or who asks sees no items.
     pub(in crate::store) fn attachments_only_here(&self) -> Sum {
         let others = self.other_devices();
         let whole = self.fetching.known.iter().filter(|(_, known)| known.is_whole());
         let only_here = whole.filter(|(blob, _)| {
-            !others.is_empty() && !others.iter().any(|device| self.is_whole_on(*device, blob))
+            !self.is_restored()
+                && !others.is_empty()
+                && !others.iter().any(|device| self.is_whole_on(*device, blob))
         });
         Sum::of(only_here.map(|(_, known)| known.size))
     }
