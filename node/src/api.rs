@@ -233,6 +233,10 @@ fn devices_told(store: &Store, reach: Option<&Reach>, stop: Option<StopReason>) 
             Some(Way::Relayed { .. }) => "relayed".into(),
             None => Json::Null,
         };
+        device["over"] = match way {
+            Some(Way::Direct { quic }) => if quic { "quic" } else { "tcp" }.into(),
+            _ => Json::Null,
+        };
         device["relay"] = match way {
             Some(Way::Relayed { by: Some(relay) }) => relay.to_string().into(),
             _ => Json::Null,

@@ -34,7 +34,7 @@ mod restore;
 
 use create::check_name;
 pub use create::{Created, create};
-pub use join::{JoinEvent, JoinOptions, Joined, join};
+pub use join::{JoinEvent, JoinOptions, Joined, check_ticket, join};
 pub use listen::check_listen;
 use listen::{Listening, listen, transport_key};
 pub use recover::{RecoverEvent, RecoverOptions, Recovered, recover};

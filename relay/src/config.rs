@@ -8,7 +8,7 @@ use std::{
     str::FromStr,
 };
 
-use libp2p::Multiaddr;
+use libp2p::{Multiaddr, multiaddr::Protocol};
 use serde::Deserialize;
 
 use crate::limits;
@@ -104,6 +104,35 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// Whether one of them keeps everybody out.
+    fn serve_nobody(&self) -> bool {
+        let counts = [
+            self.connections,
+            self.reservations,
+            self.connections_per_source,
+            self.connects_per_source_and_minute,
+            self.connects_per_second,
+            self.circuits,
+            self.circuits_per_peer,
+            self.circuits_per_source,
+            self.circuit_seconds,
+            self.peers_per_ticket,
+        ];
+        counts.contains(&0) || self.circuit_bytes == 0
+    }
+}
+
+/// Whether an address is one to listen on, and none to call.
+fn is_nowhere(address: &Multiaddr) -> bool {
+    address.iter().any(|part| match part {
+        Protocol::Ip4(ip) => ip.is_unspecified(),
+        Protocol::Ip6(ip) => ip.is_unspecified(),
+        Protocol::Tcp(port) | Protocol::Udp(port) => port == 0,
+        _ => false,
+    })
+}
+
 impl TryFrom<String> for Metrics {
     type Error = &'static str;
 
@@ -145,6 +174,19 @@ impl Config {
     fn senseless(&self) -> Option<&'static str> {
         if self.listen.is_empty() {
             return Some("`listen` is empty: nobody could call this relay");
+        }
+        if self.data_dir.as_os_str().is_empty() {
+            return Some("`data_dir` is empty: it holds the relay's key");
+        }
+        if self.announce.iter().any(is_nowhere) {
+            return Some(
+                "`announce` has an address that nobody can call: give the one that others see, with its port",
+            );
+        }
+        if self.limits.serve_nobody() {
+            return Some(
+                "under `[limits]` only what begins with `open` may be 0: the relay would serve nobody",
+            );
         }
         if self.data_dir.starts_with("~") {
             return Some("`data_dir` begins with ~, which only shells know: write the whole path");
@@ -198,6 +240,10 @@ mod tests {
         assert!(said("data_dir = \"~/relay\"").contains("whole path"));
         assert!(said("[limits]\nreservations = 4000").contains("no room for those who call"));
         assert!(said("listen = []").contains("nobody could call"));
+        assert!(said("data_dir = \"\"").contains("is empty"));
+        assert!(said("[limits]\ncircuit_bytes = 0").contains("serve nobody"));
+        assert!(said("announce = [\"/ip4/0.0.0.0/tcp/4001\"]").contains("nobody can call"));
+        assert!(said("announce = [\"/ip4/203.0.113.5/tcp/0\"]").contains("nobody can call"));
         assert_eq!(load("metrics = \"off\"").unwrap().metrics, Metrics::Off);
         assert!(matches!(load("metrics = \"[::1]:9464\"").unwrap().metrics, Metrics::At(_)));
     }

@@ -6,7 +6,7 @@
 
 use std::{
     io,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::PathBuf,
     sync::{Arc, Mutex},
     time::Instant,
@@ -107,6 +107,7 @@ impl Relay {
         let service = Service::new(Arc::clone(&desk), commands, metrics);
         let mut swarm = swarm(key, gate::Behaviour::new(Arc::clone(&desk)), streams)?;
         let listeners = config.listen.iter().map(|address| {
+            check_free(address)?;
             swarm.listen_on(address.clone()).map_err(|error| match error {
                 TransportError::Other(error) => RelayError::Listen { address: address.clone(), error },
                 TransportError::MultiaddrNotSupported(address) => RelayError::NoTransport { address },
@@ -236,6 +237,20 @@ impl Relay {
         }
         tracing::info!("stopped");
     }
+}
+
+/// That nobody listens on an address of TCP. libp2p shares ports, to punch holes: another relay that listens
+/// there would get half of the calls.
+fn check_free(address: &Multiaddr) -> Result<(), RelayError> {
+    let mut parts = address.iter();
+    let ip = match parts.next() {
+        Some(Protocol::Ip4(ip)) => IpAddr::from(ip),
+        Some(Protocol::Ip6(ip)) => IpAddr::from(ip),
+        _ => return Ok(()),
+    };
+    let Some(Protocol::Tcp(port)) = parts.next() else { return Ok(()) };
+    let bound = std::net::TcpListener::bind(SocketAddr::from((ip, port)));
+    bound.map(drop).map_err(|error| RelayError::Listen { address: address.clone(), error })
 }
 
 fn with_peer(address: Multiaddr, peer: PeerId) -> Multiaddr {

@@ -53,6 +53,7 @@ pub(super) fn why_out_of_reach(store: &Store, relays: &Relays) -> &'static str {
     match named.keys().any(|peer| relays.is_held(*peer)) {
         true => "not-at-relays",
         false if named.is_empty() => "no-relay",
+        false if named.keys().any(|peer| relays.has_answered(*peer)) => "no-place-at-relays",
         false => "no-relay-answers",
     }
 }

@@ -73,6 +73,14 @@ pub struct Joined {
     pub items: u64,
 }
 
+/// Checks a ticket before anything is asked or made on its behalf.
+///
+/// # Errors
+/// When it is no ticket, another kind of ticket, or over.
+pub fn check_ticket(text: &str) -> Result<()> {
+    parse_ticket(text, clock::now()).map(drop)
+}
+
 /// Joins a person's devices and runs until the first sync is done.
 ///
 /// # Errors

@@ -123,12 +123,17 @@ impl Store {
     /// Names a relay, in the place of what was known of the same one.
     ///
     /// # Errors
-    /// `relay-ticket-expired`, `too-many-relays`, and when the disk refuses.
+    /// `relay-ticket-expired`, `relay-has-ticket` where an address alone would take the place of a ticket,
+    /// `too-many-relays`, and when the disk refuses.
     pub(crate) fn add_relay(&mut self, relay: &Relay) -> Result<()> {
         if let Some(ticket) = &relay.ticket {
             ticket.check_time(clock::now()).map_err(|error| Error::new(error.code()))?;
         }
         let known = self.relays();
+        let has_ticket = known.get(&relay.peer).is_some_and(|known| known.ticket.is_some());
+        if has_ticket && relay.ticket.is_none() {
+            return Err(Error::new("relay-has-ticket"));
+        }
         if known.len() >= MAX_RELAYS && !known.contains_key(&relay.peer) {
             return Err(Error::new("too-many-relays").with("max", MAX_RELAYS));
         }

@@ -40,6 +40,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const REFUSED_PAUSE: Duration = Duration::from_secs(5 * 60);
 /// How the codes of such refusals begin.
 const REFUSED: &str = "relay-ticket-";
+/// How the codes begin of all that a relay itself says.
+const ANSWERED: &str = "relay-";
 /// A relay's answer to a ticket.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
 /// The longest pause. With what is drawn on top it is 20 s: when a relay is back, its devices are within
@@ -104,6 +106,12 @@ impl Relays {
     pub(crate) fn refusal(&self, relay: PeerId) -> Option<String> {
         let place = self.places().get(&relay).cloned()?;
         place.reason.filter(|reason| reason.starts_with(REFUSED))
+    }
+
+    /// Whether a relay said that it gives no place.
+    pub(crate) fn has_answered(&self, relay: PeerId) -> bool {
+        let place = self.places().get(&relay).cloned();
+        place.and_then(|place| place.reason).is_some_and(|reason| reason.starts_with(ANSWERED))
     }
 
     /// Whether there is a place at a relay.

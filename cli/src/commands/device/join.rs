@@ -33,9 +33,11 @@ pub(crate) struct Join {
 
 impl Join {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let ticket = self.ticket()?;
+        lifecycle::check_ticket(&ticket)?;
         let vault = self.vault(context)?;
         let options = JoinOptions {
-            ticket: self.ticket()?,
+            ticket,
             device_name: device_name(self.device.clone(), !self.yes)?,
             vault,
             listen: self.listen,

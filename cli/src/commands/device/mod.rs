@@ -69,6 +69,7 @@ pub(super) fn describe(device: &Value) -> String {
     }
     let why = match text_of(device, "why") {
         "no-relay" => Some(t!("device-why-no-relay")),
+        "no-place-at-relays" => Some(t!("device-why-no-place-at-relays")),
         "no-relay-answers" => Some(t!("device-why-no-relay-answers")),
         "not-at-relays" => Some(t!("device-why-not-at-relays")),
         _ if device["reason"] == "unreachable" => Some(t!("device-out-of-reach")),

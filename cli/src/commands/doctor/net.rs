@@ -39,8 +39,10 @@ fn describe(net: &Value) -> Vec<String> {
         (_, 1) => t!("net-one-place"),
         (_, count) => t!("net-places", count = count as u64),
     });
+    // A relay that was reached over TCP while QUIC failed for a moment stays so.
     let over: Vec<&str> = relays.iter().filter_map(|relay| relay["over"].as_str()).collect();
-    if !over.is_empty() && over.iter().all(|over| *over == "tcp") {
+    let is_quic_there = list_of(net, "devices").iter().any(|device| device["over"] == "quic");
+    if !is_quic_there && !over.is_empty() && over.iter().all(|over| *over == "tcp") {
         lines.push(t!("net-no-udp"));
     }
     let others = list_of(net, "devices").iter().filter(|device| device["this"] != true);

@@ -20,7 +20,7 @@ impl Store {
     /// How much of an attachment is here.
     ///
     /// # Errors
-    /// `attachment-elsewhere` when more is missing and no connected device has it.
+    /// `attachment-elsewhere` when more is missing, and all of the person's devices are connected and lack it.
     pub(crate) fn fetched(&self, attachment: &Attachment) -> Result<Json> {
         let known = self.fetching.known.get(&attachment.id);
         let Some(missing) = known.filter(|known| !known.is_whole()) else {
@@ -28,7 +28,8 @@ impl Store {
             return Ok(json!({ "name": attachment.name, "done": size, "total": size, "whole": true }));
         };
         let why = self.why_not_coming(&attachment.id);
-        if why == Some(Waiting::Elsewhere) {
+        let are_all_there = self.peers.connected().len() + 1 >= self.state().log().devices().len();
+        if why == Some(Waiting::Elsewhere) && are_all_there {
             return Err(Error::new("attachment-elsewhere").with("name", &attachment.name));
         }
         Ok(json!({
