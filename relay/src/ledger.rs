@@ -97,7 +97,10 @@ impl Ledger {
     /// # Errors
     /// When it cannot be read, or holds something else.
     pub(crate) fn load(path: &Path) -> Result<Self, LedgerError> {
-        let failed = |error| LedgerError::Io { path: path.to_owned(), error };
+        let failed = |error: io::Error| match error.kind() {
+            io::ErrorKind::InvalidData => LedgerError::Damaged { path: path.to_owned() },
+            _ => LedgerError::Io { path: path.to_owned(), error },
+        };
         let mut text = String::new();
         match File::open(path) {
             Ok(file) => file.take(MAX_USAGE_FILE_BYTES).read_to_string(&mut text).map_err(failed)?,
