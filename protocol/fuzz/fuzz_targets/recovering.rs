@@ -136,7 +136,7 @@ fn answer_to(input: &mut Input<'_>) {
             }
             (1, _) | (_, None) => hello(SALT),
             (2, Some(end)) => {
-                let by_root = input.byte() % 2 == 0;
+                let by_root = input.byte().is_multiple_of(2);
                 let key = if by_root { recovery().root() } else { key(6) };
                 proved |= by_root;
                 let claim: Signature = end.prove(Author::Root, key);
@@ -186,5 +186,5 @@ fn answer_to(input: &mut Input<'_>) {
 
 fuzz_target!(|data: &[u8]| {
     let mut input = Input::new(data);
-    if input.byte() % 2 == 0 { ask(&mut input) } else { answer_to(&mut input) }
+    if input.byte().is_multiple_of(2) { ask(&mut input) } else { answer_to(&mut input) }
 });

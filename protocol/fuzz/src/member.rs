@@ -313,7 +313,7 @@ pub fn epoch(input: &mut Input<'_>) -> Signed<EpochStatement> {
     let keeper = key(if input.one_in(4) { input.byte() } else { KEEPER });
     let recipients: Vec<_> = input.some_of(&[1, 2, 3]).into_iter().map(kem).collect();
     let new = secret(10 + input.byte() % 4);
-    let begun = EpochStatement::begin(space(), &keeper, &new, &recipients, &earlier, &secret(input.byte()));
+    let begun = EpochStatement::begin(space(), keeper, &new, &recipients, &earlier, &secret(input.byte()));
     let signed = begun.expect("these keys are usable");
     if !input.one_in(4) {
         return signed;
@@ -321,7 +321,7 @@ pub fn epoch(input: &mut Input<'_>) -> Signed<EpochStatement> {
     let mut body = signed.body().clone();
     body.previous = vec![epoch_id(&secret(input.byte())); input.below(4)];
     body.earlier = input.bytes().to_vec();
-    Signed::new(body, &keeper)
+    Signed::new(body, keeper)
 }
 
 /// A record under the epoch, of any plaintext: `record::seal` takes none but what it would encode.

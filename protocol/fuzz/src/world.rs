@@ -127,7 +127,7 @@ pub fn enrolment(byte: u8, admin: bool, verified: bool) -> Action {
 pub fn enrolment_by(person: PersonId, byte: u8, admin: bool, verified: bool) -> Action {
     let certificate =
         Certificate { person, device: device(byte), kem: kem(byte), name: format!("device {byte}"), admin };
-    let device_signature = certificate.countersign(&key(byte));
+    let device_signature = certificate.countersign(key(byte));
     Action::Enrol { certificate, device_signature, verified }
 }
 
