@@ -125,16 +125,16 @@ impl Store {
             let confirmed = state.confirmed_by(device);
             drops.iter().all(|drop| confirmed.is_some_and(|confirmed| confirmed.contains(drop)))
         };
+        let connected = self.connected_devices();
         let waiting: Vec<Json> = devices
             .iter()
             .filter(|(device, _)| !has_all(device))
             .map(|(device, known)| {
                 let seen = self.last_seen(*device).and_then(rfc3339);
                 let this = *device == self.device;
-                let connected = self.peers.connected().contains(device);
                 json!({
                     "id": device.to_string(), "name": known.certificate.name, "this": this, "last_seen": seen,
-                    "connected": connected,
+                    "connected": connected.contains(device),
                 })
             })
             .collect();

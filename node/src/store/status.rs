@@ -74,12 +74,6 @@ impl Peers {
         self.by_device.get(&device).is_some_and(Peer::refuses)
     }
 
-    /// The devices that are connected.
-    pub(super) fn connected(&self) -> Vec<DeviceId> {
-        let connected = self.by_device.iter().filter(|(_, peer)| peer.is_connected());
-        connected.map(|(device, _)| *device).collect()
-    }
-
     /// The commits of a device that others said they hold, the last of each.
     pub(super) fn heads_of(&self, device: DeviceId) -> impl Iterator<Item = CommitId> {
         let frontiers = self.by_device.values().filter_map(|peer| peer.frontier.as_ref());
@@ -138,6 +132,12 @@ impl Store {
         self.change_keys(|keys| {
             keys.addresses.insert(device, addresses);
         })
+    }
+
+    /// The person's other devices that are connected; none that was taken out.
+    pub(super) fn connected_devices(&self) -> Vec<DeviceId> {
+        let connected = self.peers.by_device.iter().filter(|(_, peer)| peer.is_connected());
+        connected.map(|(device, _)| *device).filter(|device| self.is_device(device)).collect()
     }
 
     /// Whether this is one of the person's devices, and was not taken out.

@@ -28,7 +28,7 @@ impl Store {
             return Ok(json!({ "name": attachment.name, "done": size, "total": size, "whole": true }));
         };
         let why = self.why_not_coming(&attachment.id);
-        let are_all_there = self.peers.connected().len() + 1 >= self.state().log().devices().len();
+        let are_all_there = self.connected_devices().len() + 1 >= self.state().log().devices().len();
         if why == Some(Waiting::Elsewhere) && are_all_there {
             return Err(Error::new("attachment-elsewhere").with("name", &attachment.name));
         }
@@ -58,8 +58,7 @@ impl Store {
             Flow::Nothing(_) => Waiting::BudgetUsed,
             Flow::NoAttachments { asked_for: false } => Waiting::BudgetLow,
             _ => {
-                let mut connected = self.peers.connected();
-                connected.retain(|device| self.is_device(device));
+                let connected = self.connected_devices();
                 let lacking = |device: &DeviceId| self.fetching.lacking.get(&(*blob, *device)).copied();
                 match connected.iter().map(lacking).collect::<Option<Vec<bool>>>() {
                     _ if connected.is_empty() => Waiting::NobodyThere,
