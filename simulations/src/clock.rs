@@ -17,6 +17,8 @@ pub enum Event {
     },
     /// A device that was honest until then falls into wrong hands.
     Steal,
+    /// The bad device takes out honest ones.
+    Revolt,
     /// The bad device is taken out, by some other one.
     Revoke,
     /// A person backs a device up.

@@ -8,10 +8,12 @@
 //!    strangers call, and the bad device does what it likes ([`adversary`]).
 //!    Devices fold documents, erase what was dropped and rewrite their journals meanwhile; epochs grow
 //!    old and are replaced, documents are forgotten, and a last device may be enrolled in the middle of
-//!    it. The bad device may have been honest until it was stolen, and is taken out, by one or by two. A
-//!    disk may be lost, and a new device begin from an old backup.
+//!    it. The bad device may have been honest until it was stolen, may take out honest ones, and is taken
+//!    out, by one or by two, who use their right or the recovery words. A disk may be lost, and a new device
+//!    begin from an old backup.
 //!    What must always hold is checked at each step.
-//! 3. In the second phase the bad device is gone, everything is healed and nobody writes. All
+//! 3. In the second phase the bad device is gone, everything is healed and nobody writes; where an honest
+//!    device is still out, the words take it in again. All
 //!    devices must then agree, within a bounded time, and a second sync must find nothing to do.
 //!
 //! What runs is the code that ships: replicas, journals, sessions, documents, and the schedule by which
@@ -23,7 +25,7 @@
 //! After it the same seed tells a second story, of spaces that others read ([`sharing`]).
 //!
 //! What it does not reach yet: pairing (a new device is enrolled and handed its log and keys by
-//! hand), a stolen device that holds the keeper's seed, and mirrors; nor the schedule in the second story.
+//! hand), a stolen device that drops with the keeper's seed, and mirrors; nor the schedule in the second story.
 //! Honest devices to which a bad one showed two histories refuse each other from then on: of those it
 //! checks only that each keeps what it acknowledged. There is no clock and no randomness but the seed: a
 //! seed is one story, for ever.

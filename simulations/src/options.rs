@@ -86,6 +86,8 @@ pub enum Breakage {
     IgnoreQuarantine,
     /// Keep one commit more of a device than there was when it is taken out.
     KeepOneMore,
+    /// Take a device out, and leave what it did to others as it is.
+    UndoNothing,
     /// Let a device that is taken out have the epoch that follows.
     KeepEpochOnRevocation,
     /// Go on under the key of the device that was backed up.
@@ -142,6 +144,8 @@ impl Breakage {
             Self::IgnoreQuarantine => &[Check::Quarantine, Check::Convergence],
             // Not written at once with its epoch, it may be cut off from it.
             Self::KeepOneMore => &[Check::Quarantine, Check::Convergence, Check::Secrecy],
+            // Who is still out says which epoch is written under, and has no right to.
+            Self::UndoNothing => &[Check::Courtesy, Check::Convergence],
             Self::KeepEpochOnRevocation => &[Check::Secrecy],
             Self::KeepEpochOnRemoval | Self::GiveOlderSecrets => &[Check::Secrecy],
             Self::SkipRenewal => &[Check::Sharing],

@@ -94,6 +94,12 @@ impl Person {
         keyring
     }
 
+    /// The key that the recovery words make.
+    #[must_use]
+    pub const fn root(&self) -> &SigningKey {
+        self.recovery.root()
+    }
+
     /// Notes an epoch that a device started.
     pub fn note_epoch(&mut self, secret: &Secret32) {
         self.later.push(secret.duplicate());

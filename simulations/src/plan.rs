@@ -36,6 +36,10 @@ pub struct Plan {
     pub restored_at_ms: Option<[u64; 2]>,
     /// Then some device takes the bad one out; a second one may do so too, not knowing.
     pub revoked_at_ms: Vec<u64>,
+    /// Whether that is by the recovery words.
+    pub with_words: bool,
+    /// When the bad device, which is an admin device then, takes out honest ones.
+    pub revolts_at_ms: Option<u64>,
     /// How much faster than the first phase the calendar goes by which epochs grow old.
     pub calendar: i64,
     /// The first phase ends when so much was written.
@@ -55,8 +59,9 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Draws a plan.
-    pub fn draw(dice: &mut Dice) -> Self {
+    /// Draws a plan. What was added later is drawn with dice of its own, so that most seeds tell the stories
+    /// that they told.
+    pub fn draw(dice: &mut Dice, later: &mut Dice) -> Self {
         let devices = 3 + dice.index(3);
         let topology = Topology::draw(dice);
         let mut links = topology.links(devices, dice);
@@ -67,7 +72,7 @@ impl Plan {
                 .extend((0..devices).filter(|end| *end == first || dice.one_in(2)).map(|end| [end, devices]));
         }
         let local: Vec<bool> = links.iter().map(|_| dice.one_in(3)).collect();
-        Self {
+        let mut plan = Self {
             devices,
             vice,
             topology,
@@ -83,6 +88,8 @@ impl Plan {
                 [backed_up, backed_up + dice.between(1, 9_000)]
             }),
             revoked_at_ms: vice.map_or_else(Vec::new, |_| draw_revocations(dice)),
+            with_words: false,
+            revolts_at_ms: None,
             late_at_ms: dice.one_in(2).then(|| dice.between(8_000, 25_000)),
             // From half a day to four days in a second.
             calendar: 43_200 * i64::try_from(dice.between(1, 8)).unwrap_or(1),
@@ -93,6 +100,24 @@ impl Plan {
             fault_pause_ms: dice.between(300, 2_000),
             sync_delay_ms: dice.between(1, 300),
             segment_len: [6_000, 20_000, 60_000, 1 << 20][dice.index(4)],
+        };
+        plan.draw_revolt(later);
+        plan
+    }
+
+    fn draw_revolt(&mut self, dice: &mut Dice) {
+        if self.vice.is_none() {
+            return;
+        }
+        self.with_words = dice.one_in(3);
+        if dice.one_in(3) {
+            let revolt = self.stolen_at_ms.max(3_000) + dice.between(1, 6_000);
+            self.revolts_at_ms = Some(revolt);
+            // Nobody else may be left to say who stays.
+            self.with_words = true;
+            if self.revoked_at_ms.is_empty() {
+                self.revoked_at_ms.push(revolt + dice.between(1, 6_000));
+            }
         }
     }
 

@@ -214,6 +214,7 @@ impl Storage {
         index: Option<&Index>,
     ) -> Result<Option<Opened>, Trouble> {
         let mut state = person.state_of(self.epochs(), Some(device_kem(device)));
+        state.exempt(*device);
         let (kept, uncounted) =
             index.map_or((Vec::new(), Vec::new()), |index| (index.counted.clone(), index.uncounted.clone()));
         kept.iter().for_each(|counted| state.restore(counted));

@@ -115,6 +115,12 @@ names! {
         RestoredMet => "restored device met another",
         /// A device was taken out.
         Revoked => "device taken out",
+        /// A bad device took out an honest one.
+        Revolted => "bad device took another one out",
+        /// A device was taken out by the recovery words.
+        Words => "recovery words used",
+        /// An honest device was out, and by the words it is in again.
+        InAgain => "honest device in again",
         /// A device was taken out by two, neither knowing of the other.
         RevokedTwice => "taken out by two at a time",
         /// A change came too late of a device that was taken out.

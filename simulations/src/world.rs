@@ -105,7 +105,7 @@ pub fn simulate(seed: u64, breakage: Option<Breakage>, tell: bool) -> Outcome {
 impl World {
     fn new(seed: u64, breakage: Option<Breakage>, tell: bool) -> Self {
         let mut dice = Dice::new(seed);
-        let plan = Plan::draw(&mut dice);
+        let plan = Plan::draw(&mut dice, &mut Dice::new(!seed));
         let person = Person::new(&mut dice);
         let memo = Memo::default();
         let device = |number| {
@@ -144,6 +144,9 @@ impl World {
         }
         self.heal()?;
         self.run_until_quiet()?;
+        if !self.parted {
+            self.take_in_again()?;
+        }
         if !self.parted {
             self.miss_the_lost();
             self.tidy_until_nothing_is_left()?;
@@ -187,6 +190,9 @@ impl World {
             self.schedule(backed_up, Event::BackUp);
             self.schedule(restored, Event::Restore);
         }
+        if let Some(at) = self.plan.revolts_at_ms {
+            self.schedule(at, Event::Revolt);
+        }
         for at in self.plan.revoked_at_ms.clone() {
             self.schedule(at, Event::Revoke);
         }
@@ -229,6 +235,7 @@ impl World {
             Event::Enrol { device } => return self.enrol(device),
             Event::Work { device } => return self.work(device),
             Event::Steal => self.steal(),
+            Event::Revolt => return self.revolt(),
             Event::Revoke => return self.revoke(),
             Event::BackUp => return self.back_up(),
             Event::Restore => return self.restore(),

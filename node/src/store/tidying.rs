@@ -55,10 +55,13 @@ impl Store {
     /// # Errors
     /// When the disk fails.
     pub(crate) fn tidy(&mut self) -> Result<bool> {
+        let now = clock::now();
         if !self.keys.healing.is_empty() {
+            if self.tidying.watch.is_stuck(now, &self.device, &self.replica) {
+                self.begin_epoch()?;
+            }
             return Ok(false);
         }
-        let now = clock::now();
         formats::let_go_when_old(&self.home, now)?;
         // Devices of the earlier version could read nothing under a new epoch, nor take a fold.
         let is_settled = !formats::is_kept(&self.home);
@@ -108,12 +111,17 @@ impl Store {
 
     /// Starts a new epoch if the present one is old, or is not for just the devices that there are.
     pub(super) fn rotate_epoch(&mut self, now: Timestamp) -> Result<()> {
-        let Some(keeper) = self.keeper() else { return Ok(()) };
         let recovery = self.recovery_key();
         let watch = &mut self.tidying.watch;
-        if !watch.is_due(now, &self.device, &recovery, &mut self.replica).map_err(journal_error)? {
-            return Ok(());
+        if watch.is_due(now, &self.device, &recovery, &mut self.replica).map_err(journal_error)? {
+            self.begin_epoch()?;
         }
+        Ok(())
+    }
+
+    fn begin_epoch(&mut self) -> Result<()> {
+        let Some(keeper) = self.keeper() else { return Ok(()) };
+        let recovery = self.recovery_key();
         let (secret, entropy) = (entropy::secret(), entropy::secret());
         let device = &self.device_key;
         let new = NewEpoch { keeper: &keeper, device, recovery: Some(recovery), secret, entropy };

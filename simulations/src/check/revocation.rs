@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use musette_protocol::{
     epoch::Keyring,
     id::{CommitId, DeviceId, OperationId, RecordId},
+    identity::log::DeviceLog,
     record::{OpenError, open},
     replica::{Counted, State, Subject},
 };
@@ -33,8 +34,15 @@ pub struct Account {
     places: BTreeMap<(DeviceId, u64), CommitId>,
     /// Changes that a restored device committed anew: they were written before.
     adopted: BTreeSet<RecordId>,
-    /// Who is taken out, and how many commits are kept.
-    revocations: BTreeMap<OperationId, (DeviceId, u64)>,
+    revocations: BTreeMap<OperationId, Revoked>,
+}
+
+/// Who is taken out, how many commits are kept, and the revocations that were known and give way to this one.
+#[derive(Debug)]
+struct Revoked {
+    device: DeviceId,
+    kept: u64,
+    earlier: BTreeSet<OperationId>,
 }
 
 impl Account {
@@ -64,8 +72,11 @@ impl Account {
     }
 
     /// Notes that a device is taken out by one on which so many of its commits count.
-    pub fn note_revocation(&mut self, id: OperationId, device: DeviceId, kept: u64) {
-        self.revocations.insert(id, (device, kept));
+    pub fn note_revocation(&mut self, id: OperationId, device: DeviceId, kept: u64, log: &DeviceLog) {
+        let known =
+            self.revocations.iter().filter(|(known, one)| one.device == device && log.contains(known));
+        let earlier = known.map(|(known, _)| *known).collect();
+        self.revocations.insert(id, Revoked { device, kept, earlier });
     }
 
     /// The commits that were not lost before anybody had them.
@@ -77,8 +88,11 @@ impl Account {
     /// How many commits of a device count: of what each revocation keeps, or others built on who did not
     /// know of it, the least. `None` when it was not taken out.
     fn line(&self, device: &DeviceId, state: &State) -> Option<u64> {
-        let of_it = self.revocations.iter().filter(|(id, one)| one.0 == *device && state.log().contains(id));
-        let lines = of_it.map(|(id, (_, kept))| {
+        let of_it =
+            self.revocations.iter().filter(|(id, one)| one.device == *device && state.log().contains(id));
+        let of_it: Vec<_> = of_it.collect();
+        let is_replaced = |id| of_it.iter().any(|(_, later)| later.earlier.contains(id));
+        let lines = of_it.iter().filter(|(id, _)| !is_replaced(id)).map(|(id, Revoked { kept, .. })| {
             let others = self.commits_of(state).filter(|other| other.place.0 != *device);
             let unaware = others.filter(|other| !other.aware.contains(id));
             let vouched = unaware.filter_map(|other| other.past.get(device)).max().copied().unwrap_or(0);
@@ -116,7 +130,7 @@ impl Account {
 
     /// The changes that were written by who knew that a device was out.
     pub fn written_since(&self, device: &DeviceId, state: &State) -> Vec<RecordId> {
-        let is_of_it = |id: &OperationId| self.revocations.get(id).is_some_and(|one| one.0 == *device);
+        let is_of_it = |id: &OperationId| self.revocations.get(id).is_some_and(|one| one.device == *device);
         let since = self.commits_of(state).filter(|commit| commit.place.0 != *device);
         let since = since.filter(|commit| commit.aware.iter().any(is_of_it));
         let changes = since.flat_map(|commit| commit.changes.iter().copied());

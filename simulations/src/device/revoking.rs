@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use musette_protocol::{
-    crypto::secret::Secret32,
+    crypto::{secret::Secret32, sign::SigningKey},
     epoch::Keyring,
     id::{DeviceId, DocumentId, OperationId, RecordId},
     identity::log::{Action, Author, Kept, Revocation},
@@ -29,7 +29,13 @@ impl Device {
     /// under.
     #[must_use]
     pub fn may_write(&self) -> bool {
-        !self.is_waiting && !self.state().log().has_ended(&self.id) && self.has_epoch()
+        !self.is_waiting && self.is_in() && self.has_epoch()
+    }
+
+    /// Whether it runs, and does not know that it was taken out.
+    #[must_use]
+    pub fn is_in(&self) -> bool {
+        self.is_on() && !self.state().log().has_ended(&self.id)
     }
 
     /// Whether there is an epoch to write under.
@@ -38,26 +44,31 @@ impl Device {
         !self.state().keyring().written_under().is_empty()
     }
 
-    /// The last revocation that it signed, if it holds.
-    #[must_use]
-    pub fn revocation_of(&self, device: &DeviceId) -> Option<OperationId> {
-        let by = self.state().log().revocations_by(&self.id);
-        by.into_iter().find(|(_, revocation)| revocation.device == *device).map(|(id, _)| id)
-    }
-
-    /// Takes a device out, and starts an epoch that it does not hold; gives that one's secret.
+    /// Takes a device out, or with the recovery words again one that is out, and starts an epoch that it does
+    /// not hold; gives the revocation, if there is a new one, and that epoch's secret. Whom the device had taken
+    /// out is in again.
     ///
     /// # Errors
     /// When the disk refuses: then nothing was written.
     pub fn revoke(
         &mut self,
         device: DeviceId,
+        root: Option<&SigningKey>,
         person: &Person,
         dice: &mut Dice,
         ledger: &Ledger,
-    ) -> Result<Secret32, Trouble> {
+    ) -> Result<(Option<OperationId>, Secret32), Trouble> {
+        let known = self.revocations_of(&device);
+        let by_it = self.state().log().revocations_by(&device);
+        let mut undone: Vec<OperationId> = by_it.into_iter().map(|(id, _)| id).collect();
+        undone.sort_unstable();
+        if self.is_broken(Breakage::UndoNothing) {
+            undone.clear();
+        }
+        let mut is_done = root.is_none() && !known.is_empty();
         if self.is_broken(Breakage::KeepOneMore) {
-            self.keep_one_more(device, dice, ledger)?;
+            self.keep_one_more(device, &undone, root, dice, ledger)?;
+            is_done = true;
         }
         let replica = self.replica.as_mut().expect("only devices that are on are asked");
         let (secret, entropy) = (dice.secret(), dice.secret());
@@ -65,25 +76,41 @@ impl Device {
         let recovery = Some(person.recovery_kem());
         let epoch = NewEpoch { keeper: person.keeper(), device: &self.key, recovery, secret, entropy };
         let nonce = &mut || dice.bytes();
-        let effects = if replica.state().log().has_ended(&device) {
+        let effects = if is_done {
             replica.begin_epoch(&epoch, nonce).map_err(epoch_trouble)?
         } else {
-            let revoking = Revoking { device, undone: Vec::new(), root: None, epoch };
+            let revoking = Revoking { device, undone, root, epoch };
             replica.revoke(&revoking, nonce).map_err(|error| match error {
                 RevokeError::Refused(error) => refused(&error).into(),
                 RevokeError::Epoch(error) => epoch_trouble(error),
             })?
         };
         self.take_written(effects, ledger)?;
-        Ok(drawn)
+        Ok((self.revocations_of(&device).difference(&known).next().copied(), drawn))
+    }
+
+    /// The revocations because of which a device is out.
+    fn revocations_of(&self, device: &DeviceId) -> BTreeSet<OperationId> {
+        self.state().log().ended_by(device).iter().map(|ended| ended.operation).collect()
     }
 
     /// What [`Breakage::KeepOneMore`] does.
-    fn keep_one_more(&mut self, device: DeviceId, dice: &mut Dice, ledger: &Ledger) -> Result<(), Trouble> {
+    fn keep_one_more(
+        &mut self,
+        device: DeviceId,
+        undone: &[OperationId],
+        root: Option<&SigningKey>,
+        dice: &mut Dice,
+        ledger: &Ledger,
+    ) -> Result<(), Trouble> {
         let kept = self.state().kept_of(&device).map(|kept| Kept { number: kept.number + 1, ..kept });
-        let action =
-            Action::Revoke(Revocation { device, kept: kept.into_iter().collect(), undone: Vec::new() });
-        let operation = self.state().log().sign(Author::Device(self.id), action, &self.key);
+        let (kept, undone) = (kept.into_iter().collect(), undone.to_vec());
+        let action = Action::Revoke(Revocation { device, kept, undone });
+        let log = self.state().log();
+        let operation = match root {
+            Some(root) => log.sign(Author::Root, action, root),
+            None => log.sign(Author::Device(self.id), action, &self.key),
+        };
         self.write_statements(vec![Payload::Operation(operation)], dice, ledger)
     }
 

@@ -56,6 +56,9 @@ impl Device {
     /// # Errors
     /// When the disk refuses.
     pub fn is_epoch_due(&mut self, person: &Person) -> Result<bool, Trouble> {
+        if self.is_waiting {
+            return Ok(!self.has_epoch());
+        }
         Ok(self.replica().is_epoch_due(Some(&person.recovery_kem()))?)
     }
 
@@ -73,7 +76,12 @@ impl Device {
     ) -> Result<Option<(usize, Secret32)>, Trouble> {
         let recovery = person.recovery_kem();
         let replica = self.replica.as_mut().expect("only devices that are on are asked");
-        if !self.watch.is_due(now, &self.id, &recovery, replica)? {
+        let is_due = if self.is_waiting {
+            self.watch.is_stuck(now, &self.id, replica)
+        } else {
+            self.watch.is_due(now, &self.id, &recovery, replica)?
+        };
+        if !is_due {
             return Ok(None);
         }
         let heads = replica.state().keyring().heads().len();

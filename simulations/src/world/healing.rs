@@ -41,6 +41,9 @@ impl World {
                 self.start(number)?;
             }
         }
+        if !self.honest().iter().any(Device::is_in) {
+            self.take_in_again_by(0)?;
+        }
         for number in 0..self.plan.devices {
             self.enrol(number)?;
             self.lift(number);

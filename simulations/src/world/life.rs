@@ -18,7 +18,7 @@ impl World {
             return Ok(());
         }
         let sponsors: Vec<usize> =
-            self.honest().iter().filter(|device| device.is_on()).map(|device| device.number).collect();
+            self.honest().iter().filter(|device| device.is_in()).map(|device| device.number).collect();
         let mut statements = vec![Payload::Epoch(self.person.statement().clone())];
         let mut granted = self.person.first_epoch();
         if number > 0 {
@@ -59,9 +59,8 @@ impl World {
     /// Lets a device enrol another; false when its disk refuses.
     pub(super) fn sponsor(&mut self, sponsor: usize, number: usize) -> Result<bool, Violation> {
         let log = self.devices[sponsor].state().log();
-        // Who is no admin device speaks for itself alone: a bad one that held the keeper's seed could
-        // have all data dropped, and nothing would hold.
-        let admin = Some(number) != self.plan.villain();
+        // Who is no admin device speaks for itself alone.
+        let admin = Some(number) != self.plan.villain() || self.plan.revolts_at_ms.is_some();
         let [own, new] = [sponsor, number].map(|number| self.devices[number].key());
         let operation = self.person.enrol(log, Some(own), new, admin);
         let device = &mut self.devices[sponsor];

@@ -90,8 +90,9 @@ impl World {
 
     /// After a while all notice that nothing is heard of who is lost.
     pub(super) fn miss_the_lost(&mut self) {
+        let villain = self.plan.villain().map(|villain| self.devices[villain].id);
         for device in &mut self.devices {
-            device.away.extend(&self.lost);
+            device.away.extend(self.lost.iter().chain(&villain));
         }
     }
 

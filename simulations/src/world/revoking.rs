@@ -5,6 +5,7 @@ use crate::{
     adversary::Vice,
     check::{Check, Violation, ensure},
     clock::Event,
+    device::Device,
     options::Breakage,
     storage::Trouble,
     tally::Fault,
@@ -21,55 +22,126 @@ impl World {
         self.tell(|world| format!("device {} is stolen", world.plan.devices));
     }
 
-    /// Some device that does not know yet that the bad one is out takes it out.
+    /// The bad device takes honest ones out: one, or all that it knows.
+    pub(super) fn revolt(&mut self) -> Result<(), Violation> {
+        let Some(villain) = self.plan.villain() else { return Ok(()) };
+        if !self.devices[villain].is_on() || !self.devices[villain].may_write() {
+            return Ok(());
+        }
+        let known = self.devices[villain].state().log().devices();
+        let honest = self.honest().iter().filter(|device| known.contains_key(&device.id));
+        let mut targets: Vec<usize> = honest.map(|device| device.number).collect();
+        if targets.is_empty() {
+            return Ok(());
+        }
+        if !self.dice.one_in(3) {
+            targets = vec![targets[self.dice.index(targets.len())]];
+        }
+        for target in targets {
+            if !self.devices[villain].is_on() {
+                break;
+            }
+            if self.take_out(villain, target, false)? {
+                self.tally.fault(Fault::Revolted);
+            }
+        }
+        Ok(())
+    }
+
+    /// Some device that does not know yet that the bad one is out takes it out. With the words also one that
+    /// is out itself, or sees another one out that should be in.
     pub(super) fn revoke(&mut self) -> Result<(), Violation> {
         let Some(villain) = self.plan.villain() else { return Ok(()) };
-        let id = self.devices[villain].id;
-        let unaware = self.honest().iter().filter(|device| device.is_on()).filter(|device| {
+        let (id, with_words) = (self.devices[villain].id, self.plan.with_words);
+        let is_asked = |device: &&Device| {
             let log = device.state().log();
-            log.devices().contains_key(&id) && log.devices().contains_key(&device.id)
-        });
-        let unaware: Vec<usize> = unaware.map(|device| device.number).collect();
-        if unaware.is_empty() {
+            let stands = log.devices().contains_key(&device.id);
+            log.devices().contains_key(&id) && (stands || with_words)
+                || with_words && self.misses_some(device)
+        };
+        let on = self.honest().iter().filter(|device| device.is_on() && !device.is_waiting);
+        let asked: Vec<usize> = on.filter(is_asked).map(|device| device.number).collect();
+        if asked.is_empty() {
             let is_out = self.honest().iter().any(|one| one.is_on() && one.state().log().has_ended(&id));
             if !is_out {
                 self.schedule(AGAIN_MS, Event::Revoke);
             }
             return Ok(());
         }
-        let by = unaware[self.dice.index(unaware.len())];
-        let World { devices, person, dice, ledger, .. } = self;
-        let device = &mut devices[by];
-        let kept = device.state().head(&id).0;
-        match device.revoke(id, person, dice, ledger) {
-            Ok(secret) => {
-                if device.is_broken(Breakage::KeepEpochOnRevocation) {
-                    let mut known = devices[villain].storage.epochs();
-                    known.insert(secret.duplicate(), &[]);
-                    devices[villain].storage.keep_epochs(&known);
-                }
-                self.person.note_epoch(&secret);
-                self.note_revocation(by, kept);
-                self.expect_sync(by);
-            }
-            Err(Trouble::Full) => {
-                self.tally.fault(Fault::WriteRefused);
-                self.schedule(AGAIN_MS, Event::Revoke);
-            }
-            Err(trouble) => self.suffer(by, trouble)?,
+        let by = asked[self.dice.index(asked.len())];
+        if !self.take_out(by, villain, with_words)? {
+            self.schedule(AGAIN_MS, Event::Revoke);
         }
         Ok(())
     }
 
-    fn note_revocation(&mut self, by: usize, kept: u64) {
-        let Some(villain) = self.plan.villain() else { return };
-        let id = self.devices[villain].id;
-        self.tell(|_| format!("device {by} takes device {villain} out, of which it keeps {kept}"));
-        if let Some(revocation) = self.devices[by].revocation_of(&id) {
-            self.ledger.account.note_revocation(revocation, id, kept);
+    /// Whether somebody is out for a device who should be in.
+    fn misses_some(&self, device: &Device) -> bool {
+        let log = device.state().log();
+        self.honest().iter().any(|other| log.has_ended(&other.id))
+    }
+
+    /// Once all is quiet, whoever should be in is in again, by the words.
+    pub(super) fn take_in_again(&mut self) -> Result<(), Violation> {
+        for _ in 0..self.plan.devices {
+            let missing = self.honest().iter().filter(|device| self.misses_some(device));
+            let missing: Vec<usize> = missing.map(|device| device.number).collect();
+            if missing.is_empty() {
+                return Ok(());
+            }
+            let by = missing[self.dice.index(missing.len())];
+            self.take_in_again_by(by)?;
+            self.healed_at_ms = self.clock.now_ms();
+            self.run_until_quiet()?;
         }
-        self.network.note_check(by);
-        self.tally.fault(Fault::Revoked);
+        Err(Violation::new(Check::Convergence, "an honest device stays out whatever the words say"))
+    }
+
+    /// Uses the words on a device: against the bad one, whatever it did.
+    pub(super) fn take_in_again_by(&mut self, by: usize) -> Result<(), Violation> {
+        let Some(villain) = self.plan.villain() else { return Ok(()) };
+        self.take_out(by, villain, true).map(|_| ())
+    }
+
+    /// Lets a device take another one out; false if it could not.
+    fn take_out(&mut self, by: usize, other: usize, with_words: bool) -> Result<bool, Violation> {
+        let missed =
+            self.honest().iter().filter(|one| self.devices[by].state().log().has_ended(&one.id)).count();
+        let World { devices, person, dice, ledger, .. } = self;
+        let id = devices[other].id;
+        let device = &mut devices[by];
+        let kept = device.state().head(&id).0;
+        let root = with_words.then(|| person.root());
+        match device.revoke(id, root, person, dice, ledger) {
+            Ok((revocation, secret)) => {
+                if device.is_broken(Breakage::KeepEpochOnRevocation) {
+                    let mut known = devices[other].storage.epochs();
+                    known.insert(secret.duplicate(), &[]);
+                    devices[other].storage.keep_epochs(&known);
+                }
+                self.person.note_epoch(&secret);
+                self.tell(|_| format!("device {by} takes device {other} out, of which it keeps {kept}"));
+                if let Some(revocation) = revocation {
+                    let World { devices, ledger, .. } = self;
+                    ledger.account.note_revocation(revocation, id, kept, devices[by].state().log());
+                }
+                self.network.note_check(by);
+                if Some(other) == self.plan.villain() {
+                    self.tally.fault(Fault::Revoked);
+                }
+                if with_words {
+                    self.tally.fault(Fault::Words);
+                    (0..missed).for_each(|_| self.tally.fault(Fault::InAgain));
+                }
+                self.expect_sync(by);
+                Ok(true)
+            }
+            Err(Trouble::Full) => {
+                self.tally.fault(Fault::WriteRefused);
+                Ok(false)
+            }
+            Err(trouble) => self.suffer(by, trouble).map(|()| false),
+        }
     }
 
     /// All that stand have the same in quarantine, as the rule says, and show none of it; and who is out

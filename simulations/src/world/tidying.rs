@@ -52,10 +52,6 @@ impl World {
     }
 
     fn try_tidying(&mut self, number: usize) -> Result<Option<Chore>, Trouble> {
-        // Who is no admin device does not hold the keeper's seed.
-        if self.devices[number].is_waiting {
-            return Ok(None);
-        }
         if Some(number) != self.plan.villain()
             && let Some(chore) = self.rotate(number)?
         {
@@ -64,6 +60,7 @@ impl World {
         if !self.devices[number].may_write() {
             return Ok(None);
         }
+        // A bad one that used the keeper's seed could have all data dropped, and nothing would hold.
         let World { devices, person, dice, ledger, tally, plan, .. } = self;
         let device = &mut devices[number];
         if device.forget_late(dice, ledger)? {
@@ -72,7 +69,8 @@ impl World {
         if Some(number) != plan.villain() && device.drop_forgotten(person.keeper(), ledger)? {
             return Ok(Some(Chore::DropForgotten));
         }
-        if device.is_elected() && device.fold(plan.fold_from, person.keeper(), dice, ledger)? > 0 {
+        let is_elected = device.is_elected() && Some(number) != plan.villain();
+        if is_elected && device.fold(plan.fold_from, person.keeper(), dice, ledger)? > 0 {
             tally.check(Check::Folding);
             return Ok(Some(Chore::Fold));
         }
@@ -89,7 +87,7 @@ impl World {
             tally.check(Check::Forgetting);
             return Ok(Some(Chore::Confirm));
         }
-        if device.is_elected() && device.merge(person.keeper(), ledger)? {
+        if is_elected && device.merge(person.keeper(), ledger)? {
             return Ok(Some(Chore::Merge));
         }
         if !self.healing && self.dice.one_in(4) {

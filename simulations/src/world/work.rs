@@ -57,7 +57,7 @@ impl World {
             (0..=self.dice.index(2)).map(|_| known[self.dice.index(known.len())].0).collect();
         chosen.dedup();
         self.tell(|_| format!("device {number} forgets {chosen:?}"));
-        // Who is no admin device does not hold the keeper's seed.
+        // A bad one does not use the keeper's seed.
         let keeper = (Some(number) != self.plan.villain()).then(|| self.person.keeper());
         match self.devices[number].forget(&chosen, keeper, &mut self.dice, &mut self.ledger) {
             Ok(()) => {
@@ -115,7 +115,8 @@ impl World {
         let other = self.dice.index(self.plan.devices);
         if other == number
             || Some(number) == self.plan.villain()
-            || !self.devices[other].is_on()
+            // Who is out shows its own work all the same.
+            || ![number, other].iter().all(|number| self.devices[*number].is_in())
             || !self.dice.one_in(4)
         {
             return Ok(());
