@@ -1306,7 +1306,7 @@ def exchanges(seed1, seed2, n1, n2, binding, secret):
          lambda a, own: [a.statements(statements), own, a.records(log)], bytes([6] * 32))
     case("nor pieces", lambda a: [same(a), a.want(blob, [1])], lambda a, own: [own, a.lacks(blob)], bytes([6] * 32))
     case("nor by a reconciliation", lambda a: [same(a), a.reconcile(NEGENTROPY + EVERYTHING + id_list([])), a.need(names(a))],
-         lambda a, own: [own], bytes([6] * 32))
+         lambda a, own: [a.reconciling(NEGENTROPY), own], bytes([6] * 32))
     write("sessions/exchanges.json", "What the listener, which holds `records`, says in all once it was told `frames`; spec/sessions.md.", cases,
           inception=me.inception, space=space, binding=binding, secret=secret, listener_device=seed2, listener_nonce=n2, records=held)
 

@@ -117,13 +117,23 @@ impl Store {
 
     /// Notes that records may be missing.
     pub(crate) fn begin_healing(&mut self) -> Result<()> {
-        let mut others: BTreeSet<DeviceId> = self.state().log().devices().keys().copied().collect();
+        // Those that are out too: a thief may have done that, and what undoes it may not be known yet.
+        let mut others: BTreeSet<DeviceId> =
+            self.state().log().certificates().map(|one| one.device).collect();
         others.extend(&self.keys.met);
         others.remove(&self.device());
         if others.is_empty() {
             return self.finish_healing();
         }
-        self.change_keys(|keys| keys.healing = others)
+        self.change_keys(|keys| keys.healing = others)?;
+        self.heal_alone()
+    }
+
+    /// Goes on alone, if all others are out that this device could wait for.
+    pub(super) fn heal_alone(&mut self) -> Result<()> {
+        let (log, healing) = (self.state().log(), &self.keys.healing);
+        let waits_for_nobody = !healing.is_empty() && healing.iter().all(|device| log.has_ended(device));
+        if waits_for_nobody { self.finish_healing() } else { Ok(()) }
     }
 
     /// Whether this device was restored from a backup and has met none of the others since: it has

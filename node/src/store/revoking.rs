@@ -104,21 +104,19 @@ impl Store {
     /// When the vault cannot be written.
     pub(super) fn forget_ended(&mut self) -> Result<()> {
         let (log, keys) = (self.state().log(), &self.keys);
-        let known = keys.addresses.keys().chain(&keys.met).chain(&keys.healing);
+        let known = keys.addresses.keys().chain(&keys.met);
         let ended: BTreeSet<DeviceId> = known.filter(|device| log.has_ended(device)).copied().collect();
-        ended.into_iter().try_for_each(|device| self.forget_peer(device))
+        ended.into_iter().try_for_each(|device| self.forget_peer(device))?;
+        self.heal_alone()
     }
 
-    /// Nothing is asked of a device any more that was taken out, or expected from it.
+    /// Nothing is asked of a device any more that was taken out.
     fn forget_peer(&mut self, device: DeviceId) -> Result<()> {
-        let waits = !self.keys.healing.is_empty();
         self.change_keys(|keys| {
             keys.addresses.remove(&device);
             keys.met.remove(&device);
             keys.words.remove(&device);
-            keys.healing.remove(&device);
-        })?;
-        if waits && self.keys.healing.is_empty() { self.finish_healing() } else { Ok(()) }
+        })
     }
 
     /// A device by its name or the beginning of its id.

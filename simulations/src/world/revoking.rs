@@ -75,10 +75,11 @@ impl World {
         Ok(())
     }
 
-    /// Whether somebody is out for a device who should be in.
+    /// Whether somebody is out for a device who should be in, be it that their disk is lost: their work is
+    /// in quarantine.
     fn misses_some(&self, device: &Device) -> bool {
         let log = device.state().log();
-        self.honest().iter().any(|other| log.has_ended(&other.id))
+        self.honest().iter().map(|other| &other.id).chain(&self.lost).any(|other| log.has_ended(other))
     }
 
     /// Once all is quiet, whoever should be in is in again, by the words.

@@ -365,6 +365,35 @@ fn who_heals_waits_for_an_epoch_to_write_under() {
 }
 
 #[test]
+fn who_heals_waits_for_those_too_whom_a_thief_had_taken_out() {
+    let mut devices = Devices::new(4);
+    let [honest, healing, thief, other] = [0, 1, 2, 3];
+    let ends = [0, 1, 2, 3].map(|end| devices.stores[end].device());
+    for end in [healing, thief, other] {
+        devices.connect([honest, end]);
+    }
+    devices.talk();
+    [healing, thief, other].into_iter().for_each(|end| devices.disconnect([honest, end]));
+    devices.stores[thief].revoke(&ends[honest].to_string(), &[], None).unwrap();
+    for end in [healing, other] {
+        devices.connect([end, thief]);
+        devices.talk();
+        devices.disconnect([end, thief]);
+        assert!(devices.stores[end].state().log().has_ended(&ends[honest]));
+    }
+    devices.stores[healing].begin_healing().unwrap();
+    devices.stores[other].revoke(&ends[thief].to_string(), &[ends[honest].to_string()], None).unwrap();
+    let revocation = devices.stores[other].state().log().in_order().last().copied().cloned().unwrap();
+    devices.stores[healing].write_statement(Payload::Operation(revocation)).unwrap();
+    for pair in [[other, honest], [honest, healing]] {
+        devices.connect(pair);
+        devices.talk();
+        devices.disconnect(pair);
+    }
+    devices.stores[healing].check_whole().unwrap();
+}
+
+#[test]
 fn a_restored_device_tells_neither_items_nor_what_is_to_come() {
     let mut devices = Devices::new(2);
     let (item, film) = devices.attach(0, PIECES);

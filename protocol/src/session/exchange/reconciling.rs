@@ -5,7 +5,7 @@ use super::{Exchange, Reconciliation};
 use crate::{
     limits::{MAX_RECONCILE_MESSAGES, MAX_RECONCILED},
     replica::{State, records::Slot},
-    session::{SessionError, frontier::Frontier, handshake::Role, message::SpaceMessage},
+    session::{SessionError, frontier::Frontier, handshake::Role, message::SpaceMessage, version::Version},
 };
 
 impl Exchange {
@@ -43,6 +43,10 @@ impl Exchange {
         };
         self.reconcile_credit = left;
         if !self.is_of_the_owner(state) {
+            // An end all the same: who is out may be in again while the session lasts, and ask again.
+            if self.version >= Version::Fourth {
+                self.answer_nothing_left();
+            }
             return Ok(());
         }
         let (key, frame_len) = (&self.reconcile_key, self.frame_len);
@@ -59,8 +63,12 @@ impl Exchange {
             return Err(SessionError::Malformed);
         }
         self.reconcile_excess += 1;
-        self.outbox.push_back(SpaceMessage::Reconciling(Reconciliation::NOTHING_LEFT.to_vec()));
+        self.answer_nothing_left();
         Ok(())
+    }
+
+    fn answer_nothing_left(&mut self) {
+        self.outbox.push_back(SpaceMessage::Reconciling(Reconciliation::NOTHING_LEFT.to_vec()));
     }
 
     pub(super) fn go_on_reconciling(&mut self, answer: &[u8], state: &State) -> Result<(), SessionError> {
