@@ -122,7 +122,7 @@ notice-damage-skipped = part of the journal is damaged: what could be read was k
 notice-healing = this device lacks something after damage, and fetches it from another of your devices; it cannot write until then. If there is none any more: musette restore --alone
 notice-restored-waits = this device was restored from a backup, and shows nothing before it met another of your devices. If there is none any more: musette restore --alone
 notice-copied = a copy of this folder is in use elsewhere, and both have written as the same device. Nothing is lost. To go on here as a device of its own: end musette up, then musette device split NAME
-notice-device-revoked = this device was taken out: your other devices take nothing from it any more. You can read what is here. To use it again: move this folder away, then musette device join
+notice-device-revoked = this device was taken out: your other devices take nothing from it any more. You can read what is here. To use it again: move this folder away, then musette device join. If a thief took it out, with a device that was yours: musette device revoke DEVICE --words
 notice-device-words-replaced = this device was let in with recovery words that were replaced: your other devices take nothing from it. You can read what is here. To use it again: move this folder away, then musette recover, with the new words
 notice-quarantine = { $count ->
     [one] one item was changed

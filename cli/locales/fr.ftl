@@ -123,7 +123,7 @@ notice-damage-skipped = une partie du journal est abîmée : ce qui se lit a é
 notice-healing = il manque quelque chose à cet appareil après des dégâts ; il va le chercher sur un autre de vos appareils, et ne peut rien écrire d’ici là. S’il n’y en a plus : musette restore --alone
 notice-restored-waits = cet appareil vient d’une sauvegarde, et ne montre rien avant d’avoir rencontré un autre de vos appareils. S’il n’y en a plus : musette restore --alone
 notice-copied = une copie de ce dossier sert ailleurs, et les deux ont écrit en tant que même appareil. Rien n’est perdu. Pour continuer ici comme un appareil à part : arrêtez musette up, puis musette device split NOM
-notice-device-revoked = cet appareil a été retiré : vos autres appareils n’acceptent plus rien de lui. Ce qui est ici reste lisible. Pour vous en resservir : déplacez ce dossier, puis musette device join
+notice-device-revoked = cet appareil a été retiré : vos autres appareils n’acceptent plus rien de lui. Ce qui est ici reste lisible. Pour vous en resservir : déplacez ce dossier, puis musette device join. Si c’est un voleur qui l’a retiré, avec un de vos appareils : musette device revoke APPAREIL --words
 notice-device-words-replaced = cet appareil est entré avec des mots de secours qui ont été remplacés : vos autres appareils n’acceptent rien de lui. Ce qui est ici reste lisible. Pour vous en resservir : déplacez ce dossier, puis musette recover, avec les nouveaux mots
 notice-quarantine = { $count ->
     [one] un élément a été modifié
