@@ -129,6 +129,7 @@ notice-quarantine = { $count ->
    *[other] { $count } items were changed
 } by a device after it was taken out. That does not count unless you say so: musette quarantine list
 notice-backup-due = the last backup is more than a week ago, if there is one: musette backup DIR
+notice-restored-shows = this device, which was restored from a backup, shows what it has.
 notice-healed = what could be read after the damage is in order again.
 notice-device-unverified = "{ $name }" joined without comparing words.
 notice-device-recovered = "{ $name }" was let in with your 24 recovery words. If that was not you, somebody has them: musette recovery replace, so that they let nobody in any more, then musette device revoke { $id }

@@ -130,6 +130,7 @@ notice-quarantine = { $count ->
    *[other] { $count } éléments ont été modifiés
 } par un appareil après son retrait. Cela ne compte pas, sauf si vous le dites : musette quarantine list
 notice-backup-due = la dernière sauvegarde, s’il y en a une, date de plus d’une semaine : musette backup DOSSIER
+notice-restored-shows = cet appareil, qui vient d’une sauvegarde, montre ce qu’il a.
 notice-healed = ce qui se lisait après les dégâts est de nouveau en ordre.
 notice-device-unverified = « { $name } » est entré sans comparaison des mots.
 notice-device-recovered = « { $name } » est entré avec vos 24 mots de secours. Si ce n’était pas vous, quelqu’un les a : musette recovery replace, pour qu’ils ne fassent plus entrer personne, puis musette device revoke { $id }

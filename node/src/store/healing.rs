@@ -167,6 +167,7 @@ impl Store {
     /// Commits what still waits; this device may sign again.
     pub(crate) fn finish_healing(&mut self) -> Result<()> {
         let orphans = self.state().orphans().len();
+        let code = if self.is_restored() { "restored-shows" } else { "healed" };
         if orphans > 0 && !self.may_write() {
             self.rotate_epoch(clock::now())?;
         }
@@ -179,7 +180,7 @@ impl Store {
         self.commit()?;
         self.change_keys(|keys| keys.healing.clear())?;
         let args = BTreeMap::from([("records", orphans.to_string())]);
-        self.notices.push(Notice { code: "healed", args });
+        self.notices.push(Notice { code, args });
         Ok(())
     }
 }

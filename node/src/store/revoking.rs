@@ -66,12 +66,13 @@ impl Store {
         let mut undone: Vec<OperationId> = undone.map(|(id, _)| *id).collect();
         undone.sort_unstable();
         let kept = self.state().head(&device).0;
+        let changed = !log.has_ended(&device) || !stays.is_empty();
         let told = json!({
             "device": { "id": device.to_string(), "name": self.name_of(&device) },
             "kept": kept,
-            "was_out": log.has_ended(&device),
+            "changed": changed,
         });
-        if log.has_ended(&device) && stays.is_empty() {
+        if !changed {
             return Ok(told);
         }
         let root = recovery.as_ref().map(|recovery| recovery.root());

@@ -37,7 +37,7 @@ impl Revoke {
             return Ok(Exit::Done);
         }
         let name = text_of(&answer["device"], "name").to_owned();
-        if answer["was_out"] == true && self.restore.is_empty() && !self.words {
+        if answer["changed"] == false {
             return context.output.answer(&t!("revoke-already", name = name)).map(|()| Exit::Done);
         }
         context.output.answer(&t!("revoke-done", name = name))?;
