@@ -75,7 +75,8 @@ impl Account {
     pub fn note_revocation(&mut self, id: OperationId, device: DeviceId, kept: u64, log: &DeviceLog) {
         let known =
             self.revocations.iter().filter(|(known, one)| one.device == device && log.contains(known));
-        let earlier = known.map(|(known, _)| *known).collect();
+        // Two who use the words on the same log make the same.
+        let earlier = known.map(|(known, _)| *known).filter(|known| *known != id).collect();
         self.revocations.insert(id, Revoked { device, kept, earlier });
     }
 
