@@ -13,14 +13,14 @@ use std::collections::{BTreeSet, HashSet};
 use crate::{
     crypto::{aead::NONCE_LEN, kem::KemSecret, sign::SigningKey},
     epoch::{EpochError, Keyring},
-    id::{CommitId, DeviceId, DocumentId, DropId, OperationId, RecordId, SpaceId, StatementId},
+    id::{CommitId, DeviceId, DocumentId, DropId, EpochId, OperationId, RecordId, SpaceId, StatementId},
     identity::log::Author,
     journal::{Disk, Journal, JournalError, Location, SegmentNumber},
     limits::{MAX_COMMIT_RECORDS, MAX_DROP_IDS, MAX_RECORD_LEN},
     membership::Statement,
     record::{
         BlobChunk, Change, Commit, DropStatement, OpenError, Payload, drop_record, epoch_record,
-        is_written_under, open, record_id, renewed, seal,
+        is_written_under, open, record_id, renewed, seal, sealed_under,
     },
     session::{Beginning, Beginnings, Part, frontier::Head},
     signed::Signed,
@@ -548,12 +548,37 @@ impl<D: Disk> Replica<D> {
             statements.append(&mut data);
         }
         ingested.from_stranger = data.len();
+        self.leave_doubtful(&mut statements, &mut ingested);
         // A journal is read in its order: first the epochs that what follows may be sealed under.
         statements.sort_by_key(|((_, payload), _)| !matches!(payload, Payload::Epoch(_)));
         // All at once: were the statements to land and the data not to fit, the caller would learn
         // of neither, and neither sync nor show what counts by then.
         self.take_in(statements, &mut ingested)?;
         Ok(ingested)
+    }
+
+    /// Leaves aside what lies under epochs of which it is not known whom they leave out, but for operations.
+    fn leave_doubtful(&self, opened: &mut Vec<(Prepared, bool)>, ingested: &mut Ingested) {
+        let is_data = |payload: &Payload| {
+            matches!(payload, Payload::Change(_) | Payload::BlobChunk(_) | Payload::Commit(_))
+        };
+        let may_be_doubtful =
+            |epoch: &EpochId| self.state.is_doubtful(epoch) || self.state.keyring().secret(epoch).is_none();
+        let data = opened.iter().filter(|((_, payload), _)| is_data(payload));
+        if !data.flat_map(|(((_, record), _), _)| sealed_under(record)).any(|epoch| may_be_doubtful(&epoch)) {
+            return;
+        }
+        let statements = opened.iter().filter_map(|((_, payload), _)| match payload {
+            Payload::Epoch(statement) => Some(statement),
+            _ => None,
+        });
+        let operations = opened.iter().filter_map(|((_, payload), _)| operation_of(payload));
+        let doubtful = self.state.doubtful_with(statements, operations);
+        let before = opened.len();
+        opened.retain(|(((_, record), payload), _)| {
+            !is_data(payload) || sealed_under(record).iter().all(|epoch| !doubtful.contains(epoch))
+        });
+        ingested.unopened.extend(vec![OpenError::UnknownEpoch; before - opened.len()]);
     }
 
     /// Keeps a part of a record that the device `peer` sent, in memory alone: another session can go on from

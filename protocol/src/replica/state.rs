@@ -207,6 +207,8 @@ pub struct State {
     epochs: BTreeMap<StatementId, epochs::AuthorKnew>,
     /// Of the known epochs, those that may be handed on.
     explained: BTreeSet<EpochId>,
+    /// Those that are doubtful, if there are others.
+    doubtful: BTreeSet<EpochId>,
     pending: PendingCommits,
     max_pending: usize,
     /// Commits of a history that does not count here, because another one of that device does.
@@ -259,6 +261,7 @@ impl State {
             waiting: Waiting::default(),
             epochs: BTreeMap::new(),
             explained: BTreeSet::new(),
+            doubtful: BTreeSet::new(),
             pending: PendingCommits::default(),
             max_pending: MAX_PENDING_COMMITS,
             apart: BTreeMap::new(),

@@ -491,7 +491,7 @@ impl Exchange {
         if let Some(message) = self.outbox.pop_front() {
             return Some(message);
         }
-        let epochs = std::mem::replace(&mut self.epochs, state.keyring().count());
+        let epochs = std::mem::replace(&mut self.epochs, state.epochs_read());
         if self.left_aside && epochs < self.epochs {
             self.left_aside = false;
             self.check();

@@ -9,14 +9,14 @@ use crate::{
     id::{DeviceId, EpochId, OperationId, StatementId},
     journal::Location,
     limits::MAX_EPOCHS,
-    membership::Roster,
+    membership::{Roster, Statement},
     record::Payload,
     replica::records::Slot,
     signed::Signed,
 };
 
 /// The log heads that an epoch's author knew.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum AuthorKnew {
     /// The epoch's secret is not known here.
     Sealed(SealedHeads),
@@ -68,69 +68,38 @@ impl State {
     /// admin device named, and before one all; in both cases without the doubtful ones, if there are others.
     /// Who writes under what is handed on to nobody, newcomers could never read.
     pub(super) fn allow_epochs(&mut self) {
-        for (name, knew) in &mut self.epochs {
-            if let AuthorKnew::Sealed(sealed) = knew
-                && let Some(secret) = self.keyring.secret(&epoch_of(name))
-            {
-                *knew = AuthorKnew::Heads(sealed.open(secret));
-            }
-        }
-        self.explained = self.explained_epochs();
-        let doubtful = self.doubtful_epochs();
-        let named = self.roster.epochs_since_endings();
-        let without_doubt: BTreeSet<EpochId> = match &named {
-            Some(named) => named.difference(&doubtful).copied().collect(),
-            None => self.keyring.names().filter(|epoch| !doubtful.contains(epoch)).collect(),
-        };
-        let are_others = without_doubt.iter().any(|epoch| self.keyring.secret(epoch).is_some());
-        self.keyring.allow(if are_others && !doubtful.is_empty() { Some(without_doubt) } else { named });
+        let mut stated = std::mem::take(&mut self.epochs);
+        let judged = judge(&mut stated, &self.keyring, &self.roster);
+        (self.epochs, self.explained, self.doubtful) = (stated, judged.explained, judged.doubtful);
+        self.keyring.allow(judged.allowed);
     }
 
-    /// The known epochs of which it is known whom they leave out: the statement is held, and all that the
-    /// author knew; the same of all that they replace, as far as that is known.
-    fn explained_epochs(&self) -> BTreeSet<EpochId> {
-        let is_told = |epoch: &EpochId| match self.epochs.get(&StatementId::from(*epoch)) {
-            Some(AuthorKnew::Heads(heads)) => heads.iter().all(|head| self.roster.contains(head)),
-            Some(AuthorKnew::Sealed(_)) | None => false,
-        };
-        // How many of the epochs that each replaces are not explained yet, and which ones wait for each.
-        let mut lacking: BTreeMap<EpochId, usize> = BTreeMap::new();
-        let mut waiting: BTreeMap<EpochId, Vec<EpochId>> = BTreeMap::new();
-        for epoch in self.keyring.names().filter(is_told) {
-            let count = lacking.entry(epoch).or_default();
-            for old in self.keyring.replaced_by(&epoch).filter(|old| self.keyring.secret(old).is_some()) {
-                *count += 1;
-                waiting.entry(*old).or_default().push(epoch);
-            }
+    /// The epochs that would be doubtful with these statements and operations, and under which nothing but
+    /// operations is taken then: whoever they leave out could never read it, and it would be offered them again
+    /// and again.
+    pub(in crate::replica) fn doubtful_with<'a>(
+        &self,
+        statements: impl Iterator<Item = &'a Signed<EpochStatement>> + Clone,
+        operations: impl Iterator<Item = Statement>,
+    ) -> BTreeSet<EpochId> {
+        let mut stated = self.epochs.clone();
+        for statement in statements.clone() {
+            let name = StatementId::from(statement.body().epoch);
+            stated.entry(name).or_insert_with(|| AuthorKnew::Sealed(statement.heads()));
         }
-        let mut open: Vec<EpochId> =
-            lacking.iter().filter(|(_, count)| **count == 0).map(|(epoch, _)| *epoch).collect();
-        let mut explained = BTreeSet::new();
-        while let Some(epoch) = open.pop() {
-            explained.insert(epoch);
-            for next in waiting.remove(&epoch).unwrap_or_default() {
-                if let Some(count) = lacking.get_mut(&next) {
-                    *count -= 1;
-                    open.extend((*count == 0).then_some(next));
-                }
-            }
-        }
-        explained
+        let keyring = self.keyring_with(statements);
+        let keyring = keyring.as_ref().unwrap_or(&self.keyring);
+        judge(&mut stated, keyring, &self.roster_with(operations)).doubtful
     }
 
-    /// The known epochs that are not explained although their statement is held, and those without one that
-    /// they replace. Others without one were handed over when this device was let in, and theirs is to come.
-    fn doubtful_epochs(&self) -> BTreeSet<EpochId> {
-        let is_stated = |epoch: &EpochId| self.epochs.contains_key(&StatementId::from(*epoch));
-        let is_unexplained = |epoch: &EpochId| !self.explained.contains(epoch);
-        let mut doubtful: BTreeSet<EpochId> =
-            self.keyring.names().filter(|epoch| is_stated(epoch) && is_unexplained(epoch)).collect();
-        let mut open: Vec<EpochId> = doubtful.iter().copied().collect();
-        while let Some(epoch) = open.pop() {
-            let replaced = self.keyring.replaced_by(&epoch).filter(|old| is_unexplained(old)).copied();
-            open.extend(replaced.filter(|old| doubtful.insert(*old)));
-        }
-        doubtful
+    /// Whether an epoch is doubtful, and there are others.
+    pub(in crate::replica) fn is_doubtful(&self, epoch: &EpochId) -> bool {
+        self.doubtful.contains(epoch)
+    }
+
+    /// How many epochs are known under which all is taken.
+    pub(crate) fn epochs_read(&self) -> usize {
+        self.keyring.count() - self.doubtful.len()
     }
 
     /// Whether it is known here whom an epoch leaves out.
@@ -218,4 +187,90 @@ impl State {
 
 fn epoch_of(name: &StatementId) -> EpochId {
     EpochId::from_bytes(*name.as_bytes())
+}
+
+/// What follows from the epochs that are stated, the secrets that are known, and the logs.
+struct Judged {
+    explained: BTreeSet<EpochId>,
+    /// Those that are doubtful, if there are others.
+    doubtful: BTreeSet<EpochId>,
+    allowed: Option<BTreeSet<EpochId>>,
+}
+
+fn judge(stated: &mut BTreeMap<StatementId, AuthorKnew>, keyring: &Keyring, roster: &Roster) -> Judged {
+    for (name, knew) in &mut *stated {
+        if let AuthorKnew::Sealed(sealed) = knew
+            && let Some(secret) = keyring.secret(&epoch_of(name))
+        {
+            *knew = AuthorKnew::Heads(sealed.open(secret));
+        }
+    }
+    let explained = explained_epochs(stated, keyring, roster);
+    let doubtful = doubtful_epochs(stated, keyring, &explained);
+    let named = roster.epochs_since_endings();
+    let without_doubt: BTreeSet<EpochId> = match &named {
+        Some(named) => named.difference(&doubtful).copied().collect(),
+        None => keyring.names().filter(|epoch| !doubtful.contains(epoch)).collect(),
+    };
+    let are_others = without_doubt.iter().any(|epoch| keyring.secret(epoch).is_some());
+    if are_others && !doubtful.is_empty() {
+        Judged { explained, doubtful, allowed: Some(without_doubt) }
+    } else {
+        Judged { explained, doubtful: BTreeSet::new(), allowed: named }
+    }
+}
+
+/// The known epochs of which it is known whom they leave out: the statement is held, and all that the
+/// author knew; the same of all that they replace, as far as that is known.
+fn explained_epochs(
+    stated: &BTreeMap<StatementId, AuthorKnew>,
+    keyring: &Keyring,
+    roster: &Roster,
+) -> BTreeSet<EpochId> {
+    let is_told = |epoch: &EpochId| match stated.get(&StatementId::from(*epoch)) {
+        Some(AuthorKnew::Heads(heads)) => heads.iter().all(|head| roster.contains(head)),
+        Some(AuthorKnew::Sealed(_)) | None => false,
+    };
+    // How many of the epochs that each replaces are not explained yet, and which ones wait for each.
+    let mut lacking: BTreeMap<EpochId, usize> = BTreeMap::new();
+    let mut waiting: BTreeMap<EpochId, Vec<EpochId>> = BTreeMap::new();
+    for epoch in keyring.names().filter(is_told) {
+        let count = lacking.entry(epoch).or_default();
+        for old in keyring.replaced_by(&epoch).filter(|old| keyring.secret(old).is_some()) {
+            *count += 1;
+            waiting.entry(*old).or_default().push(epoch);
+        }
+    }
+    let mut open: Vec<EpochId> =
+        lacking.iter().filter(|(_, count)| **count == 0).map(|(epoch, _)| *epoch).collect();
+    let mut explained = BTreeSet::new();
+    while let Some(epoch) = open.pop() {
+        explained.insert(epoch);
+        for next in waiting.remove(&epoch).unwrap_or_default() {
+            if let Some(count) = lacking.get_mut(&next) {
+                *count -= 1;
+                open.extend((*count == 0).then_some(next));
+            }
+        }
+    }
+    explained
+}
+
+/// The known epochs that are not explained although their statement is held, and those without one that
+/// they replace. Others without one were handed over when this device was let in, and theirs is to come.
+fn doubtful_epochs(
+    stated: &BTreeMap<StatementId, AuthorKnew>,
+    keyring: &Keyring,
+    explained: &BTreeSet<EpochId>,
+) -> BTreeSet<EpochId> {
+    let is_stated = |epoch: &EpochId| stated.contains_key(&StatementId::from(*epoch));
+    let is_unexplained = |epoch: &EpochId| !explained.contains(epoch);
+    let mut doubtful: BTreeSet<EpochId> =
+        keyring.names().filter(|epoch| is_stated(epoch) && is_unexplained(epoch)).collect();
+    let mut open: Vec<EpochId> = doubtful.iter().copied().collect();
+    while let Some(epoch) = open.pop() {
+        let replaced = keyring.replaced_by(&epoch).filter(|old| is_unexplained(old)).copied();
+        open.extend(replaced.filter(|old| doubtful.insert(*old)));
+    }
+    doubtful
 }
