@@ -97,13 +97,10 @@ impl<D: Disk> Replica<D> {
         let mut prepared = self.prepare_epoch(epoch, &mut roster, nonce)?;
         let under = Keyring::of_one(secret);
         let payload = Payload::Operation(operation);
-        if self.state.keyring().written_under().is_empty() {
-            prepared.push((self.seal_under(&under, &payload, nonce)?, payload));
-        } else {
-            // Under what the device still reads, so that an honest one can say why nobody answers it. First,
-            // as a power cut may leave a part: were it the epoch alone, nobody could tell whom it leaves out.
-            prepared.insert(0, (self.seal_under(self.state.keyring(), &payload, nonce)?, payload));
-        }
+        // Under what the device still reads, so that an honest one can say why nobody answers it; so can one
+        // that was restored from before, and is in no epoch of those who are here. First, as a power cut may
+        // leave a part: were it the epoch alone, nobody could tell whom it leaves out.
+        prepared.insert(0, (self.seal(&payload, nonce)?, payload));
         if let Some(announced) = announced {
             let payload = Payload::Operation(announced);
             prepared.push((self.seal_under(&under, &payload, nonce)?, payload));

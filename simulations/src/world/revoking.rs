@@ -85,7 +85,9 @@ impl World {
     /// Once all is quiet, whoever should be in is in again, by the words.
     pub(super) fn take_in_again(&mut self) -> Result<(), Violation> {
         for _ in 0..self.plan.devices {
-            let missing = self.honest().iter().filter(|device| self.misses_some(device));
+            // Who waits for another device is to hear from that one first.
+            let asked = self.honest().iter().filter(|device| !device.is_waiting);
+            let missing = asked.filter(|device| self.misses_some(device));
             let missing: Vec<usize> = missing.map(|device| device.number).collect();
             if missing.is_empty() {
                 return Ok(());
