@@ -103,7 +103,10 @@ pub(crate) async fn back_up(driver: &Driver, dir: PathBuf, progress: &mpsc::Send
 impl Target {
     fn open(dir: PathBuf, space: SpaceId, home: &Path) -> Result<Self> {
         check_folder(&dir)?;
-        told(create_private_dir(&dir))?;
+        told(create_private_dir(&dir)).map_err(|error| match error.code() {
+            "disk-failed" => Error::new("backup-no-folder").with("path", dir.display()),
+            _ => error,
+        })?;
         let dir = told(dir.canonicalize())?;
         let at = |code: &'static str| Error::new(code).with("path", dir.display());
         if dir.starts_with(told(home.canonicalize())?) {

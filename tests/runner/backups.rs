@@ -180,6 +180,7 @@ fn bad_backups_and_wrong_words_are_told_and_leave_nothing() {
     fs::write(docs.join("letter.txt"), "x").unwrap();
     laptop.refuses(&["backup", docs.to_str().unwrap()], 1, "backup-not-empty");
     laptop.refuses(&["backup", laptop.home().join("b").to_str().unwrap()], 1, "backup-in-home");
+    laptop.refuses(&["backup", "/proc/nowhere"], 1, "backup-no-folder");
 
     let file = world.file("file", "x");
     laptop.refuses(&["backup", file.to_str().unwrap()], 1, "not-a-folder");

@@ -62,6 +62,7 @@ fn the_trash_keeps_and_gives_back() {
     assert_eq!(laptop.json(&["forget", "--trash", "--many", "21", "--yes"])["forgotten"], 21);
     assert!(laptop.json(&["list", "--trash"])["items"].as_array().unwrap().is_empty());
     laptop.refuses(&["forget", &ids[0], "--yes"], 1, "forgotten");
+    laptop.refuses(&["restore-item", &ids[0]], 1, "forgotten");
     laptop.refuses(&["forget", "--trash", "--yes"], 1, "trash-empty");
 }
 

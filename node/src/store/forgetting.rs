@@ -36,9 +36,12 @@ impl Store {
     /// # Errors
     /// When one is not there, or the disk refuses.
     pub(crate) fn restore_items(&mut self, ids: &[String]) -> Result<Json> {
-        let find = |id: &String| match self.find_in_trash(id) {
-            Err(_) if self.find(id).is_ok() => Err(Error::new("not-in-trash").with("id", id)),
-            found => found,
+        let find = |id: &String| {
+            self.find_in_trash(id).map_err(|error| match self.find(id) {
+                Ok(_) => Error::new("not-in-trash").with("id", id),
+                Err(known) if known.code() == "forgotten" => known,
+                Err(_) => error,
+            })
         };
         let items = ids.iter().map(find).collect::<Result<BTreeSet<DocumentId>>>()?;
         self.set_removed(&items, false)?;
