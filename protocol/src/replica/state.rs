@@ -207,7 +207,7 @@ pub struct State {
     epochs: BTreeMap<StatementId, epochs::AuthorKnew>,
     /// Of the known epochs, those that may be handed on.
     explained: BTreeSet<EpochId>,
-    /// Those that are doubtful, if there are others.
+    /// Those that are doubtful, if there are others that are not.
     doubtful: BTreeSet<EpochId>,
     pending: PendingCommits,
     max_pending: usize,

@@ -192,7 +192,7 @@ fn epoch_of(name: &StatementId) -> EpochId {
 /// What follows from the epochs that are stated, the secrets that are known, and the logs.
 struct Judged {
     explained: BTreeSet<EpochId>,
-    /// Those that are doubtful, if there are others.
+    /// Those known that are doubtful, if there are others.
     doubtful: BTreeSet<EpochId>,
     allowed: Option<BTreeSet<EpochId>>,
 }
@@ -206,7 +206,7 @@ fn judge(stated: &mut BTreeMap<StatementId, AuthorKnew>, keyring: &Keyring, rost
         }
     }
     let explained = explained_epochs(stated, keyring, roster);
-    let doubtful = doubtful_epochs(stated, keyring, &explained);
+    let mut doubtful = doubtful_epochs(stated, keyring, &explained);
     let named = roster.epochs_since_endings();
     let without_doubt: BTreeSet<EpochId> = match &named {
         Some(named) => named.difference(&doubtful).copied().collect(),
@@ -214,6 +214,8 @@ fn judge(stated: &mut BTreeMap<StatementId, AuthorKnew>, keyring: &Keyring, rost
     };
     let are_others = without_doubt.iter().any(|epoch| keyring.secret(epoch).is_some());
     if are_others && !doubtful.is_empty() {
+        // What an epoch says to replace may be known to nobody.
+        doubtful.retain(|epoch| keyring.secret(epoch).is_some());
         Judged { explained, doubtful, allowed: Some(without_doubt) }
     } else {
         Judged { explained, doubtful: BTreeSet::new(), allowed: named }

@@ -11,10 +11,10 @@ use super::{
 };
 use crate::{
     epoch::{EpochStatement, Keyring, epoch_id},
-    id::{OperationId, StatementId},
+    id::{DocumentId, EpochId, OperationId, StatementId},
     identity::log::{Action, Author, Kept, Operation, Revocation, SpaceMark},
     journal::memory::MemoryDiskError,
-    record::Payload,
+    record::{Change, OpenError, Payload, seal},
     replica::{
         Fold, Write, WriteError,
         forgetting::Forgetting,
@@ -509,6 +509,28 @@ fn who_does_not_know_of_a_revocation_hands_its_epoch_on_to_nobody_and_writes_not
     begin_epoch(of(&mut tablet), 3, recovery, 80);
     talk([&mut tablet, &mut laptop], [3, 1]).unwrap();
     assert!(knows(&mut laptop, 70) && knows(&mut laptop, 80));
+    agree(&mut laptop, &mut tablet);
+}
+
+#[test]
+fn nothing_but_operations_is_taken_under_an_epoch_that_may_leave_somebody_out() {
+    let (mut laptop, mut tablet) = (own(1), own(3));
+    let (keeper, heads) = (key(SHARED), [OperationId::from_bytes([9; 32])]);
+    let known = Keyring::of_one(&secret(SHARED));
+    let to = [kem(1).public(), kem(3).public()];
+    let begun =
+        EpochStatement::begin_knowing(space(SHARED), &keeper, &secret(50), &to, &known, &heads, &secret(51));
+    // It also says to replace epochs that nobody has, more than there are.
+    let mut body = begun.unwrap().body().clone();
+    body.previous = (0..32).map(|byte| EpochId::from_bytes([byte; 32])).collect();
+    state(&mut tablet, Payload::Epoch(Signed::new(body, &keeper)), 60);
+    assert!(of(&mut tablet).state().keyring().secret(&epoch_id(&secret(50))).is_some());
+
+    let change = Payload::Change(Change { document: DocumentId::from_bytes([1; 16]), bytes: vec![1] });
+    let sealed = |drawn| seal(&change, &space(SHARED), &Keyring::of_one(&secret(drawn)), &[drawn; 24]);
+    let ingested = of(&mut tablet).ingest(&id(1), &[sealed(50), sealed(SHARED)]).unwrap();
+    assert_eq!((ingested.new_records, ingested.unopened), (1, vec![OpenError::UnknownEpoch]));
+    talk([&mut tablet, &mut laptop], [3, 1]).unwrap();
     agree(&mut laptop, &mut tablet);
 }
 
