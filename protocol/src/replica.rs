@@ -559,9 +559,7 @@ impl<D: Disk> Replica<D> {
 
     /// Leaves aside what lies under epochs of which it is not known whom they leave out, but for operations.
     fn leave_doubtful(&self, opened: &mut Vec<(Prepared, bool)>, ingested: &mut Ingested) {
-        let is_data = |payload: &Payload| {
-            matches!(payload, Payload::Change(_) | Payload::BlobChunk(_) | Payload::Commit(_))
-        };
+        let is_data = |payload: &Payload| is_droppable(payload) || matches!(payload, Payload::Commit(_));
         let may_be_doubtful =
             |epoch: &EpochId| self.state.is_doubtful(epoch) || self.state.keyring().secret(epoch).is_none();
         let data = opened.iter().filter(|((_, payload), _)| is_data(payload));

@@ -57,8 +57,10 @@ impl Store {
     pub(crate) fn tidy(&mut self) -> Result<bool> {
         let now = clock::now();
         if !self.keys.healing.is_empty() {
-            if self.tidying.watch.is_stuck(now, &self.device, &self.replica) {
-                self.begin_epoch()?;
+            if let Some(keeper) = self.keeper()
+                && self.tidying.watch.is_stuck(now, &self.device, &self.replica)
+            {
+                self.begin_epoch(&keeper)?;
             }
             return Ok(false);
         }
@@ -111,20 +113,20 @@ impl Store {
 
     /// Starts a new epoch if the present one is old, or is not for just the devices that there are.
     pub(super) fn rotate_epoch(&mut self, now: Timestamp) -> Result<()> {
+        let Some(keeper) = self.keeper() else { return Ok(()) };
         let recovery = self.recovery_key();
         let watch = &mut self.tidying.watch;
         if watch.is_due(now, &self.device, &recovery, &mut self.replica).map_err(journal_error)? {
-            self.begin_epoch()?;
+            self.begin_epoch(&keeper)?;
         }
         Ok(())
     }
 
-    fn begin_epoch(&mut self) -> Result<()> {
-        let Some(keeper) = self.keeper() else { return Ok(()) };
+    fn begin_epoch(&mut self, keeper: &SigningKey) -> Result<()> {
         let recovery = self.recovery_key();
         let (secret, entropy) = (entropy::secret(), entropy::secret());
         let device = &self.device_key;
-        let new = NewEpoch { keeper: &keeper, device, recovery: Some(recovery), secret, entropy };
+        let new = NewEpoch { keeper, device, recovery: Some(recovery), secret, entropy };
         match self.replica.begin_epoch(&new, &mut entropy::bytes::<NONCE_LEN>) {
             Ok(effects) => {
                 self.unsynced = true;

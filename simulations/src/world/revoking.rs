@@ -57,7 +57,7 @@ impl World {
             let log = device.state().log();
             let stands = log.devices().contains_key(&device.id);
             log.devices().contains_key(&id) && (stands || with_words)
-                || with_words && self.misses_some(device)
+                || with_words && self.missed_by(device) > 0
         };
         let on = self.honest().iter().filter(|device| device.is_on() && !device.is_waiting);
         let asked: Vec<usize> = on.filter(is_asked).map(|device| device.number).collect();
@@ -75,11 +75,12 @@ impl World {
         Ok(())
     }
 
-    /// Whether somebody is out for a device who should be in, be it that their disk is lost: their work is
-    /// in quarantine.
-    fn misses_some(&self, device: &Device) -> bool {
+    /// How many are out for a device who should be in, those among them whose disk is lost: their work is in
+    /// quarantine.
+    fn missed_by(&self, device: &Device) -> usize {
         let log = device.state().log();
-        self.honest().iter().map(|other| &other.id).chain(&self.lost).any(|other| log.has_ended(other))
+        let honest = self.honest().iter().map(|other| &other.id).chain(&self.lost);
+        honest.filter(|other| log.has_ended(other)).count()
     }
 
     /// Once all is quiet, whoever should be in is in again, by the words.
@@ -87,7 +88,7 @@ impl World {
         for _ in 0..self.plan.devices {
             // Who waits for another device is to hear from that one first.
             let asked = self.honest().iter().filter(|device| !device.is_waiting);
-            let missing = asked.filter(|device| self.misses_some(device));
+            let missing = asked.filter(|device| self.missed_by(device) > 0);
             let missing: Vec<usize> = missing.map(|device| device.number).collect();
             if missing.is_empty() {
                 return Ok(());
@@ -108,8 +109,7 @@ impl World {
 
     /// Lets a device take another one out; false if it could not.
     fn take_out(&mut self, by: usize, other: usize, with_words: bool) -> Result<bool, Violation> {
-        let missed =
-            self.honest().iter().filter(|one| self.devices[by].state().log().has_ended(&one.id)).count();
+        let missed = self.missed_by(&self.devices[by]);
         let World { devices, person, dice, ledger, .. } = self;
         let id = devices[other].id;
         let device = &mut devices[by];
