@@ -277,6 +277,11 @@ impl Home {
         self.path.join("words")
     }
 
+    /// The key of the recovery words that only reads, while a restored device waits for another one.
+    pub(crate) fn recovery_key_path(&self) -> PathBuf {
+        self.path.join("recovery-key")
+    }
+
     /// Where the bytes of the day are counted.
     pub(crate) fn traffic_path(&self) -> PathBuf {
         self.path.join("traffic.json")

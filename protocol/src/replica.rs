@@ -11,7 +11,11 @@
 use std::collections::{BTreeSet, HashSet};
 
 use crate::{
-    crypto::{aead::NONCE_LEN, kem::KemSecret, sign::SigningKey},
+    crypto::{
+        aead::NONCE_LEN,
+        kem::{KemPublic, KemSecret},
+        sign::SigningKey,
+    },
     epoch::{EpochError, Keyring},
     id::{CommitId, DeviceId, DocumentId, DropId, EpochId, OperationId, RecordId, SpaceId, StatementId},
     identity::log::Author,
@@ -208,6 +212,11 @@ impl<D: Disk> Replica<D> {
             }
         }
         Ok(())
+    }
+
+    /// Gives up a key that epochs may be sealed to; what it opened stays known.
+    pub fn forget_key(&mut self, key: &KemPublic) {
+        self.state.remove_key(key);
     }
 
     /// Reads a record back, sealed under the epochs that are written under now if it was not.

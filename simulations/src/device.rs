@@ -65,8 +65,6 @@ pub struct Device {
     pub slow_until_ms: u64,
     /// Whom it dials, and what may flow.
     pub scheduler: Scheduler,
-    /// Whether it was restored, and is to meet another device before it writes.
-    pub is_waiting: bool,
     /// Devices that were not heard of for long.
     pub away: BTreeSet<DeviceId>,
     /// When it is its turn to start an epoch.
@@ -113,7 +111,6 @@ impl Device {
             clock_jumped: false,
             slow_until_ms: 0,
             scheduler: Scheduler::new(number, breakage),
-            is_waiting: false,
             away: BTreeSet::new(),
             watch: Watch::default(),
             key,

@@ -22,6 +22,7 @@ use crate::dice::Dice;
 /// A person with one space. Here all its secrets are known, whichever device drew them.
 pub struct Person {
     recovery: Recovery,
+    recovery_kem_seed: Secret32,
     inception: Inception,
     id: PersonId,
     space: SpaceId,
@@ -36,7 +37,8 @@ impl Person {
     /// Draws a person.
     #[must_use]
     pub fn new(dice: &mut Dice) -> Self {
-        let recovery = Recovery::from_entropy(&dice.secret());
+        let entropy = dice.secret();
+        let recovery = Recovery::from_entropy(&entropy);
         let inception = recovery.incept();
         let id = inception.person().expect("a fresh inception is signed by its root");
         let keeper = SigningKey::from_secret(&dice.secret());
@@ -48,6 +50,7 @@ impl Person {
             .expect("a fresh key can be sealed to");
         Self {
             recovery,
+            recovery_kem_seed: Recovery::kem_seed(&entropy),
             inception: inception.body().clone(),
             id,
             space,
@@ -111,17 +114,23 @@ impl Person {
         self.inception.recovery_kem
     }
 
+    /// The same key's secret half: who holds it reads every epoch.
+    #[must_use]
+    pub fn recovery_secret(&self) -> KemSecret {
+        KemSecret::from_secret(&self.recovery_kem_seed)
+    }
+
     /// The state of somebody who holds the first epoch's secret and no record.
     #[must_use]
     pub fn empty_state(&self) -> State {
         self.state_of(self.first_epoch(), None)
     }
 
-    /// The state of who holds these secrets and no record. `kem` opens later epochs.
+    /// The state of who holds these secrets and no record. `kems` open later epochs.
     #[must_use]
-    pub fn state_of(&self, keyring: Keyring, kem: Option<KemSecret>) -> State {
+    pub fn state_of(&self, keyring: Keyring, kems: impl IntoIterator<Item = KemSecret>) -> State {
         let log = DeviceLog::new(self.id, &self.inception);
-        State::new(self.space, log, self.inception.clone(), keyring, kem)
+        State::new(self.space, log, self.inception.clone(), keyring, kems)
     }
 
     /// The enrolment of a device by another one, or of the first by the root.

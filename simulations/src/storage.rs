@@ -104,6 +104,7 @@ pub struct Storage {
     durable: Option<Position>,
     index: Option<Index>,
     vault: Grant,
+    holds_recovery_key: bool,
 }
 
 impl Storage {
@@ -111,7 +112,7 @@ impl Storage {
     #[must_use]
     pub fn new(journal: JournalId, segment_len: u64) -> Self {
         let (disk, vault) = (SharedDisk::default(), Keyring::default().to_grant());
-        Self { disk, journal, segment_len, durable: None, index: None, vault }
+        Self { disk, journal, segment_len, durable: None, index: None, vault, holds_recovery_key: false }
     }
 
     /// The records that a power cut cannot take, in their order.
@@ -161,6 +162,17 @@ impl Storage {
             self.vault = keyring.to_grant();
         }
         fits
+    }
+
+    /// Whether the key of the recovery words is kept beside the vault, which opens every epoch.
+    #[must_use]
+    pub const fn holds_recovery_key(&self) -> bool {
+        self.holds_recovery_key
+    }
+
+    /// Keeps the key of the recovery words, or gives it up.
+    pub const fn hold_recovery_key(&mut self, holds: bool) {
+        self.holds_recovery_key = holds;
     }
 
     /// Notes up to where a sync made the journal durable.
@@ -213,7 +225,8 @@ impl Storage {
         device: &DeviceId,
         index: Option<&Index>,
     ) -> Result<Option<Opened>, Trouble> {
-        let mut state = person.state_of(self.epochs(), Some(device_kem(device)));
+        let recovery = self.holds_recovery_key.then(|| person.recovery_secret());
+        let mut state = person.state_of(self.epochs(), [device_kem(device)].into_iter().chain(recovery));
         state.exempt(*device);
         let (kept, uncounted) =
             index.map_or((Vec::new(), Vec::new()), |index| (index.counted.clone(), index.uncounted.clone()));

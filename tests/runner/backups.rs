@@ -129,6 +129,9 @@ fn a_restored_device_shows_nothing_before_it_met_another() {
         bare.refuses(args, 1, "restored-waits");
     }
     bare.refuses(&["backup", dir.to_str().unwrap()], 1, "restored-waits");
+    let reads_all = bare.home().join("recovery-key");
+    assert!(reads_all.exists() && bare.json(&["status"])["recovery"]["held"] == false);
+    bare.refuses(&["recovery", "show"], 1, "recovery-not-held");
     assert!(bare.notices().contains(&"restored-waits".to_owned()));
 
     // It is let in by what it shows, without being paired.
@@ -141,6 +144,7 @@ fn a_restored_device_shows_nothing_before_it_met_another() {
         known.then_some(())
     });
     assert_eq!(all(&bare), all(&laptop));
+    assert!(!reads_all.exists());
     bare.add(&["note", "title=Together"]);
     node.await_agreement("new");
     node.stop();

@@ -239,3 +239,66 @@ fn the_words_on_one_device_after_the_other_put_all_back() {
     assert_eq!(names(&status["revoked"]), ["thief"], "the laptop stays in too");
     nodes.into_iter().chain([thief_node]).for_each(|node| drop(node.stop()));
 }
+
+/// Each lacks the epoch of the other: that of the thief leaves the laptop out, that of the laptop the thief's
+/// and whoever is let in later.
+#[test]
+fn a_device_restored_from_under_a_thief_and_those_it_took_out_come_together() {
+    if !need::privileges(&["ip"]) {
+        return;
+    }
+    let _turn = turns::shared();
+    let world = World::new();
+    let cable = Cable::new();
+    let paper = world.path().join("paper");
+    let laptop = world.device("laptop").in_namespace(&cable.ends[0]);
+    let [phone, tablet, new] =
+        ["phone", "tablet", "new"].map(|name| world.device(name).in_namespace(&cable.ends[1]));
+    let up = |device: &Device, end: usize, port: u16| device.up_with(&["--listen", &cable.listen(end, port)]);
+    let init = ["init", "--name", "Emilie", "--device", "laptop", "--no-passphrase", "--recovery-out"];
+    laptop.run(&[&init[..], &[paper.to_str().unwrap()]].concat()).ok();
+    laptop.add(&["note", "title=Laptop"]);
+    let laptop_node = up(&laptop, 0, 4101);
+    for (device, name, port) in [(&phone, "phone", 4102), (&tablet, "tablet", 4103)] {
+        let listen = cable.listen(1, port);
+        let ticket = laptop.ticket(&["--yes"]);
+        device.run(&["device", "join", &ticket, "--device", name, "--yes", "--listen", &listen]).ok();
+    }
+    let phone_node = up(&phone, 1, 4102);
+    until(PATIENCE, "the phone knows the tablet", || {
+        names(&phone_node.api.get("/v1/status")["devices"]).contains(&"tablet").then_some(())
+    });
+    revoke(&phone, "laptop");
+    until(PATIENCE, "the laptop learns that it is out", || {
+        laptop_node.api.get("/v1/status")["device"]["revoked"].as_bool().filter(|revoked| *revoked)
+    });
+    laptop_node.stop();
+    let tablet_node = up(&tablet, 1, 4103);
+    tablet_node.await_agreement("phone");
+    tablet_node.stop();
+    phone_node.stop();
+    tablet.add(&["note", "title=Tablet"]);
+    let dir = world.path().join("backup");
+    let dir = dir.to_str().unwrap();
+    tablet.json(&["backup", dir]);
+    with_words(&laptop, &paper, &["device", "revoke", "phone", "--words", "--yes"]);
+    let restored = with_words(&new, &paper, &["restore", dir, "--device", "new", "--no-passphrase"]);
+    assert_eq!(restored["waits"], true);
+
+    let (laptop_node, new_node) = (up(&laptop, 0, 4101), up(&new, 1, 4104));
+    until(PATIENCE, "the new device goes on", || {
+        (new_node.api.get("/v1/status")["items"] == 2).then_some(())
+    });
+    new.add(&["note", "title=New"]);
+    laptop.add(&["note", "title=Since"]);
+    for device in [&laptop, &new] {
+        let all = ["Laptop", "New", "Since", "Tablet"];
+        until(PATIENCE, "both have all", || (titles(&device.list()) == all).then_some(()));
+    }
+    for node in [&laptop_node, &new_node] {
+        assert_eq!(names(&node.api.get("/v1/status")["revoked"]), ["phone"]);
+    }
+    assert!(!new.home().join("recovery-key").exists());
+    new_node.stop();
+    laptop_node.stop();
+}

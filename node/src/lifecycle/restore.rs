@@ -80,7 +80,8 @@ pub fn restore(home: &Home, options: &RestoreOptions) -> Result<Restored> {
     let unreadable = || Error::new("backup-unreadable").with("path", backup.display());
     let of_restoring = |error: Error| if error.code() == "backup-damaged" { unreadable() } else { error };
     let head = read_head(backup).map_err(of_restoring)?.ok_or_else(no_backup)?;
-    let recovery = Recovery::from_entropy(&recovery_entropy(&options.words).map_err(phrase_error)?);
+    let phrase = recovery_entropy(&options.words).map_err(phrase_error)?;
+    let recovery = Recovery::from_entropy(&phrase);
     let grant = head.open(&recovery).map_err(|error| match error {
         BackupError::OtherPerson => Error::new("words-of-another"),
         BackupError::Grant(EpochError::NotForUs) => Error::new("words-replaced"),
@@ -133,8 +134,11 @@ pub fn restore(home: &Home, options: &RestoreOptions) -> Result<Restored> {
         store.write_statement(Payload::Operation(operation))?;
         store.commit()?;
         // Nobody is left who could send what damage took of the backup.
-        let settled = if options.alone { store.finish_healing() } else { store.begin_healing() };
-        settled?;
+        if options.alone {
+            store.finish_healing()?;
+        } else {
+            store.wait_with(&Recovery::kem_seed(&phrase))?;
+        }
         restored = Some((store.person_name().to_owned(), store.item_count() as u64, store.is_restored()));
         Ok(())
     })?;

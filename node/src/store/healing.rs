@@ -5,6 +5,11 @@
 //! would go on below numbers that this device used before. Where there was no other device, or is none
 //! any more, or once one of those there were has given all it has, what still waits is committed anew:
 //! the changes are there, only their commits are not.
+//!
+//! A device that was restored from a backup waits in the same way. What its backup says may be under epochs
+//! that the others were never given, and theirs under epochs that are not for it: a device that was taken
+//! out starts some too. So while it waits it keeps the key of the recovery words that every epoch is sealed
+//! to, and reads them all. With that key nothing is signed.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,7 +18,7 @@ use std::{
 };
 
 use musette_protocol::{
-    crypto::aead::NONCE_LEN,
+    crypto::{aead::NONCE_LEN, kem::KemSecret, secret::Secret32},
     id::DeviceId,
     journal::{Journal, JournalId, Opening, Position},
 };
@@ -24,6 +29,8 @@ use super::{
     files::FileDisk,
     index::Index,
     journal_error,
+    keys::Keys,
+    note,
     replace::{remove_dir, remove_if_there, replace, sync_dir, told},
     write_error,
 };
@@ -32,6 +39,10 @@ use crate::{
     error::{Error, Result},
     home::Home,
 };
+
+/// Bytes of the file that keeps the key that reads: its seed, sealed.
+const MAX_FILE_LEN: u64 = 256;
+const PURPOSE: &str = "recovery key";
 
 /// Copies what can be read of a damaged journal into a new one. The damaged one is kept beside it:
 /// nothing is destroyed that somebody might still read more of. `None` when it is not damaged.
@@ -96,6 +107,12 @@ pub(super) fn finish_repair(home: &Home) -> Result<()> {
     told(sync_dir(home.path()))
 }
 
+/// The key of the recovery words that a restored device reads with while it waits.
+pub(super) fn recovery_key(home: &Home, keys: &Keys) -> Option<KemSecret> {
+    let seed = note::load(&home.recovery_key_path(), keys, PURPOSE, MAX_FILE_LEN);
+    seed.map(|seed| KemSecret::from_secret(&seed))
+}
+
 /// A name beside the journal that nothing has yet: an earlier damaged journal may hold what this
 /// one lacks.
 fn free_name(journal: &Path) -> PathBuf {
@@ -113,6 +130,29 @@ impl Store {
         }
         self.begin_healing()?;
         told(remove_if_there(&damaged).and_then(|()| sync_dir(self.home.path())))
+    }
+
+    /// Of a device that was restored: it waits for another one, and until then reads with the key that this
+    /// seed of the recovery words gives.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(crate) fn wait_with(&mut self, seed: &Secret32) -> Result<()> {
+        note::save(&self.home.recovery_key_path(), &self.keys, PURPOSE, seed)?;
+        self.replica.learn_key(KemSecret::from_secret(seed)).map_err(journal_error)?;
+        self.begin_healing()
+    }
+
+    /// Once nothing is waited for any more, the key that every epoch is sealed to goes.
+    pub(super) fn give_up_recovery_key(&mut self) -> Result<()> {
+        let path = self.home.recovery_key_path();
+        if !self.keys.healing.is_empty() || !path.exists() {
+            return Ok(());
+        }
+        if let Some(key) = recovery_key(&self.home, &self.keys) {
+            self.replica.forget_key(&key.public());
+        }
+        told(remove_if_there(&path).and_then(|()| sync_dir(self.home.path())))
     }
 
     /// Notes that records may be missing.
@@ -168,6 +208,9 @@ impl Store {
     pub(crate) fn finish_healing(&mut self) -> Result<()> {
         let orphans = self.state().orphans().len();
         let code = if self.is_restored() { "restored-shows" } else { "healed" };
+        if self.is_restored() {
+            self.rotate_epoch_at_once()?;
+        }
         if orphans > 0 && !self.may_write() {
             self.rotate_epoch(clock::now())?;
         }
@@ -178,7 +221,10 @@ impl Store {
         self.unsynced = true;
         self.apply(effects, Vec::new())?;
         self.commit()?;
+        // No other key may open those that the recovery key opened.
+        self.keep_epochs()?;
         self.change_keys(|keys| keys.healing.clear())?;
+        self.give_up_recovery_key()?;
         let args = BTreeMap::from([("records", orphans.to_string())]);
         self.notices.push(Notice { code, args });
         Ok(())

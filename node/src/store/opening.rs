@@ -100,7 +100,7 @@ impl Store {
         }
         let inception = inception_of(&keys)?;
         let person = inception.person().map_err(|_| Error::new("vault-damaged"))?;
-        let empty = || empty_state(&keys, person, inception.body());
+        let empty = || empty_state(&keys, person, inception.body(), healing::recovery_key(&home, &keys));
         let (mut index, mut kept, mut state, mut written) = open_index(&home, &keys, empty, &mut notices)?;
         let (journal, beyond) = loop {
             match open_journal(&home, &keys, &mut state, kept.as_ref(), &mut notices) {
@@ -157,6 +157,7 @@ impl Store {
         store.note_replaced();
         store.settle_vault();
         store.heal_what_was_damaged()?;
+        store.give_up_recovery_key()?;
         store.events.clear();
         Ok(store)
     }
@@ -243,11 +244,18 @@ fn open_index(
     }
 }
 
-pub(super) fn empty_state(keys: &Keys, person: PersonId, inception: &Inception) -> State {
+/// `recovery` opens every epoch, while this device waits for another one with it.
+pub(super) fn empty_state(
+    keys: &Keys,
+    person: PersonId,
+    inception: &Inception,
+    recovery: Option<KemSecret>,
+) -> State {
     let (keyring, _) = keys.epochs.duplicate().into_parts();
     let log = DeviceLog::new(person, inception);
     let kem = KemSecret::from_secret(&keys.kem);
-    let mut state = State::new(keys.space, log, inception.clone(), keyring, Some(kem));
+    let kems = [kem].into_iter().chain(recovery);
+    let mut state = State::new(keys.space, log, inception.clone(), keyring, kems);
     state.exempt(keys.device_id());
     state
 }

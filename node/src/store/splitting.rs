@@ -138,7 +138,7 @@ impl Store {
         copier.finish().map_err(journal_error)?;
 
         let inception = inception_of(&self.keys)?;
-        let mut state = empty_state(&self.keys, self.person, inception.body());
+        let mut state = empty_state(&self.keys, self.person, inception.body(), None);
         let space = *state.space();
         let (journal, _) = Journal::open(disk()?, &opening, &mut |record, location, bytes| {
             if let Ok(payload) = open(bytes, &space, state.keyring()) {

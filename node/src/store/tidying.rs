@@ -57,11 +57,6 @@ impl Store {
     pub(crate) fn tidy(&mut self) -> Result<bool> {
         let now = clock::now();
         if !self.keys.healing.is_empty() {
-            if let Some(keeper) = self.keeper()
-                && self.tidying.watch.is_stuck(now, &self.device, &self.replica)
-            {
-                self.begin_epoch(&keeper)?;
-            }
             return Ok(false);
         }
         formats::let_go_when_old(&self.home, now)?;
@@ -117,6 +112,17 @@ impl Store {
         let recovery = self.recovery_key();
         let watch = &mut self.tidying.watch;
         if watch.is_due(now, &self.device, &recovery, &mut self.replica).map_err(journal_error)? {
+            self.begin_epoch(&keeper)?;
+        }
+        Ok(())
+    }
+
+    /// Starts a new epoch if the present one is not for just the devices that there are, and waits for no
+    /// turn: whoever was just let in is most likely why.
+    pub(super) fn rotate_epoch_at_once(&mut self) -> Result<()> {
+        let Some(keeper) = self.keeper() else { return Ok(()) };
+        let recovery = self.recovery_key();
+        if self.replica.is_epoch_due(Some(&recovery)).map_err(journal_error)? {
             self.begin_epoch(&keeper)?;
         }
         Ok(())

@@ -15,7 +15,8 @@ use crate::{
 };
 
 /// The keys that a recovery phrase's 256 bits of entropy give. They exist while a person is
-/// created or recovered, and on no device after that.
+/// created or recovered, and on no device after that; but for the one that only reads, which a restored
+/// device keeps until it has met another one.
 pub struct Recovery {
     root: SigningKey,
     kem: KemSecret,
@@ -29,9 +30,16 @@ impl Recovery {
         let secret = |context| derive(context, &[entropy.expose()]);
         Self {
             root: SigningKey::from_secret(&secret(context::ROOT_SIGNING)),
-            kem: KemSecret::from_secret(&secret(context::RECOVERY_KEM)),
+            kem: KemSecret::from_secret(&Self::kem_seed(entropy)),
             keeper: SigningKey::from_secret(&secret(context::RECOVERY_KEEPER)),
         }
+    }
+
+    /// The seed of the key that epochs are sealed to ([`KemSecret::from_secret`]): with it everything is
+    /// read, and nothing signed.
+    #[must_use]
+    pub fn kem_seed(entropy: &Secret32) -> Secret32 {
+        derive(context::RECOVERY_KEM, &[entropy.expose()])
     }
 
     /// Signs the device log as its root.

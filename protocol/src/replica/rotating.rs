@@ -105,15 +105,6 @@ impl Watch {
         Ok(is_old || self.is_our_turn(now, own, state, is_misdirected.then_some(heads)))
     }
 
-    /// Whether a device that was restored, and waits for another one, starts an epoch now: it has nothing to
-    /// write under, and the others have had time to give it something. They may be unable to read that it is
-    /// in, as it said so under an epoch that nobody gave them, and then only this device can start one for all.
-    pub fn is_stuck<D: Disk>(&mut self, now: Timestamp, own: &DeviceId, replica: &Replica<D>) -> bool {
-        let state = replica.state();
-        let is_stuck = state.keyring().written_under().is_empty() && state.may_begin_epoch(state.roster());
-        self.is_our_turn(now, own, state, is_stuck.then(Vec::new))
-    }
-
     fn is_old(&mut self, now: Timestamp, own: &DeviceId, state: &State, heads: &[EpochId]) -> bool {
         self.first_seen.retain(|epoch, _| heads.contains(epoch));
         let seen = heads.iter().map(|epoch| *self.first_seen.entry(*epoch).or_insert(now)).min();

@@ -195,7 +195,7 @@ pub struct State {
     pub(super) recovery: Inception,
     roster: Roster,
     keyring: Keyring,
-    /// What epochs may be sealed to: this device's key, the person's keys.
+    /// What epochs may be sealed to: this device's key, the person's keys, the recovery key while it waits.
     kems: Vec<KemSecret>,
     pub(crate) records: Records,
     pub(crate) chains: Chains,
@@ -234,14 +234,14 @@ pub struct State {
 }
 
 impl State {
-    /// An empty replica of a space. `kem` opens later epochs' secrets, where they are sealed to it.
+    /// An empty replica of a space. `kems` open later epochs' secrets, where they are sealed to one of them.
     #[must_use]
     pub fn new(
         space: SpaceId,
         log: DeviceLog,
         inception: Inception,
         keyring: Keyring,
-        kem: Option<KemSecret>,
+        kems: impl IntoIterator<Item = KemSecret>,
     ) -> Self {
         let roster = Roster::new(space, log);
         let mut keyring = keyring;
@@ -251,7 +251,7 @@ impl State {
             recovery: inception,
             roster,
             keyring,
-            kems: kem.into_iter().collect(),
+            kems: kems.into_iter().collect(),
             records: Records::default(),
             chains: Chains::default(),
             statements: BTreeMap::new(),

@@ -12,6 +12,7 @@ use super::{Device, write_trouble};
 use crate::{
     check::{authenticity::Ledger, durability::Acknowledged},
     dice::Dice,
+    person::Person,
     storage::Trouble,
 };
 
@@ -63,12 +64,27 @@ impl Device {
         Ok(restored)
     }
 
+    /// It waits for another device from now on. Meanwhile it opens every epoch with the words' key.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn wait(&mut self, person: &Person) -> Result<(), Trouble> {
+        self.storage.hold_recovery_key(true);
+        Ok(self.replica().learn_key(person.recovery_secret())?)
+    }
+
+    /// Whether it was restored, and waits for another device.
+    #[must_use]
+    pub const fn is_waiting(&self) -> bool {
+        self.storage.holds_recovery_key()
+    }
+
     /// Whether this one waits for another device, and all that the other side of a session told is here,
     /// with an epoch to write under.
     #[must_use]
     pub fn may_go_on(&self, session: &Session) -> bool {
         let told: Option<&Frontier> = session.acknowledged(self.state().space());
-        self.is_waiting
+        self.is_waiting()
             && self.has_epoch()
             && told.is_some_and(|frontier| frontier.is_covered_by(self.state()))
     }
@@ -77,7 +93,7 @@ impl Device {
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn go_on(&mut self, dice: &mut Dice, ledger: &mut Ledger) -> Result<(), Trouble> {
+    pub fn go_on(&mut self, person: &Person, dice: &mut Dice, ledger: &mut Ledger) -> Result<(), Trouble> {
         let replica = self.replica.as_mut().expect("only devices that are on are asked");
         let effects = replica.adopt_orphans(&self.key, &mut || dice.bytes()).map_err(write_trouble)?;
         for newly in &effects.counted {
@@ -85,7 +101,13 @@ impl Device {
             ledger.note_adopted(&newly.counted);
         }
         self.take_written(effects, ledger)?;
-        self.is_waiting = false;
+        self.sync()?;
+        // No other key may open those that this one opened.
+        if !self.keep_epochs() {
+            return Err(Trouble::Full);
+        }
+        self.storage.hold_recovery_key(false);
+        self.replica().forget_key(&person.recovery_kem());
         Ok(())
     }
 }

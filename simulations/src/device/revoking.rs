@@ -29,7 +29,7 @@ impl Device {
     /// under.
     #[must_use]
     pub fn may_write(&self) -> bool {
-        !self.is_waiting && self.is_in() && self.has_epoch()
+        !self.is_waiting() && self.is_in() && self.has_epoch()
     }
 
     /// Whether it runs, and does not know that it was taken out.

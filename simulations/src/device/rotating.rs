@@ -56,10 +56,7 @@ impl Device {
     /// # Errors
     /// When the disk refuses.
     pub fn is_epoch_due(&mut self, person: &Person) -> Result<bool, Trouble> {
-        if self.is_waiting {
-            return Ok(!self.has_epoch());
-        }
-        Ok(self.replica().is_epoch_due(Some(&person.recovery_kem()))?)
+        Ok(!self.is_waiting() && self.replica().is_epoch_due(Some(&person.recovery_kem()))?)
     }
 
     /// Starts an epoch, if the present one is old or not for just the devices that there are, and it is
@@ -74,16 +71,37 @@ impl Device {
         dice: &mut Dice,
         ledger: &Ledger,
     ) -> Result<Option<(usize, Secret32)>, Trouble> {
-        let recovery = person.recovery_kem();
-        let replica = self.replica.as_mut().expect("only devices that are on are asked");
-        let is_due = if self.is_waiting {
-            self.watch.is_stuck(now, &self.id, replica)
-        } else {
-            self.watch.is_due(now, &self.id, &recovery, replica)?
-        };
-        if !is_due {
+        if self.is_waiting() {
             return Ok(None);
         }
+        let replica = self.replica.as_mut().expect("only devices that are on are asked");
+        let is_due = self.watch.is_due(now, &self.id, &person.recovery_kem(), replica)?;
+        if is_due { self.begin_epoch(person, dice, ledger).map(Some) } else { Ok(None) }
+    }
+
+    /// Starts an epoch, if the present one is not for just the devices that there are, without waiting for
+    /// its turn; gives the same.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn rotate_at_once(
+        &mut self,
+        person: &Person,
+        dice: &mut Dice,
+        ledger: &Ledger,
+    ) -> Result<Option<(usize, Secret32)>, Trouble> {
+        let is_due = self.is_epoch_due(person)?;
+        if is_due { self.begin_epoch(person, dice, ledger).map(Some) } else { Ok(None) }
+    }
+
+    fn begin_epoch(
+        &mut self,
+        person: &Person,
+        dice: &mut Dice,
+        ledger: &Ledger,
+    ) -> Result<(usize, Secret32), Trouble> {
+        let recovery = person.recovery_kem();
+        let replica = self.replica.as_mut().expect("only devices that are on are asked");
         let heads = replica.state().keyring().heads().len();
         let (secret, entropy) = (dice.secret(), dice.secret());
         let drawn = secret.duplicate();
@@ -97,6 +115,6 @@ impl Device {
         let nonce = &mut || dice.bytes();
         let effects = replica.begin_epoch(&new, nonce).map_err(epoch_trouble)?;
         self.take_written(effects, ledger)?;
-        Ok(Some((heads, drawn)))
+        Ok((heads, drawn))
     }
 }

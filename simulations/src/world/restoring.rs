@@ -64,9 +64,9 @@ impl World {
             let written = device.write_statements(statements, &mut self.dice, &self.ledger);
             written.and_then(|()| device.sync().map(|_| ())).map_err(unexpected)?;
             if self.dice.one_in(2) || !device.has_epoch() {
-                device.is_waiting = true;
+                device.wait(&self.person).map_err(unexpected)?;
             } else {
-                device.go_on(&mut self.dice, &mut self.ledger).map_err(unexpected)?;
+                self.go_on(number).map_err(unexpected)?;
                 self.expect_sync(number);
             }
         }
@@ -99,7 +99,7 @@ impl World {
     /// Once nobody has anything more to tell, a restored device has heard all there is: at the latest when
     /// everything is compared once more. True if one waited for that.
     pub(super) fn end_waiting(&mut self) -> Result<bool, Violation> {
-        let waits = |world: &Self| world.honest().iter().any(|device| device.is_waiting);
+        let waits = |world: &Self| world.honest().iter().any(|device| device.is_waiting());
         if !waits(self) {
             return Ok(false);
         }

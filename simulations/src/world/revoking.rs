@@ -59,7 +59,7 @@ impl World {
             log.devices().contains_key(&id) && (stands || with_words)
                 || with_words && self.missed_by(device) > 0
         };
-        let on = self.honest().iter().filter(|device| device.is_on() && !device.is_waiting);
+        let on = self.honest().iter().filter(|device| device.is_on() && !device.is_waiting());
         let asked: Vec<usize> = on.filter(is_asked).map(|device| device.number).collect();
         if asked.is_empty() {
             let is_out = self.honest().iter().any(|one| one.is_on() && one.state().log().has_ended(&id));
@@ -87,7 +87,7 @@ impl World {
     pub(super) fn take_in_again(&mut self) -> Result<(), Violation> {
         for _ in 0..self.plan.devices {
             // Who waits for another device is to hear from that one first.
-            let asked = self.honest().iter().filter(|device| !device.is_waiting);
+            let asked = self.honest().iter().filter(|device| !device.is_waiting());
             let missing = asked.filter(|device| self.missed_by(device) > 0);
             let missing: Vec<usize> = missing.map(|device| device.number).collect();
             if missing.is_empty() {

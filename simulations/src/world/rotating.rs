@@ -1,6 +1,6 @@
 //! When the person's own space gets another epoch.
 
-use musette_protocol::time::Timestamp;
+use musette_protocol::{crypto::secret::Secret32, time::Timestamp};
 
 use super::World;
 use crate::{
@@ -25,16 +25,29 @@ impl World {
     /// Starts an epoch on a device, if its turn has come; `None` if there is none to start.
     pub(super) fn rotate(&mut self, number: usize) -> Result<Option<Chore>, Trouble> {
         let now = self.calendar(number);
-        let World { devices, person, dice, ledger, tally, network, .. } = self;
-        let Some((heads, secret)) = devices[number].rotate(now, person, dice, ledger)? else {
-            return Ok(None);
-        };
-        person.note_epoch(&secret);
-        network.note_check(number);
+        let World { devices, person, dice, ledger, .. } = self;
+        let begun = devices[number].rotate(now, person, dice, ledger)?;
+        let is_begun = begun.is_some();
+        self.note_epoch(number, begun);
+        Ok(is_begun.then_some(Chore::Rotate))
+    }
+
+    /// A restored device goes on, and starts an epoch that is for it too.
+    pub(super) fn go_on(&mut self, number: usize) -> Result<(), Trouble> {
+        let World { devices, person, dice, ledger, .. } = self;
+        devices[number].go_on(person, dice, ledger)?;
+        let begun = devices[number].rotate_at_once(person, dice, ledger)?;
+        self.note_epoch(number, begun);
+        Ok(())
+    }
+
+    fn note_epoch(&mut self, number: usize, begun: Option<(usize, Secret32)>) {
+        let Some((heads, secret)) = begun else { return };
+        self.person.note_epoch(&secret);
+        self.network.note_check(number);
         if heads > 1 {
-            tally.fault(Fault::SeveralEpochs);
+            self.tally.fault(Fault::SeveralEpochs);
         }
-        Ok(Some(Chore::Rotate))
     }
 
     /// Whether some device waits for its turn to start an epoch.

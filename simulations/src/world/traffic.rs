@@ -224,11 +224,12 @@ impl World {
         }
         if device.may_go_on(&connection.sessions[side]) {
             self.tally.fault(Fault::RestoredMet);
-            match device.go_on(&mut self.dice, &mut self.ledger) {
+            match self.go_on(receiver) {
                 Ok(()) | Err(Trouble::Full) => {}
                 Err(trouble) => return self.suffer(receiver, trouble),
             }
         }
+        let device = &mut self.devices[receiver];
         if device.state().keyring().count() > epochs {
             self.network.note_check(receiver);
         }

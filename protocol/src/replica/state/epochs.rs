@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Effects, Refusal, State};
 use crate::{
-    crypto::kem::KemSecret,
+    crypto::kem::{KemPublic, KemSecret},
     epoch::{EpochError, EpochStatement, Keyring, SealedHeads},
     id::{DeviceId, EpochId, OperationId, StatementId},
     journal::Location,
@@ -118,6 +118,11 @@ impl State {
         if self.kems.iter().all(|held| held.public() != kem.public()) {
             self.kems.push(kem);
         }
+    }
+
+    /// Gives up a key that epochs may be sealed to.
+    pub(in crate::replica) fn remove_key(&mut self, kem: &KemPublic) {
+        self.kems.retain(|held| held.public() != *kem);
     }
 
     /// Where the statements of all epochs lie.
