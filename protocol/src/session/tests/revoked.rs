@@ -664,3 +664,22 @@ fn devices_let_in_without_each_other_read_why_they_should_know_each_other() {
     }
     agree(&mut laptop, &mut phone);
 }
+
+#[test]
+fn a_key_that_was_given_up_opens_nothing_more() {
+    let mut laptop = filled(empty(SHARED, kem(1)), 1, &[1, 3]);
+    let words = kem(90);
+    let mut waiting =
+        testkit::replica(testkit::state(&inception(OWNER), space(SHARED), vec![secret(SHARED)]));
+    waiting.learn_key(kem(90)).unwrap();
+    let mut waiting = filled(waiting, 3, &[1, 3]);
+    let mut reads = |drawn, waiting: &mut Spaces| {
+        begin_epoch(of(&mut laptop), 1, Some(words.public()), drawn);
+        talk([&mut laptop, waiting], [1, 3]).unwrap();
+        of(waiting).state().keyring().secret(&epoch_id(&secret(drawn))).is_some()
+    };
+    assert!(reads(70, &mut waiting));
+    of(&mut waiting).forget_key(&words.public());
+    assert!(!reads(71, &mut waiting));
+    assert!(of(&mut waiting).state().keyring().secret(&epoch_id(&secret(70))).is_some());
+}
