@@ -6,6 +6,9 @@
 //! 2. What was dropped since is taken out of it: what is forgotten is not kept in a backup.
 //! 3. The head is written last. Then everything is read back from the medium and compared.
 //!
+//! What says who writes and reads, the statements, lies in a second journal once more: without the
+//! enrolment of the first device nothing counts of all the rest.
+//!
 //! Records are sealed as they are everywhere. A backup holds no key of a device, so that nobody can
 //! go on as a device that somebody else goes on as too.
 
@@ -46,6 +49,8 @@ const HEAD_COPY: &str = "musette-backup.copy";
 const MAX_HEAD_LEN: u64 = 1024 * 1024;
 /// The folder of the journal's segments.
 const JOURNAL: &str = "journal";
+/// That of a second journal of the same name, with the statements once more.
+const STATEMENTS: &str = "musette-backup.statements";
 /// Says until the head is there that the journal beside it was begun by a backup, and may be removed: a
 /// person may have a folder of that name.
 const BEGUN: &str = "musette-backup.begun";
@@ -55,12 +60,20 @@ const RECORDS_AT_ONCE: usize = 1_024;
 /// A backup that is being written.
 struct Target {
     dir: PathBuf,
-    journal: Journal<FileDisk>,
     id: JournalId,
-    /// What is in it, and where each lies last.
-    held: HashMap<RecordId, Location>,
+    all: Shelf,
+    statements: Shelf,
     /// Held for as long as this is: two at once would write over each other.
     _lock: File,
+}
+
+/// One of its journals.
+struct Shelf {
+    /// The backup's folder.
+    dir: PathBuf,
+    journal: Journal<FileDisk>,
+    /// What is in it, and where each lies last.
+    held: HashMap<RecordId, Location>,
 }
 
 /// Brings a backup up to date, or begins one, and tells what came of it.
@@ -69,24 +82,30 @@ struct Target {
 /// When the folder is no place for it, holds somebody else's or a damaged one, or a disk refuses;
 /// `healing` while this device lacks something itself.
 pub(crate) async fn back_up(driver: &Driver, dir: PathBuf, progress: &mpsc::Sender<Json>) -> Result<Json> {
-    let Source { space, home, records, attachments_missing } = driver.run(Store::begin_backup).await?;
+    let Source { space, home, records, statements, attachments_missing } =
+        driver.run(Store::begin_backup).await?;
     let mut target = blocking(move || Target::open(dir, space, &home)).await?;
-    let missing: Vec<RecordId> = records.iter().filter(|id| !target.held.contains_key(id)).copied().collect();
-    let (total, mut done) = (missing.len(), 0);
-    let mut rest = missing;
+    let mut rest = target.statements.lacking(&statements);
     while !rest.is_empty() {
         let (records, left) = driver.run(move |store| store.read_for_backup(rest, RECORDS_AT_ONCE)).await?;
         rest = left;
-        target = blocking(move || target.append(&records)).await?;
+        target = blocking(move || target.statements.append(&records).map(|()| target)).await?;
+    }
+    let mut rest = target.all.lacking(&records);
+    let (total, mut done) = (rest.len(), 0);
+    while !rest.is_empty() {
+        let (records, left) = driver.run(move |store| store.read_for_backup(rest, RECORDS_AT_ONCE)).await?;
+        rest = left;
+        target = blocking(move || target.all.append(&records).map(|()| target)).await?;
         done = total - rest.len();
         let told = json!({ "done": done, "total": total, "unit": "records" });
         drop(progress.try_send(json!({ "progress": told })));
     }
-    let theirs: Vec<RecordId> = target.held.keys().copied().collect();
+    let theirs: Vec<RecordId> = target.all.held.keys().copied().collect();
     let dropped = driver.run(move |store| Ok(store.dropped_of(theirs))).await?;
     let removed = dropped.len();
-    target = blocking(move || target.remove(&dropped)).await?;
-    let (journal, end) = (target.id, target.journal.position());
+    target = blocking(move || target.remove(&dropped).map(|()| target)).await?;
+    let (journal, end) = (target.id, target.all.journal.position());
     let head = driver.run(move |store| store.sign_backup(journal, end)).await?;
     let (dir, bytes) = blocking(move || target.finish(&head)).await?;
     driver.run(Store::note_backup).await?;
@@ -127,40 +146,90 @@ impl Target {
         };
         if head.is_none() {
             // What a first backup left that was cut off: without its head nobody knows its name.
-            remove_dir(&dir.join(JOURNAL))?;
+            for shelf in [JOURNAL, STATEMENTS] {
+                remove_dir(&dir.join(shelf))?;
+            }
             told(replace(&dir.join(BEGUN), b""))?;
         }
         let known = head.map(|head| head.body().end);
-        let mut held = HashMap::new();
         let opening = Opening { known_durable: known, ..Opening::new(id) };
-        let disk = told(FileDisk::open(&dir.join(JOURNAL)))?;
-        let (journal, _) = Journal::open(disk, &opening, &mut |record, location, _| {
-            held.insert(record, location);
-        })
-        .map_err(|error| refused(&dir, error))?;
-        Ok(Self { dir, journal, id, held, _lock: lock })
+        let all = Shelf::open(&dir, JOURNAL, &opening)?;
+        let statements = match Shelf::open(&dir, STATEMENTS, &Opening::new(id)) {
+            // All of it is in the other one, which is whole.
+            Err(error) if error.code() == "backup-damaged" => {
+                remove_dir(&dir.join(STATEMENTS))?;
+                Shelf::open(&dir, STATEMENTS, &Opening::new(id))?
+            }
+            opened => opened?,
+        };
+        Ok(Self { dir, id, all, statements, _lock: lock })
     }
 
-    fn append(mut self, records: &[Vec<u8>]) -> Result<Self> {
+    /// Takes out what was dropped. Durable on return.
+    fn remove(&mut self, dropped: &HashSet<RecordId>) -> Result<()> {
+        if !dropped.is_empty() {
+            self.all.remove(dropped).map_err(|error| refused(&self.dir, error))?;
+        }
+        self.all.sync()?;
+        self.statements.sync()
+    }
+
+    /// Writes the head, and reads everything back.
+    fn finish(self, head: &Signed<BackupHead>) -> Result<(PathBuf, u64)> {
+        let Self { dir, all, statements, .. } = self;
+        let bytes = all.journal.bytes() + statements.journal.bytes();
+        for name in [HEAD, HEAD_COPY] {
+            told(replace(&dir.join(name), &head.to_bytes()))?;
+        }
+        told(remove_if_there(&dir.join(BEGUN)))?;
+        let written = [all.held, statements.held];
+        drop((all.journal, statements.journal));
+        let mut has_records = true;
+        for (held, name) in written.iter().zip([JOURNAL, STATEMENTS]) {
+            let mut found = HashSet::new();
+            let recovery = scan(&dir, name, head, false, &mut |record, _| {
+                found.insert(record);
+            })?;
+            has_records &= recovery.torn_bytes == 0 && held.keys().all(|record| found.contains(record));
+        }
+        let is_written = |name| {
+            let written = read_head_of(&dir, name).ok().flatten();
+            written.is_some_and(|written| written.to_bytes() == head.to_bytes())
+        };
+        let has_heads = [HEAD, HEAD_COPY].into_iter().all(is_written);
+        let is_whole = has_heads && has_records;
+        if is_whole { Ok((dir, bytes)) } else { Err(damaged(&dir)) }
+    }
+}
+
+impl Shelf {
+    fn open(dir: &Path, name: &str, opening: &Opening) -> Result<Self> {
+        let mut held = HashMap::new();
+        let disk = told(FileDisk::open(&dir.join(name)))?;
+        let opened = Journal::open(disk, opening, &mut |record, location, _| {
+            held.insert(record, location);
+        });
+        let (journal, _) = opened.map_err(|error| refused(dir, error))?;
+        Ok(Self { dir: dir.to_owned(), journal, held })
+    }
+
+    /// Those of some records that are not in it.
+    fn lacking(&self, records: &[RecordId]) -> Vec<RecordId> {
+        records.iter().filter(|record| !self.held.contains_key(record)).copied().collect()
+    }
+
+    fn append(&mut self, records: &[Vec<u8>]) -> Result<()> {
         let appended = self.journal.append(records).map_err(|error| refused(&self.dir, error))?;
         self.held.extend(appended);
-        Ok(self)
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<()> {
+        self.journal.sync().map_err(|error| refused(&self.dir, error))
     }
 
     /// Rewrites every segment in which one of these records lies.
-    fn remove(mut self, dropped: &HashSet<RecordId>) -> Result<Self> {
-        if !dropped.is_empty() {
-            let removed = self.remove_all(dropped);
-            removed.map_err(|error| refused(&self.dir, error))?;
-        }
-        self.journal.sync().map_err(|error| refused(&self.dir, error))?;
-        Ok(self)
-    }
-
-    fn remove_all(
-        &mut self,
-        dropped: &HashSet<RecordId>,
-    ) -> std::result::Result<(), JournalError<io::Error>> {
+    fn remove(&mut self, dropped: &HashSet<RecordId>) -> std::result::Result<(), JournalError<io::Error>> {
         let Self { journal, held, .. } = self;
         journal.rotate()?;
         let current = journal.position().segment;
@@ -184,29 +253,6 @@ impl Target {
         held.retain(|record, _| !dropped.contains(record));
         Ok(())
     }
-
-    /// Writes the head, and reads everything back.
-    fn finish(self, head: &Signed<BackupHead>) -> Result<(PathBuf, u64)> {
-        let Self { dir, journal, held, .. } = self;
-        let bytes = journal.bytes();
-        for name in [HEAD, HEAD_COPY] {
-            told(replace(&dir.join(name), &head.to_bytes()))?;
-        }
-        told(remove_if_there(&dir.join(BEGUN)))?;
-        drop(journal);
-        let mut found = HashSet::new();
-        let recovery = read_records(&dir, head, false, &mut |record, _| {
-            found.insert(record);
-        })?;
-        let is_written = |name| {
-            let written = read_head_of(&dir, name).ok().flatten();
-            written.is_some_and(|written| written.to_bytes() == head.to_bytes())
-        };
-        let has_heads = [HEAD, HEAD_COPY].into_iter().all(is_written);
-        let has_records = recovery.torn_bytes == 0 && held.keys().all(|record| found.contains(record));
-        let is_whole = has_heads && has_records;
-        if is_whole { Ok((dir, bytes)) } else { Err(damaged(&dir)) }
-    }
 }
 
 /// Whether nothing of anybody's is in a folder, but for what a backup left that was cut off.
@@ -215,7 +261,8 @@ fn is_free(dir: &Path) -> Result<bool> {
     for entry in told(fs::read_dir(dir))? {
         let name = told(entry)?.file_name();
         let ours = [BEGUN.to_owned(), format!("{BEGUN}.new"), format!("{HEAD}.new")];
-        let is_ours = is_begun && name == JOURNAL || ours.iter().any(|one| name == one.as_str());
+        let is_ours = is_begun && (name == JOURNAL || name == STATEMENTS)
+            || ours.iter().any(|one| name == one.as_str());
         // A medium's file system keeps things of its own.
         if !is_ours && name != "lost+found" && !name.as_encoded_bytes().starts_with(b".") {
             return Ok(false);
@@ -259,20 +306,43 @@ fn read_head_of(dir: &Path, name: &str) -> Result<Option<Signed<BackupHead>>> {
     Ok(Some(head))
 }
 
-/// Reads a backup's records from the medium, and changes nothing there. With `salvage` it goes on
-/// around damage and tells of it.
+/// Reads a backup's records from the medium, around what is damaged, and changes nothing there. Statements
+/// that damage took come last, from where they lie once more.
 ///
 /// # Errors
-/// When it is damaged, or cannot be read.
+/// When it cannot be read.
 pub(crate) fn read_records(
     dir: &Path,
+    head: &Signed<BackupHead>,
+    on_record: &mut dyn FnMut(&[u8]),
+) -> Result<Recovery> {
+    let mut found = HashSet::new();
+    let recovery = scan(dir, JOURNAL, head, true, &mut |record, bytes| {
+        found.insert(record);
+        on_record(bytes);
+    })?;
+    // Backups of the first versions have none.
+    if dir.join(STATEMENTS).exists() {
+        scan(dir, STATEMENTS, head, true, &mut |record, bytes| {
+            if found.insert(record) {
+                on_record(bytes);
+            }
+        })?;
+    }
+    Ok(recovery)
+}
+
+/// Reads one journal of a backup. With `salvage` it goes on around damage and tells of it.
+fn scan(
+    dir: &Path,
+    name: &str,
     head: &Signed<BackupHead>,
     salvage: bool,
     on_record: &mut dyn FnMut(RecordId, &[u8]),
 ) -> Result<Recovery> {
-    let opening =
-        Opening { known_durable: Some(head.body().end), salvage, ..Opening::new(head.body().journal) };
-    let disk = FileDisk::open_read_only(&dir.join(JOURNAL));
+    let known_durable = (name == JOURNAL).then_some(head.body().end);
+    let opening = Opening { known_durable, salvage, ..Opening::new(head.body().journal) };
+    let disk = FileDisk::open_read_only(&dir.join(name));
     let scanned = Journal::scan(disk, &opening, &mut |record, _, bytes| on_record(record, bytes));
     scanned.map_err(|error| refused(dir, error))
 }
@@ -310,10 +380,11 @@ mod tests {
         assert_eq!(fs::read_to_string(&page).unwrap(), "dear diary");
 
         fs::remove_dir_all(dir.join(JOURNAL)).unwrap();
-        let cut_off = open().unwrap();
+        let mut cut_off = open().unwrap();
         let id = cut_off.id;
-        drop(cut_off.append(&[vec![7; 100]]).unwrap());
+        cut_off.all.append(&[vec![7; 100]]).unwrap();
+        drop(cut_off);
         let again = open().unwrap();
-        assert!(again.id != id && again.held.is_empty());
+        assert!(again.id != id && again.all.held.is_empty());
     }
 }

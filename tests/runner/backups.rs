@@ -244,6 +244,37 @@ fn what_damage_took_of_a_backup_hides_nothing_else() {
     assert!(checks["checks"].as_array().unwrap().iter().all(|check| check["ok"] == true), "{checks}");
 }
 
+/// Who a device is, and which epochs there are, is there twice.
+#[test]
+fn no_flipped_bit_takes_the_whole_backup() {
+    let _turn = turns::shared();
+    let world = World::new();
+    let (laptop, paper) = first_device(&world);
+    let dir = world.path().join("backup");
+    back_up(&laptop, &dir);
+    let (segment, bytes) = segment_of(&dir);
+    let again = dir.join("musette-backup.statements").join("00000001.seg");
+    let statements = fs::read(&again).unwrap();
+    // The first device begins with them.
+    for place in (100..statements.len()).step_by(200) {
+        let mut flipped = bytes.clone();
+        flipped[place] ^= 1;
+        fs::write(&segment, flipped).unwrap();
+        let bare = world.device(&format!("bare-{place}"));
+        let restored = restore(&bare, &paper, &["--alone", dir.to_str().unwrap()]).exits(3).json();
+        assert_eq!((&restored["person"], all(&bare)), (&Value::from("Emilie"), all(&laptop)), "{place}");
+    }
+    // The other ones are as good, and are made anew.
+    fs::write(&segment, bytes).unwrap();
+    let mut flipped = statements.clone();
+    flipped[statements.len() / 2] ^= 1;
+    fs::write(&again, flipped).unwrap();
+    restore(&world.device("last"), &paper, &["--alone", dir.to_str().unwrap()]).ok();
+    back_up(&laptop, &dir);
+    assert_eq!(fs::read(&again).unwrap().len(), statements.len());
+    back_up(&laptop, &dir);
+}
+
 #[test]
 fn a_backup_from_before_and_after_a_repair_gives_everything() {
     let _turn = turns::shared();

@@ -162,7 +162,7 @@ fn copy(home: &Home, id: JournalId, backup: &Path, head: &Signed<BackupHead>) ->
     let disk = told(FileDisk::open(&home.journal_dir()))?;
     let (journal, _) = Journal::open(disk, &Opening::new(id), &mut |_, _, _| {}).map_err(journal_error)?;
     let mut copier = Copier::new(journal);
-    let recovery = read_records(backup, head, true, &mut |_, record| copier.push(record))?;
+    let recovery = read_records(backup, head, &mut |record| copier.push(record))?;
     copier.finish().map_err(journal_error)?;
     Ok(recovery.damaged_bytes + recovery.torn_bytes)
 }

@@ -67,6 +67,8 @@ pub(crate) struct Source {
     pub(crate) home: PathBuf,
     /// All that are held, in the order of the journal.
     pub(crate) records: Vec<RecordId>,
+    /// Those of them that say who writes and reads: who a device is, which epochs there are.
+    pub(crate) statements: Vec<RecordId>,
     /// Attachments that are not all here, and so not all in the backup.
     pub(crate) attachments_missing: usize,
 }
@@ -84,6 +86,7 @@ impl Store {
             space: *self.state().space(),
             home: self.home.path().to_owned(),
             records: self.state().held(),
+            statements: self.state().statement_records().collect(),
             attachments_missing: self.attachments_missing(),
         })
     }

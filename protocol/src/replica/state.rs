@@ -348,6 +348,11 @@ impl State {
         self.statements.keys()
     }
 
+    /// The records that hold them.
+    pub fn statement_records(&self) -> impl Iterator<Item = RecordId> {
+        self.statements.values().map(|slot| self.records.id(*slot))
+    }
+
     /// Whether a statement is held.
     #[must_use]
     pub fn holds_statement(&self, id: &StatementId) -> bool {
