@@ -61,16 +61,26 @@ backup-attachments-missing = { $count ->
 }
 backup-words = It opens with your 24 recovery words, and with nothing else: keep the paper in another place.
 restore-waits =
-    Everything of { $name } was read. As a backup may hold what you deleted since, nothing is shown
+    { $named ->
+        [0] Everything
+       *[other] Everything of { $name }
+    } was read. As a backup may hold what you deleted since, nothing is shown
     before this device met one of your other devices: musette up, here and there.
     If there is none any more: musette restore --alone
-restore-done = Welcome back, { $name }. { $items ->
+restore-done = { $named ->
+    [0] Welcome back.
+   *[other] Welcome back, { $name }.
+} { $items ->
     [one] One item is here.
    *[other] { $items } items are here.
 }
 restore-alone = { $items ->
     [one] One item is here. It may be one that you had deleted.
    *[other] { $items } items are here; some may be ones that you had deleted.
+}
+restore-attachments-missing = { $count ->
+    [one] One attachment is not all in the backup.
+   *[other] { $count } attachments are not all in the backup.
 }
 restore-damaged = { $size } of the backup could not be read; the rest is here.
 recover-let-in = "{ $device }" has let this device in.
@@ -206,6 +216,8 @@ split-done = This copy is now a device of its own, "{ $name }". { $changes ->
 }
 split-next = Start it again: musette up. Let it meet your other devices before you take the one out that it was copied from: what it has not given them by then does not count.
 revoke-already = "{ $name }" was taken out before; nothing has changed.
+revoke-restored = In again: { $devices }.
+revoke-still-out = Still out, because "{ $name }" took them out: { $devices }. If one is yours: the same command again, with --restore NAME
 revoke-next = Your other devices learn of it when they meet this one. Until then they may still talk to it. If it was stolen: change the passwords that it knows.
 
 remove-done = { $count ->
@@ -663,7 +675,7 @@ error-not-admin-device = This device may let no other in.
 hint-not-admin-device = Pair this copy anew, into a new folder: musette device join
 error-not-admin = This device may not take others out.
 hint-not-admin = Do it on another one of your devices, or with your recovery words: --words
-error-not-revoked-by = "{ $by }" did not take out "{ $name }".
+error-not-revoked-by = As far as this device knows, "{ $by }" did not take out "{ $name }".
 hint-not-revoked-by = musette device list shows who took out whom.
 error-device-not-found = There is no device "{ $name }".
 hint-device-not-found = musette device list shows the names and ids. Of an id, at least the first { $letters } letters.

@@ -62,16 +62,26 @@ backup-attachments-missing = { $count ->
 }
 backup-words = Elle s’ouvre avec vos 24 mots de secours, et avec rien d’autre : gardez le papier ailleurs.
 restore-waits =
-    Tout ce qui est à { $name } a été lu. Comme une sauvegarde peut contenir ce que vous avez supprimé
+    { $named ->
+        [0] Tout
+       *[other] Tout ce qui est à { $name }
+    } a été lu. Comme une sauvegarde peut contenir ce que vous avez supprimé
     depuis, rien n’est montré avant que cet appareil en ait rencontré un autre des vôtres :
     musette up, ici et là-bas. S’il n’y en a plus : musette restore --alone
-restore-done = Heureux de vous revoir, { $name }. { $items ->
+restore-done = { $named ->
+    [0] Heureux de vous revoir.
+   *[other] Heureux de vous revoir, { $name }.
+} { $items ->
     [one] Un élément est là.
    *[other] { $items } éléments sont là.
 }
 restore-alone = { $items ->
     [one] Un élément est là. Vous l’aviez peut-être supprimé.
    *[other] { $items } éléments sont là ; certains sont peut-être de ceux que vous aviez supprimés.
+}
+restore-attachments-missing = { $count ->
+    [one] Une pièce jointe n’est pas en entier dans la sauvegarde.
+   *[other] { $count } pièces jointes ne sont pas en entier dans la sauvegarde.
 }
 restore-damaged = { $size } de la sauvegarde n’ont pas pu être lus ; le reste est là.
 recover-let-in = « { $device } » a fait entrer cet appareil.
@@ -207,6 +217,8 @@ split-done = Cette copie est maintenant un appareil à part, « { $name } ». 
 }
 split-next = Redémarrez-la : musette up. Laissez-la rencontrer vos autres appareils avant de retirer celui dont elle est la copie : ce qu’elle ne leur aura pas donné d’ici là ne comptera pas.
 revoke-already = « { $name } » avait déjà été retiré ; rien n’a changé.
+revoke-restored = De nouveau parmi vos appareils : { $devices }.
+revoke-still-out = Toujours dehors, car « { $name } » les a retirés : { $devices }. Si l’un d’eux est à vous : la même commande, avec --restore NOM
 revoke-next = Vos autres appareils l’apprennent en rencontrant celui-ci. D’ici là, ils peuvent encore lui parler. S’il a été volé : changez les mots de passe qu’il connaît.
 
 remove-done = { $count ->
@@ -695,7 +707,7 @@ error-not-admin-device = Cet appareil ne peut en faire entrer aucun autre.
 hint-not-admin-device = Associez cette copie de nouveau, dans un nouveau dossier : musette device join
 error-not-admin = Cet appareil n’a pas le droit d’en retirer d’autres.
 hint-not-admin = Faites-le sur un autre de vos appareils, ou avec vos mots de secours : --words
-error-not-revoked-by = « { $by } » n’a pas retiré « { $name } ».
+error-not-revoked-by = À la connaissance de cet appareil, « { $by } » n’a pas retiré « { $name } ».
 hint-not-revoked-by = musette device list montre qui a retiré qui.
 error-device-not-found = Aucun appareil ne s’appelle « { $name } ».
 hint-device-not-found = musette device list montre les noms et les identifiants. D’un identifiant, donnez au moins les { $letters } premières lettres.

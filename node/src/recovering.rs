@@ -100,7 +100,7 @@ async fn carry_out(
             }
             Output::Proved => {
                 let log = network.driver.run(|store| {
-                    store.check_entitled()?;
+                    store.check_may_let_in()?;
                     Ok((store.keys().device_key(), log_operations(store)))
                 });
                 outputs.extend(match log.await {
@@ -137,7 +137,7 @@ fn enrol(
     certificate: &Certificate,
     context: &[u8; 32],
 ) -> Result<Welcome> {
-    store.check_entitled()?;
+    store.check_may_let_in()?;
     let refused = || Error::new("recover-refused");
     let mut log = store.state().log().clone();
     log.apply(operation.clone()).map_err(|_| refused())?;

@@ -134,8 +134,18 @@ fn a_restored_device_shows_nothing_before_it_met_another() {
     bare.refuses(&["recovery", "show"], 1, "recovery-not-held");
     assert!(bare.notices().contains(&"restored-waits".to_owned()));
 
-    // It is let in by what it shows, without being paired.
+    // Nor does anybody else get from it what the backup had.
     let up = |device: &Device, end: usize| device.up_with(&["--listen", &cable.listen(end, 4100)]);
+    let waiting = up(&bare, 1);
+    let second = world.device("second").in_namespace(&cable.ends[0]);
+    let at = cable.listen(1, 4100);
+    let args = ["--json", "recover", "--device", "second", "--no-passphrase", "--at", &at];
+    let input = File::open(&paper).unwrap();
+    let asked = Process::start_with_input(second.command(&args), input, second.new_log(&args)).wait(PATIENCE);
+    assert_eq!(asked.json()["error"]["code"], "recover-refused", "{}", asked.stderr);
+    waiting.stop();
+
+    // It is let in by what it shows, without being paired.
     let (node, met) = (up(&laptop, 0), up(&bare, 1));
     met.await_agreement("laptop");
     until(PATIENCE, "the laptop knows the new device", || {

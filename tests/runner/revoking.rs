@@ -184,7 +184,8 @@ fn after_two_devices_took_out_each_other_the_words_say_who_stays() {
         phone_node.api.get("/v1/status")["device"]["revoked"].as_bool().filter(|revoked| *revoked)
     });
     phone.refuses(&["add", "note", "title=No"], 1, "device-revoked");
-    with_words(&phone, &paper, &["device", "revoke", "laptop", "--words", "--yes"]);
+    let told = with_words(&phone, &paper, &["device", "revoke", "laptop", "--words", "--yes"]);
+    assert_eq!((&told["restored"], &told["out"]), (&vec!["phone"].into(), &Vec::<&str>::new().into()));
     assert_eq!(phone.json(&["status"])["device"]["revoked"], false);
     phone.add(&["note", "title=Again"]);
     assert_eq!(titles(&phone.list()), ["Again", "Mine"]);

@@ -53,10 +53,14 @@ impl Restore {
 }
 
 fn tell(context: &Context, restored: &Restored) -> Result<(), Failure> {
-    let Restored { person, device, items, waits, damaged_bytes } = restored;
+    let Restored { person, device, items, waits, attachments_missing, damaged_bytes } = restored;
     let output = &context.output;
+    let (name, named) = (person.clone(), u64::from(!person.is_empty()));
     if *damaged_bytes > 0 {
         output.warn(&t!("restore-damaged", size = size_in_words(*damaged_bytes)));
+    }
+    if *attachments_missing > 0 {
+        output.warn(&t!("restore-attachments-missing", count = *attachments_missing));
     }
     if output.is_json() {
         output.json(&json!({
@@ -64,12 +68,13 @@ fn tell(context: &Context, restored: &Restored) -> Result<(), Failure> {
             "device": device,
             "items": items,
             "waits": waits,
+            "attachments_missing": attachments_missing,
             "damaged_bytes": damaged_bytes,
         }))
     } else if *waits {
-        output.answer(&t!("restore-waits", name = person.clone()))
+        output.answer(&t!("restore-waits", named = named, name = name))
     } else {
-        output.answer(&t!("restore-done", name = person.clone(), items = *items))
+        output.answer(&t!("restore-done", named = named, name = name, items = *items))
     }
 }
 

@@ -46,10 +46,11 @@ impl Status {
 
 fn describe(status: &Value) -> Vec<String> {
     let own = |part: &str, name: &str| text_of(&status[part], name).to_owned();
+    let items = t!("status-items", count = count_of(status, "items"));
     let mut lines = vec![
         t!("status-person", name = own("person", "name"), device = own("device", "name")),
         t!("status-home", home = text_of(status, "home").to_owned()),
-        t!("status-items", count = count_of(status, "items")),
+        if is_told(status, "restored-waits") { String::new() } else { items },
         taken_out(status).unwrap_or_else(|| item::sync_in_words(&status["sync"])),
     ];
     if status["flow"]["state"] != "everything" {
@@ -81,6 +82,10 @@ fn describe(status: &Value) -> Vec<String> {
 pub(super) fn taken_out(status: &Value) -> Option<String> {
     let mut notices = list_of(status, "notices").iter();
     notices.find(|one| TAKEN_OUT.contains(&text_of(one, "code"))).map(notice)
+}
+
+fn is_told(status: &Value, code: &str) -> bool {
+    list_of(status, "notices").iter().any(|notice| text_of(notice, "code") == code)
 }
 
 /// What of attachments is only here, or is not here, and how far those are that are to come.

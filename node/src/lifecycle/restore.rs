@@ -64,6 +64,8 @@ pub struct Restored {
     pub items: u64,
     /// Whether another device must be met first.
     pub waits: bool,
+    /// Attachments that are not all here.
+    pub attachments_missing: usize,
     /// Bytes of the backup that could not be read.
     pub damaged_bytes: u64,
 }
@@ -139,12 +141,19 @@ pub fn restore(home: &Home, options: &RestoreOptions) -> Result<Restored> {
         } else {
             store.wait_with(&Recovery::kem_seed(&phrase))?;
         }
-        restored = Some((store.person_name().to_owned(), store.item_count() as u64, store.is_restored()));
+        let waits = store.is_restored();
+        restored = Some(Restored {
+            person: store.person_name().to_owned(),
+            device: device.to_string(),
+            items: if waits { 0 } else { store.item_count() as u64 },
+            waits,
+            attachments_missing: store.attachments_missing(),
+            damaged_bytes: 0,
+        });
         Ok(())
     })?;
-    let (person, items, waits) = restored.ok_or_else(|| Error::new("internal"))?;
-    let items = if waits { 0 } else { items };
-    Ok(Restored { person, device: device.to_string(), items, waits, damaged_bytes })
+    let restored = restored.ok_or_else(|| Error::new("internal"))?;
+    Ok(Restored { damaged_bytes, ..restored })
 }
 
 /// Without a keeper's seed that is not the one of the space: who wrote under it would be heard by nobody.

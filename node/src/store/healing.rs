@@ -195,6 +195,16 @@ impl Store {
         }
     }
 
+    /// Requires that this device may let in whoever has the words: it is in itself, and what it has is not
+    /// what a backup had, of which things may have been forgotten since.
+    ///
+    /// # Errors
+    /// `device-revoked`, `restored-waits`.
+    pub(crate) fn check_may_let_in(&self) -> Result<()> {
+        self.check_entitled()?;
+        if self.is_restored() { Err(Error::new("restored-waits")) } else { Ok(()) }
+    }
+
     /// The person says that there is no other device any more that this one could meet, which was
     /// restored or lost something.
     ///

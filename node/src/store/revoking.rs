@@ -67,17 +67,25 @@ impl Store {
         undone.sort_unstable();
         let kept = self.state().head(&device).0;
         let changed = !log.has_ended(&device) || !stays.is_empty();
-        let told = json!({
+        let mut taken_out: Vec<DeviceId> = theirs.iter().map(|(_, one)| one.device).collect();
+        taken_out.sort_unstable();
+        taken_out.dedup();
+        if changed {
+            let root = recovery.as_ref().map(|recovery| recovery.root());
+            self.append_revocation(device, undone, root)?;
+        }
+        let (out, restored): (Vec<_>, Vec<_>) =
+            taken_out.iter().partition(|one| self.state().log().has_ended(one));
+        let names = |devices: Vec<&DeviceId>| -> Vec<String> {
+            devices.into_iter().map(|device| self.name_of(device)).collect()
+        };
+        Ok(json!({
             "device": { "id": device.to_string(), "name": self.name_of(&device) },
             "kept": kept,
             "changed": changed,
-        });
-        if !changed {
-            return Ok(told);
-        }
-        let root = recovery.as_ref().map(|recovery| recovery.root());
-        self.append_revocation(device, undone, root)?;
-        Ok(told)
+            "restored": names(restored),
+            "out": names(out),
+        }))
     }
 
     fn append_revocation(

@@ -7,6 +7,12 @@ use crate::text::{list_of, short_id, text_of};
 use crate::{prompt, t, words};
 use serde_json::{Value, json};
 
+/// Names one behind the other; `None` where there is none.
+fn names(answer: &Value, field: &str) -> Option<String> {
+    let names: Vec<&str> = list_of(answer, field).iter().filter_map(Value::as_str).collect();
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
 /// Takes a device out.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Revoke {
@@ -38,10 +44,17 @@ impl Revoke {
         }
         let name = text_of(&answer["device"], "name").to_owned();
         if answer["changed"] == false {
-            return context.output.answer(&t!("revoke-already", name = name)).map(|()| Exit::Done);
+            context.output.answer(&t!("revoke-already", name = name.clone()))?;
+        } else {
+            context.output.answer(&t!("revoke-done", name = name.clone()))?;
+            if let Some(devices) = names(&answer, "restored") {
+                context.output.answer(&t!("revoke-restored", devices = devices))?;
+            }
+            context.output.say(&t!("revoke-next"));
         }
-        context.output.answer(&t!("revoke-done", name = name))?;
-        context.output.say(&t!("revoke-next"));
+        if let Some(devices) = names(&answer, "out") {
+            context.output.say(&t!("revoke-still-out", name = name, devices = devices));
+        }
         Ok(Exit::Done)
     }
 
