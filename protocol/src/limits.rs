@@ -91,9 +91,9 @@ pub const ROTATION_AGE_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 pub const ROTATION_GRACE_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
 /// How long a device waits before it starts an epoch for those who are in now, and as long again for
-/// each admin device before it by name, in milliseconds: a minute is enough to hear from whoever is
-/// connected.
-pub const EPOCH_TURN_MS: i64 = 60 * 1000;
+/// each admin device before it by name, in milliseconds: enough to hear from whoever is connected, over a
+/// thin link too. Who is not connected is not heard of in a minute either.
+pub const EPOCH_TURN_MS: i64 = 10 * 1000;
 
 /// Recipients of one epoch: a person's devices, or the readers of a space.
 pub const MAX_EPOCH_RECIPIENTS: usize = 1_024;
@@ -136,6 +136,13 @@ pub const MAX_BEGINNINGS: usize = 4;
 /// Records that come in parts over a connection and are not whole: those that were begun before, a piece and
 /// another one.
 pub const MAX_ARRIVING: usize = MAX_BEGINNINGS + 2;
+
+/// Bytes of statements that a device showed which is out: a log that is full, and as many epochs as a person
+/// has in years.
+pub const MAX_SHOWN_LEN: usize = 4 * 1024 * 1024;
+
+/// Devices that are out of which that is kept at a time.
+pub const MAX_SHOWN_DEVICES: usize = 4;
 
 /// Bytes of all beginnings in a space: as much memory as two frames take.
 pub const MAX_BEGUN_LEN: usize = 4 * MAX_RECORD_LEN;

@@ -8,7 +8,7 @@
 //!
 //! The node runs it over files, the simulator over a disk that loses what was not synced.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::{
     crypto::{
@@ -18,7 +18,7 @@ use crate::{
     },
     epoch::{EpochError, Keyring},
     id::{CommitId, DeviceId, DocumentId, DropId, EpochId, OperationId, RecordId, SpaceId, StatementId},
-    identity::log::Author,
+    identity::log::{Author, Operation},
     journal::{Disk, Journal, JournalError, Location, SegmentNumber},
     limits::{MAX_COMMIT_RECORDS, MAX_DROP_IDS, MAX_RECORD_LEN},
     membership::Statement,
@@ -43,6 +43,7 @@ pub(crate) mod records;
 pub mod revoking;
 pub mod rotating;
 pub mod sharing;
+mod shown;
 mod slots;
 pub mod state;
 mod wanted;
@@ -50,6 +51,7 @@ mod wanted;
 use admitting::Admitted;
 use erasing::Erasing;
 use records::Row;
+use shown::Shown;
 use state::is_droppable;
 
 pub use state::{
@@ -157,6 +159,7 @@ pub struct Replica<D: Disk> {
     audience: Option<rotating::Audience>,
     erasing: Erasing,
     beginnings: Beginnings,
+    shown: Shown,
 }
 
 impl<D: Disk> Replica<D> {
@@ -171,6 +174,7 @@ impl<D: Disk> Replica<D> {
             audience: None,
             erasing: Erasing::new(),
             beginnings: Beginnings::new(),
+            shown: Shown::new(),
         }
     }
 
@@ -484,6 +488,9 @@ impl<D: Disk> Replica<D> {
     /// is told in [`Ingested`], and the others land.
     pub fn ingest(&mut self, peer: &DeviceId, records: &[Vec<u8>]) -> Result<Ingested, WriteError<D::Error>> {
         let mut ingested = Ingested { records: records.len(), ..Ingested::default() };
+        let is_out = self.state.roster().ended_in(peer).is_some() && !self.state.roster().knows(peer);
+        let with_shown = is_out.then(|| self.shown.with(peer, records));
+        let records = with_shown.as_deref().unwrap_or(records);
         let Admitted { epochs, keyring } = self.admit(records);
         let keyring = keyring.as_ref().unwrap_or(self.state.keyring());
         let (mut statements, mut data) = (Vec::new(), Vec::new());
@@ -537,18 +544,17 @@ impl<D: Disk> Replica<D> {
             list.push((((id, record.clone()), payload), is_new));
         }
         // Who was revoked has nothing to say, and might go on, date back, or revoke others. But the root
-        // may have spoken since, for this very device.
-        if self.state.roster().ended_in(peer).is_some() && !self.state.roster().knows(peer) {
-            let by_root = statements.iter().filter_map(|((_, payload), _)| match payload {
-                Payload::Operation(operation) if operation.body().author == Author::Root => {
-                    Some(Statement::Operation(operation.clone()))
-                }
-                _ => None,
-            });
-            if !self.state.would_know(peer, by_root) {
+        // may have spoken since, for this very device. That may not come in one frame.
+        if is_out {
+            if !self.state.would_know(peer, by_root(&statements)) {
                 ingested.from_stranger = statements.len() + data.len();
+                let shown = statements.into_iter();
+                let named =
+                    shown.filter_map(|(((_, record), payload), _)| Some((statement_of(&payload)?, record)));
+                self.shown.keep(*peer, named.collect());
                 return Ok(ingested);
             }
+            self.shown.forget(peer);
         }
         // Who knows an epoch's secret but is not enrolled may show why it should be, and nothing
         // else: it could fill the disk with records that never count.
@@ -681,6 +687,25 @@ fn named(record: Vec<u8>) -> (RecordId, Vec<u8>) {
 }
 
 /// The operation that a payload is, of whichever log.
+/// The operations of the root among these statements, and those that they build on.
+fn by_root(statements: &[(Prepared, bool)]) -> impl Iterator<Item = Statement> {
+    let operations = statements.iter().filter_map(|((_, payload), _)| match payload {
+        Payload::Operation(operation) => Some((operation.id(), operation)),
+        _ => None,
+    });
+    let operations: BTreeMap<OperationId, &Signed<Operation>> = operations.collect();
+    let of_root = operations.iter().filter(|(_, one)| one.body().author == Author::Root);
+    let mut next: Vec<OperationId> = of_root.map(|(id, _)| *id).collect();
+    let mut found = BTreeSet::new();
+    while let Some(id) = next.pop() {
+        if let Some(operation) = operations.get(&id).filter(|_| found.insert(id)) {
+            next.extend(&operation.body().previous);
+        }
+    }
+    let found: Vec<Statement> = found.iter().map(|id| Statement::Operation(operations[id].clone())).collect();
+    found.into_iter()
+}
+
 fn operation_of(payload: &Payload) -> Option<Statement> {
     match payload {
         Payload::Operation(operation) => Some(Statement::Operation(operation.clone())),

@@ -6,7 +6,7 @@
 //!
 //! One is also due as soon as the present one is not for just those who should read
 //! ([`crate::replica::Replica::is_epoch_due`]): a device was enrolled that it is not sealed to, or two
-//! devices started one each. The admin devices do that in turn, by name, a minute apart.
+//! devices started one each. The admin devices do that in turn, by name, ten seconds apart.
 //!
 //! What it does not promise: that this goes on for ever. A space holds [`MAX_EPOCHS`] epochs at most,
 //! and age starts none of the last [`EPOCHS_KEPT_FOR_REMOVALS`]: with one a month, 16 years. From

@@ -159,8 +159,8 @@ impl<D: Disk> Scan<'_, D> {
         unfinished: SegmentNumber,
         previous: Option<&Segment>,
     ) -> Result<(), JournalError<D::Error>> {
-        if self.floor.is_some_and(|floor| floor.segment >= unfinished) {
-            self.damage(unfinished, 0, 0)?;
+        if let Some(floor) = self.floor.filter(|floor| floor.segment >= unfinished) {
+            self.damage(floor.segment, 0, floor.offset)?;
         }
         let whole = previous.map(|segment| Position { segment: segment.number, offset: segment.len });
         self.floor = self.floor.max(whole);
@@ -228,7 +228,7 @@ impl<D: Disk> Scan<'_, D> {
         let last = segments.last().map(|segment| segment.number);
         match self.floor {
             Some(floor) if last.is_none_or(|last| last < floor.segment) => {
-                self.damage(floor.segment, 0, 0)?;
+                self.damage(floor.segment, 0, floor.offset)?;
             }
             _ => {}
         }

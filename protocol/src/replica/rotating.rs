@@ -105,6 +105,12 @@ impl Watch {
         Ok(is_old || self.is_our_turn(now, own, state, is_misdirected.then_some(heads)))
     }
 
+    /// Whether this device's turn to start an epoch is to come, as it was when [`Watch::is_due`] was last asked.
+    #[must_use]
+    pub const fn waits(&self) -> bool {
+        self.misdirected.is_some()
+    }
+
     fn is_old(&mut self, now: Timestamp, own: &DeviceId, state: &State, heads: &[EpochId]) -> bool {
         self.first_seen.retain(|epoch, _| heads.contains(epoch));
         let seen = heads.iter().map(|epoch| *self.first_seen.entry(*epoch).or_insert(now)).min();

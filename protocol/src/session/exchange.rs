@@ -521,7 +521,7 @@ impl Exchange {
         replica: &mut Replica<D>,
     ) -> Result<Option<Vec<u8>>, JournalError<D::Error>> {
         let sealing = self.sealing(replica.state());
-        self.pack(replica, 0, |exchange, state| {
+        self.pack(replica, 0, self.frame_len, |exchange, state| {
             if exchange.queue.is_empty() && exchange.found.is_empty() {
                 exchange.refill(state);
             }
@@ -534,22 +534,25 @@ impl Exchange {
         &mut self,
         replica: &mut Replica<D>,
     ) -> Result<Option<Vec<u8>>, JournalError<D::Error>> {
-        self.pack(replica, 1, |exchange, state| {
+        // One in a frame: of a second one that goes in parts the first part would be left for later, when perhaps
+        // no more attachments are given.
+        self.pack(replica, 1, 1, |exchange, state| {
             Some((exchange.requests.next_piece(state)?, Sealing::AsItLies))
         })
     }
 
-    /// The next frame of records that `next` gives, each with how it is sealed; or of what is left of those in
-    /// `rests`, at this place.
+    /// The next frame of records that `next` gives, each with how it is sealed, until they have `most` bytes; or
+    /// of what is left of those in `rests`, at this place.
     fn pack<D: Disk>(
         &mut self,
         replica: &mut Replica<D>,
         place: usize,
+        most: usize,
         mut next: impl FnMut(&mut Self, &State) -> Option<(Slot, Sealing)>,
     ) -> Result<Option<Vec<u8>>, JournalError<D::Error>> {
         let mut records = Vec::new();
         let mut len = 0;
-        while len < self.frame_len && self.rests[place].is_empty() {
+        while len < most && self.rests[place].is_empty() {
             let Some((slot, sealing)) = next(self, replica.state()) else { break };
             for record in read_records(replica, slot, sealing)? {
                 match self.in_parts(record) {

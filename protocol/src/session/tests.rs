@@ -13,7 +13,7 @@ use crate::{
         person::Recovery,
     },
     journal::{Journal, JournalId, Opening, memory::MemoryDisk},
-    limits::MAX_RECOGNITION_MARKS,
+    limits::{EPOCH_TURN_MS, MAX_RECOGNITION_MARKS},
     record::{BlobChunk, Change, Payload},
     replica::{NewlyCounted, Replica, Write},
     schedule::StopReason,

@@ -10,11 +10,11 @@ use crate::{
 };
 
 /// How much later it is with each round of tidying in the second phase: one device's turn.
-const ROUND_MS: i64 = 61_000;
+const ROUND_MS: i64 = 11_000;
 
 impl World {
     /// What a device's calendar shows: in the first phase days go by in a second, and in the second one a
-    /// minute with each round.
+    /// turn with each round.
     fn calendar(&self, number: usize) -> Timestamp {
         let passed = if self.healing { self.first_phase_ms } else { self.clock.now_ms() };
         let passed = i64::try_from(passed).unwrap_or(0) * self.plan.calendar;

@@ -235,7 +235,7 @@ fn what_is_withheld_may_be_asked_for_again() {
     run(&mut laptop, &mut phone, &mut sessions).unwrap();
     sessions[1].fetch(&phone.space(), BLOB, 8, false);
     ask(&laptop, &mut phone, &mut sessions);
-    assert_eq!(pass(&mut laptop, &mut phone, &mut sessions), 2);
+    (0..2).for_each(|_| assert_eq!(pass(&mut laptop, &mut phone, &mut sessions), 1));
     ask(&laptop, &mut phone, &mut sessions);
     // On a metered connection nothing is given that nobody waits for.
     sessions[0].set_flow(Flow::NoAttachments { asked_for: true });

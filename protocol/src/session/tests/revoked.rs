@@ -14,6 +14,7 @@ use crate::{
     id::{DocumentId, EpochId, OperationId, StatementId},
     identity::log::{Action, Author, Kept, Operation, Revocation, SpaceMark},
     journal::memory::MemoryDiskError,
+    limits::FRAME_TARGET_LEN,
     record::{Change, OpenError, Payload, seal},
     replica::{
         Fold, Write, WriteError,
@@ -455,6 +456,29 @@ fn the_word_of_the_root_is_taken_from_a_device_that_is_out() {
     assert!(of(&mut laptop).state().keyring().secret(&epoch_id(&secret(50))).is_some());
     assert!(!of(&mut laptop).is_epoch_due(Some(&recovery)).unwrap());
     agree(&mut laptop, &mut tablet);
+}
+
+/// What the root says builds on what the device had heard that is out, and may come in one frame or in many.
+#[test]
+fn the_word_of_the_root_is_taken_with_what_it_builds_on() {
+    for frame_len in [FRAME_TARGET_LEN, 100] {
+        let (mut laptop, mut phone, mut tablet) = (own(1), own(PHONE), own(3));
+        revoke(&mut phone, PHONE, 1, 50, vec![], false);
+        talk([&mut tablet, &mut phone], [3, PHONE]).unwrap();
+        let log = of(&mut laptop).state().log().clone();
+        let enrolment = enrol(&log, OWNER, 4).body().action.clone();
+        let enrolment = log.sign(Author::Device(id(1)), enrolment, &key(1));
+        state(&mut laptop, Payload::Operation(enrolment), 60);
+        let mut sessions = open_sessions([[9; 32]; 2]).map(|session| session.with_frames_of(frame_len));
+        go_on([&mut laptop, &mut tablet], [1, 3], &mut sessions).unwrap();
+        let by_phone = of(&mut laptop).state().log().revocations_by(&id(PHONE))[0].0;
+        revoke(&mut laptop, 1, PHONE, 54, vec![by_phone], true);
+        write(of(&mut laptop), 1, "again");
+        go_on([&mut laptop, &mut tablet], [1, 3], &mut sessions).unwrap();
+        let ended = of(&mut tablet).state().log().has_ended(&id(1));
+        assert!(!ended && of(&mut tablet).state().log().devices().contains_key(&id(4)), "{frame_len}");
+        assert_eq!(read(of(&mut tablet)), ["again"]);
+    }
 }
 
 #[test]

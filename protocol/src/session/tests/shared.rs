@@ -429,8 +429,8 @@ fn devices_that_each_started_an_epoch_take_turns_again() {
     let mut watches = [Watch::default(), Watch::default()];
     // The first epoch is not for the recovery key.
     let recovery = kem(60).public();
-    let mut due = |left: &mut Replica<MemoryDisk>, right: &mut Replica<MemoryDisk>, minutes: i64| {
-        let now = Timestamp::from_millis(60_000 * minutes);
+    let mut due = |left: &mut Replica<MemoryDisk>, right: &mut Replica<MemoryDisk>, turns: i64| {
+        let now = Timestamp::from_millis(EPOCH_TURN_MS * turns);
         let [first, second] = &mut watches;
         let left = first.is_due(now, &id(1), &recovery, left).unwrap();
         [left, second.is_due(now, &id(2), &recovery, right).unwrap()]
