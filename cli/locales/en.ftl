@@ -82,6 +82,7 @@ restore-attachments-missing = { $count ->
     [one] One attachment is not all in the backup.
    *[other] { $count } attachments are not all in the backup.
 }
+restore-incomplete = A part of the backup is missing; the rest is here.
 restore-damaged = { $size } of the backup could not be read; the rest is here.
 recover-let-in = "{ $device }" has let this device in.
 recover-next = Your other devices will say that this one was let in with your words. If one of them is lost: musette device revoke NAME. To keep in sync: musette up
@@ -97,6 +98,7 @@ recovery-replaced-next =
 ## Status
 
 status-person = { $name }, on "{ $device }"
+status-nobody = On "{ $device }"
 status-home = Home: { $home }
 status-items = { $count ->
     [0] Nothing in it yet.
@@ -217,7 +219,7 @@ split-done = This copy is now a device of its own, "{ $name }". { $changes ->
 split-next = Start it again: musette up. Let it meet your other devices before you take the one out that it was copied from: what it has not given them by then does not count.
 revoke-already = "{ $name }" was taken out before; nothing has changed.
 revoke-restored = In again: { $devices }.
-revoke-still-out = Still out, because "{ $name }" took them out: { $devices }. If one is yours: the same command again, with --restore NAME
+revoke-still-out = Out as before, because of "{ $name }": { $devices }. To let one back in: the same command again, with --restore NAME
 revoke-next = Your other devices learn of it when they meet this one. Until then they may still talk to it. If it was stolen: change the passwords that it knows.
 
 remove-done = { $count ->
@@ -740,7 +742,7 @@ hint-not-so-many = Nothing was done. musette list shows them.
 error-forget-not-confirmed = The word was another one, so nothing was done.
 hint-forget-not-confirmed = The trash keeps things too: musette remove ID
 error-restored-waits = This device was restored from a backup. It shows nothing before it met another of your devices, so that nothing comes back that you deleted.
-hint-restored-waits = Let them meet: musette up, here and there. If there is no other device any more: musette restore --alone
+hint-restored-waits = Let them meet: musette up, here and there. If a thief had taken the others out: musette device revoke DEVICE --words, on one of those, with the name of the thief’s. If there is no other device any more: musette restore --alone
 error-not-restored = This device does not wait for another one.
 hint-not-restored = There is nothing to do.
 error-no-backup = There is no backup in { $path }

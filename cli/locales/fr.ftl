@@ -83,6 +83,7 @@ restore-attachments-missing = { $count ->
     [one] Une pièce jointe n’est pas en entier dans la sauvegarde.
    *[other] { $count } pièces jointes ne sont pas en entier dans la sauvegarde.
 }
+restore-incomplete = Il manque une partie de la sauvegarde ; le reste est là.
 restore-damaged = { $size } de la sauvegarde n’ont pas pu être lus ; le reste est là.
 recover-let-in = « { $device } » a fait entrer cet appareil.
 recover-next = Vos autres appareils diront que celui-ci est entré avec vos mots. Si l’un d’eux est perdu : musette device revoke NOM. Pour rester en phase : musette up
@@ -98,6 +99,7 @@ recovery-replaced-next =
 ## Status
 
 status-person = { $name }, sur « { $device } »
+status-nobody = Sur « { $device } »
 status-home = Dossier : { $home }
 status-items = { $count ->
     [0] Encore rien dedans.
@@ -218,7 +220,7 @@ split-done = Cette copie est maintenant un appareil à part, « { $name } ». 
 split-next = Redémarrez-la : musette up. Laissez-la rencontrer vos autres appareils avant de retirer celui dont elle est la copie : ce qu’elle ne leur aura pas donné d’ici là ne comptera pas.
 revoke-already = « { $name } » avait déjà été retiré ; rien n’a changé.
 revoke-restored = De nouveau parmi vos appareils : { $devices }.
-revoke-still-out = Toujours dehors, car « { $name } » les a retirés : { $devices }. Si l’un d’eux est à vous : la même commande, avec --restore NOM
+revoke-still-out = Toujours dehors à cause de « { $name } » : { $devices }. Pour en reprendre un : la même commande, avec --restore NOM
 revoke-next = Vos autres appareils l’apprennent en rencontrant celui-ci. D’ici là, ils peuvent encore lui parler. S’il a été volé : changez les mots de passe qu’il connaît.
 
 remove-done = { $count ->
@@ -772,7 +774,7 @@ hint-not-so-many = Rien n’a été fait. musette list les montre.
 error-forget-not-confirmed = Le mot était un autre, rien n’a donc été fait.
 hint-forget-not-confirmed = La corbeille garde aussi les choses : musette remove ID
 error-restored-waits = Cet appareil vient d’une sauvegarde. Il ne montre rien avant d’avoir rencontré un autre de vos appareils, pour que rien ne revienne de ce que vous avez supprimé.
-hint-restored-waits = Faites-les se rencontrer : musette up, ici et là-bas. S’il n’y a plus d’autre appareil : musette restore --alone
+hint-restored-waits = Faites-les se rencontrer : musette up, ici et là-bas. Si un voleur avait retiré les autres : musette device revoke APPAREIL --words, sur l’un d’eux, avec le nom de celui du voleur. S’il n’y a plus d’autre appareil : musette restore --alone
 error-not-restored = Cet appareil n’en attend pas d’autre.
 hint-not-restored = Il n’y a rien à faire.
 error-no-backup = Il n’y a pas de sauvegarde dans { $path }

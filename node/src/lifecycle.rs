@@ -61,6 +61,8 @@ const INDEX_AFTER: Duration = Duration::from_secs(5);
 const TIDY_EVERY: Duration = Duration::from_secs(60);
 /// The pause between two steps of that.
 const TIDY_PAUSE: Duration = Duration::from_millis(100);
+/// How often it is looked at most whether an epoch is due.
+const EPOCH_PAUSE: Duration = Duration::from_secs(1);
 
 /// How a node starts.
 #[derive(Debug, Clone, Default)]
@@ -125,11 +127,12 @@ async fn start_network(home: &Home, driver: Driver, options: &NodeOptions) -> Re
     let (sessions, relays) = (network.sessions.clone(), network.relays.clone());
     let online = Online { endpoint: endpoints.devices.clone(), pairing, scheduler, sessions, relays };
     let context = Context { driver: driver.clone(), network: Some(online) };
-    let (tidying, indexing) = (driver.clone(), driver.clone());
+    let [tidying, rotating, indexing] = [&driver; 3].map(Driver::clone);
     let network = tokio::spawn(async move {
         tokio::select! {
             () = network.run(arrivals) => {}
             () = keep_tidy(tidying) => {}
+            () = keep_epochs(rotating) => {}
             () = keep_index(indexing) => {}
         }
     });
@@ -171,6 +174,22 @@ async fn keep_tidy(driver: Driver) {
         }
         has_freed = written.has_changed().unwrap_or(false);
         written.mark_unchanged();
+    }
+}
+
+/// Starts epochs in this device's turn. Not only now and then: what is written before, some may be unable to
+/// read.
+async fn keep_epochs(driver: Driver) {
+    let mut written = driver.changed();
+    loop {
+        let is_to_come = driver.run(Store::rotate_in_turn).await.unwrap_or_else(|error| {
+            tracing::warn!(code = error.code(), "no new epoch");
+            false
+        });
+        if !is_to_come && written.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(EPOCH_PAUSE).await;
     }
 }
 

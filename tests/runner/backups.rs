@@ -274,6 +274,12 @@ fn no_flipped_bit_takes_the_whole_backup() {
         let restored = restore(&bare, &paper, &["--alone", dir.to_str().unwrap()]).exits(3).json();
         assert_eq!((&restored["person"], all(&bare)), (&Value::from("Emilie"), all(&laptop)), "{place}");
     }
+    // What is missing whole is told too.
+    fs::write(&segment, b"").unwrap();
+    let restored = restore(&world.device("emptied"), &paper, &["--alone", dir.to_str().unwrap()]).exits(3);
+    assert!(restored.json()["damaged_bytes"].as_u64().unwrap() > 700_000, "{}", restored.stdout);
+    fs::remove_file(&segment).unwrap();
+    restore(&world.device("removed"), &paper, &[dir.to_str().unwrap()]).exits(3);
     // The other ones are as good, and are made anew.
     fs::write(&segment, bytes).unwrap();
     let mut flipped = statements.clone();

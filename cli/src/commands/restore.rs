@@ -48,16 +48,18 @@ impl Restore {
         let restored =
             tokio::task::spawn_blocking(work).await.map_err(|error| Failure::internal(&error))??;
         tell(context, &restored)?;
-        Ok(if restored.damaged_bytes == 0 { Exit::Done } else { Exit::Partly })
+        Ok(if restored.damaged { Exit::Partly } else { Exit::Done })
     }
 }
 
 fn tell(context: &Context, restored: &Restored) -> Result<(), Failure> {
-    let Restored { person, device, items, waits, attachments_missing, damaged_bytes } = restored;
+    let Restored { person, device, items, waits, attachments_missing, damaged, damaged_bytes } = restored;
     let output = &context.output;
     let (name, named) = (person.clone(), u64::from(!person.is_empty()));
     if *damaged_bytes > 0 {
         output.warn(&t!("restore-damaged", size = size_in_words(*damaged_bytes)));
+    } else if *damaged {
+        output.warn(&t!("restore-incomplete"));
     }
     if *attachments_missing > 0 {
         output.warn(&t!("restore-attachments-missing", count = *attachments_missing));
@@ -69,6 +71,7 @@ fn tell(context: &Context, restored: &Restored) -> Result<(), Failure> {
             "items": items,
             "waits": waits,
             "attachments_missing": attachments_missing,
+            "damaged": damaged,
             "damaged_bytes": damaged_bytes,
         }))
     } else if *waits {

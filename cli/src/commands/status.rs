@@ -48,7 +48,10 @@ fn describe(status: &Value) -> Vec<String> {
     let own = |part: &str, name: &str| text_of(&status[part], name).to_owned();
     let items = t!("status-items", count = count_of(status, "items"));
     let mut lines = vec![
-        t!("status-person", name = own("person", "name"), device = own("device", "name")),
+        match own("person", "name") {
+            name if name.is_empty() => t!("status-nobody", device = own("device", "name")),
+            name => t!("status-person", name = name, device = own("device", "name")),
+        },
         t!("status-home", home = text_of(status, "home").to_owned()),
         if is_told(status, "restored-waits") { String::new() } else { items },
         taken_out(status).unwrap_or_else(|| item::sync_in_words(&status["sync"])),

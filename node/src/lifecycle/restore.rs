@@ -20,7 +20,7 @@ use musette_protocol::{
         log::{Action, Author},
         person::{Inception, Recovery},
     },
-    journal::{Journal, JournalId, Opening},
+    journal::{Journal, JournalId, Opening, Recovery as Scanned},
     pairing::words::recovery_entropy,
     record::Payload,
     signed::Signed,
@@ -66,7 +66,9 @@ pub struct Restored {
     pub waits: bool,
     /// Attachments that are not all here.
     pub attachments_missing: usize,
-    /// Bytes of the backup that could not be read.
+    /// Whether a part of the backup is missing or could not be read.
+    pub damaged: bool,
+    /// Bytes of that, as far as it is known.
     pub damaged_bytes: u64,
 }
 
@@ -114,9 +116,11 @@ pub fn restore(home: &Home, options: &RestoreOptions) -> Result<Restored> {
     let (device, device_key, journal) = (keys.device_id(), keys.device_key(), keys.journal);
     let kem = KemSecret::from_secret(&keys.kem).public();
     let certificate = Certificate { person, device, kem, name: options.device_name.clone(), admin: true };
-    let mut damaged_bytes = 0;
+    let (mut damaged, mut damaged_bytes) = (false, 0);
     let fill = |home: &Home| {
-        damaged_bytes = copy(home, journal, backup, &head).map_err(of_restoring)?;
+        let recovery = copy(home, journal, backup, &head).map_err(of_restoring)?;
+        damaged_bytes = recovery.damaged_bytes + recovery.torn_bytes;
+        damaged = !recovery.damage.is_empty() || damaged_bytes > 0;
         Ok(())
     };
     let mut restored = None;
@@ -148,12 +152,13 @@ pub fn restore(home: &Home, options: &RestoreOptions) -> Result<Restored> {
             items: if waits { 0 } else { store.item_count() as u64 },
             waits,
             attachments_missing: store.attachments_missing(),
+            damaged: false,
             damaged_bytes: 0,
         });
         Ok(())
     })?;
     let restored = restored.ok_or_else(|| Error::new("internal"))?;
-    Ok(Restored { damaged_bytes, ..restored })
+    Ok(Restored { damaged, damaged_bytes, ..restored })
 }
 
 /// Without a keeper's seed that is not the one of the space: who wrote under it would be heard by nobody.
@@ -166,12 +171,12 @@ pub(super) fn with_right_keeper(grant: Grant, space: &SpaceId, inception: &Incep
     keeper.map_or_else(|| keyring.to_grant(), |keeper| keyring.to_grant().with_keeper(keeper))
 }
 
-/// Copies a backup's records into a home's journal; gives the bytes that could not be read.
-fn copy(home: &Home, id: JournalId, backup: &Path, head: &Signed<BackupHead>) -> Result<u64> {
+/// Copies a backup's records into a home's journal; gives what was found on the way.
+fn copy(home: &Home, id: JournalId, backup: &Path, head: &Signed<BackupHead>) -> Result<Scanned> {
     let disk = told(FileDisk::open(&home.journal_dir()))?;
     let (journal, _) = Journal::open(disk, &Opening::new(id), &mut |_, _, _| {}).map_err(journal_error)?;
     let mut copier = Copier::new(journal);
     let recovery = read_records(backup, head, &mut |record| copier.push(record))?;
     copier.finish().map_err(journal_error)?;
-    Ok(recovery.damaged_bytes + recovery.torn_bytes)
+    Ok(recovery)
 }

@@ -66,7 +66,7 @@ impl Store {
         let mut undone: Vec<OperationId> = undone.map(|(id, _)| *id).collect();
         undone.sort_unstable();
         let kept = self.state().head(&device).0;
-        let changed = !log.has_ended(&device) || !stays.is_empty();
+        let changed = !log.has_ended(&device) || stays.iter().any(|stays| log.has_ended(stays));
         let mut taken_out: Vec<DeviceId> = theirs.iter().map(|(_, one)| one.device).collect();
         taken_out.sort_unstable();
         taken_out.dedup();

@@ -62,9 +62,7 @@ impl Store {
         formats::let_go_when_old(&self.home, now)?;
         // Devices of the earlier version could read nothing under a new epoch, nor take a fold.
         let is_settled = !formats::is_kept(&self.home);
-        if is_settled {
-            self.rotate_epoch(now)?;
-        }
+        self.rotate_in_turn()?;
         if !self.may_write() {
             return Ok(false);
         }
@@ -104,6 +102,18 @@ impl Store {
             self.rewrite(&dead)?;
         }
         Ok(json!({ "folded": folded, "before": before, "after": self.replica.journal().bytes() }))
+    }
+
+    /// Starts a new epoch if one is due and it is this device's turn; true if its turn is to come.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub(crate) fn rotate_in_turn(&mut self) -> Result<bool> {
+        if !self.keys.healing.is_empty() || formats::is_kept(&self.home) {
+            return Ok(false);
+        }
+        self.rotate_epoch(clock::now())?;
+        Ok(self.tidying.watch.waits())
     }
 
     /// Starts a new epoch if the present one is old, or is not for just the devices that there are.

@@ -52,7 +52,7 @@ impl Revoke {
             }
             context.output.say(&t!("revoke-next"));
         }
-        if let Some(devices) = names(&answer, "out") {
+        if let Some(devices) = names(&answer, "out").filter(|_| self.words) {
             context.output.say(&t!("revoke-still-out", name = name, devices = devices));
         }
         Ok(Exit::Done)
