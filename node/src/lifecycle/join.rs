@@ -29,6 +29,9 @@ use crate::{
     store::vault::check_choice,
 };
 
+/// How long the other device is given to say that it has heard everything.
+const FAREWELL_PATIENCE: Duration = Duration::from_secs(5);
+
 /// How a device joins.
 pub struct JoinOptions {
     /// The ticket's text.
@@ -152,7 +155,10 @@ async fn enrol_over(
     let joined = Joining { home, lock: Some(lock), options, addresses, machine, seeds, inviter: None }
         .run(&mut stream, on_event)
         .await;
-    drop(stream.close().await);
+    // A connection that ends takes along what has not arrived; the other device closes once it has all.
+    if stream.close().await.is_ok() {
+        drop(tokio::time::timeout(FAREWELL_PATIENCE, stream.recv()).await);
+    }
     joined
 }
 
