@@ -83,6 +83,7 @@ restore-attachments-missing = { $count ->
    *[other] { $count } attachments are not all in the backup.
 }
 restore-incomplete = A part of the backup is missing; the rest is here.
+restore-worn = Some of the backup is damaged. Nothing is lost, as that is there twice; but write a new one, on another medium.
 restore-damaged = { $size } of the backup could not be read; the rest is here.
 recover-let-in = "{ $device }" has let this device in.
 recover-next = Your other devices will say that this one was let in with your words. If one of them is lost: musette device revoke NAME. To keep in sync: musette up
@@ -133,7 +134,7 @@ notice-protocol-newer = one of your devices, or a neighbour’s, runs a newer ve
 notice-damage-skipped = part of the journal is damaged: what could be read was kept, and the damaged journal is in { $aside }. Your other devices may have what is missing.
 notice-healing = this device lacks something after damage, and fetches it from another of your devices; it cannot write until then. If there is none any more: musette restore --alone
 notice-restored-waits = this device was restored from a backup, and shows nothing before it met another of your devices. If there is none any more: musette restore --alone
-notice-copied = a copy of this folder is in use elsewhere, and both have written as the same device. Nothing is lost. To go on here as a device of its own: end musette up, then musette device split NAME
+notice-copied = a copy of this folder is in use elsewhere, and both have written as the same device. Nothing is lost. On the copy that your other devices refuse, to go on there as a device of its own: end musette up, then musette device split NAME
 notice-device-revoked = this device was taken out: your other devices take nothing from it any more. You can read what is here. To use it again: move this folder away, then musette device join. If a thief took it out, with a device that was yours: musette device revoke DEVICE --words
 notice-device-words-replaced = this device was let in with recovery words that were replaced: your other devices take nothing from it. You can read what is here. To use it again: move this folder away, then musette recover, with the new words
 notice-quarantine = { $count ->

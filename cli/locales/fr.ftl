@@ -84,6 +84,7 @@ restore-attachments-missing = { $count ->
    *[other] { $count } pièces jointes ne sont pas en entier dans la sauvegarde.
 }
 restore-incomplete = Il manque une partie de la sauvegarde ; le reste est là.
+restore-worn = La sauvegarde est abîmée par endroits. Rien n’est perdu, car cela s’y trouve en double ; mais faites-en une nouvelle, sur un autre support.
 restore-damaged = { $size } de la sauvegarde n’ont pas pu être lus ; le reste est là.
 recover-let-in = « { $device } » a fait entrer cet appareil.
 recover-next = Vos autres appareils diront que celui-ci est entré avec vos mots. Si l’un d’eux est perdu : musette device revoke NOM. Pour rester en phase : musette up
@@ -134,7 +135,7 @@ notice-protocol-newer = un de vos appareils, ou celui d’un voisin, a une versi
 notice-damage-skipped = une partie du journal est abîmée : ce qui se lit a été gardé, et le journal abîmé est dans { $aside }. Vos autres appareils ont peut-être ce qui manque.
 notice-healing = il manque quelque chose à cet appareil après des dégâts ; il va le chercher sur un autre de vos appareils, et ne peut rien écrire d’ici là. S’il n’y en a plus : musette restore --alone
 notice-restored-waits = cet appareil vient d’une sauvegarde, et ne montre rien avant d’avoir rencontré un autre de vos appareils. S’il n’y en a plus : musette restore --alone
-notice-copied = une copie de ce dossier sert ailleurs, et les deux ont écrit en tant que même appareil. Rien n’est perdu. Pour continuer ici comme un appareil à part : arrêtez musette up, puis musette device split NOM
+notice-copied = une copie de ce dossier sert ailleurs, et les deux ont écrit en tant que même appareil. Rien n’est perdu. Sur la copie que vos autres appareils refusent, pour y continuer comme un appareil à part : arrêtez musette up, puis musette device split NOM
 notice-device-revoked = cet appareil a été retiré : vos autres appareils n’acceptent plus rien de lui. Ce qui est ici reste lisible. Pour vous en resservir : déplacez ce dossier, puis musette device join. Si c’est un voleur qui l’a retiré, avec un de vos appareils : musette device revoke APPAREIL --words
 notice-device-words-replaced = cet appareil est entré avec des mots de secours qui ont été remplacés : vos autres appareils n’acceptent rien de lui. Ce qui est ici reste lisible. Pour vous en resservir : déplacez ce dossier, puis musette recover, avec les nouveaux mots
 notice-quarantine = { $count ->

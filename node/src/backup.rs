@@ -192,11 +192,7 @@ impl Target {
             })?;
             has_records &= recovery.torn_bytes == 0 && held.keys().all(|record| found.contains(record));
         }
-        let is_written = |name| {
-            let written = read_head_of(&dir, name).ok().flatten();
-            written.is_some_and(|written| written.to_bytes() == head.to_bytes())
-        };
-        let has_heads = [HEAD, HEAD_COPY].into_iter().all(is_written);
+        let has_heads = [HEAD, HEAD_COPY].into_iter().all(|name| has_head(&dir, name, head));
         let is_whole = has_heads && has_records;
         if is_whole { Ok((dir, bytes)) } else { Err(damaged(&dir)) }
     }
@@ -306,6 +302,22 @@ fn read_head_of(dir: &Path, name: &str) -> Result<Option<Signed<BackupHead>>> {
     Ok(Some(head))
 }
 
+/// Whether a file holds this head.
+fn has_head(dir: &Path, name: &str, head: &Signed<BackupHead>) -> bool {
+    let written = read_head_of(dir, name).ok().flatten();
+    written.is_some_and(|written| written.to_bytes() == head.to_bytes())
+}
+
+/// What was found while a backup was read.
+pub(crate) struct Found {
+    /// Whether a part of it is missing or could not be read.
+    pub(crate) damaged: bool,
+    /// Bytes of that, as far as it is known.
+    pub(crate) damaged_bytes: u64,
+    /// Whether something could not be read of what is there twice.
+    pub(crate) worn: bool,
+}
+
 /// Reads a backup's records from the medium, around what is damaged, and changes nothing there. Statements
 /// that damage took come last, from where they lie once more.
 ///
@@ -315,21 +327,26 @@ pub(crate) fn read_records(
     dir: &Path,
     head: &Signed<BackupHead>,
     on_record: &mut dyn FnMut(&[u8]),
-) -> Result<Recovery> {
+) -> Result<Found> {
+    let is_damaged = |scanned: &Recovery| !scanned.damage.is_empty() || scanned.torn_bytes > 0;
     let mut found = HashSet::new();
     let recovery = scan(dir, JOURNAL, head, true, &mut |record, bytes| {
         found.insert(record);
         on_record(bytes);
     })?;
+    let mut worn =
+        !has_head(dir, HEAD, head) || dir.join(HEAD_COPY).exists() && !has_head(dir, HEAD_COPY, head);
     // Backups of the first versions have none.
     if dir.join(STATEMENTS).exists() {
-        scan(dir, STATEMENTS, head, true, &mut |record, bytes| {
+        let again = scan(dir, STATEMENTS, head, true, &mut |record, bytes| {
             if found.insert(record) {
                 on_record(bytes);
             }
         })?;
+        worn |= is_damaged(&again);
     }
-    Ok(recovery)
+    let damaged_bytes = recovery.damaged_bytes + recovery.torn_bytes;
+    Ok(Found { damaged: is_damaged(&recovery), damaged_bytes, worn })
 }
 
 /// Reads one journal of a backup. With `salvage` it goes on around damage and tells of it.

@@ -285,7 +285,8 @@ fn no_flipped_bit_takes_the_whole_backup() {
     let mut flipped = statements.clone();
     flipped[statements.len() / 2] ^= 1;
     fs::write(&again, flipped).unwrap();
-    restore(&world.device("last"), &paper, &["--alone", dir.to_str().unwrap()]).ok();
+    let restored = restore(&world.device("last"), &paper, &["--alone", dir.to_str().unwrap()]).ok().json();
+    assert_eq!((&restored["damaged"], &restored["worn"]), (&false.into(), &true.into()));
     back_up(&laptop, &dir);
     assert_eq!(fs::read(&again).unwrap().len(), statements.len());
     back_up(&laptop, &dir);

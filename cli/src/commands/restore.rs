@@ -53,13 +53,16 @@ impl Restore {
 }
 
 fn tell(context: &Context, restored: &Restored) -> Result<(), Failure> {
-    let Restored { person, device, items, waits, attachments_missing, damaged, damaged_bytes } = restored;
+    let Restored { person, device, items, waits, attachments_missing, damaged, damaged_bytes, worn } =
+        restored;
     let output = &context.output;
     let (name, named) = (person.clone(), u64::from(!person.is_empty()));
     if *damaged_bytes > 0 {
         output.warn(&t!("restore-damaged", size = size_in_words(*damaged_bytes)));
     } else if *damaged {
         output.warn(&t!("restore-incomplete"));
+    } else if *worn {
+        output.warn(&t!("restore-worn"));
     }
     if *attachments_missing > 0 {
         output.warn(&t!("restore-attachments-missing", count = *attachments_missing));
@@ -73,6 +76,7 @@ fn tell(context: &Context, restored: &Restored) -> Result<(), Failure> {
             "attachments_missing": attachments_missing,
             "damaged": damaged,
             "damaged_bytes": damaged_bytes,
+            "worn": worn,
         }))
     } else if *waits {
         output.answer(&t!("restore-waits", named = named, name = name))

@@ -20,7 +20,7 @@ use musette_protocol::{
         log::{Action, Author},
         person::{Inception, Recovery},
     },
-    journal::{Journal, JournalId, Opening, Recovery as Scanned},
+    journal::{Journal, JournalId, Opening},
     pairing::words::recovery_entropy,
     record::Payload,
     signed::Signed,
@@ -29,7 +29,7 @@ use zeroize::Zeroizing;
 
 use super::create::{begin_home, check_name, empty_home};
 use crate::{
-    backup::{read_head, read_records},
+    backup::{Found, read_head, read_records},
     entropy,
     error::{Error, Result},
     home::{Home, VaultChoice},
@@ -70,6 +70,8 @@ pub struct Restored {
     pub damaged: bool,
     /// Bytes of that, as far as it is known.
     pub damaged_bytes: u64,
+    /// Whether something could not be read of what the backup holds twice.
+    pub worn: bool,
 }
 
 /// Makes a home from a backup.
@@ -116,11 +118,9 @@ pub fn restore(home: &Home, options: &RestoreOptions) -> Result<Restored> {
     let (device, device_key, journal) = (keys.device_id(), keys.device_key(), keys.journal);
     let kem = KemSecret::from_secret(&keys.kem).public();
     let certificate = Certificate { person, device, kem, name: options.device_name.clone(), admin: true };
-    let (mut damaged, mut damaged_bytes) = (false, 0);
+    let mut found = None;
     let fill = |home: &Home| {
-        let recovery = copy(home, journal, backup, &head).map_err(of_restoring)?;
-        damaged_bytes = recovery.damaged_bytes + recovery.torn_bytes;
-        damaged = !recovery.damage.is_empty() || damaged_bytes > 0;
+        found = Some(copy(home, journal, backup, &head).map_err(of_restoring)?);
         Ok(())
     };
     let mut restored = None;
@@ -145,20 +145,16 @@ pub fn restore(home: &Home, options: &RestoreOptions) -> Result<Restored> {
         } else {
             store.wait_with(&Recovery::kem_seed(&phrase))?;
         }
-        let waits = store.is_restored();
-        restored = Some(Restored {
-            person: store.person_name().to_owned(),
-            device: device.to_string(),
-            items: if waits { 0 } else { store.item_count() as u64 },
-            waits,
-            attachments_missing: store.attachments_missing(),
-            damaged: false,
-            damaged_bytes: 0,
-        });
+        let items = if store.is_restored() { 0 } else { store.item_count() as u64 };
+        let person = store.person_name().to_owned();
+        restored = Some((person, items, store.is_restored(), store.attachments_missing()));
         Ok(())
     })?;
-    let restored = restored.ok_or_else(|| Error::new("internal"))?;
-    Ok(Restored { damaged, damaged_bytes, ..restored })
+    let (restored, found) = restored.zip(found).ok_or_else(|| Error::new("internal"))?;
+    let (person, items, waits, attachments_missing) = restored;
+    let Found { damaged, damaged_bytes, worn } = found;
+    let device = device.to_string();
+    Ok(Restored { person, device, items, waits, attachments_missing, damaged, damaged_bytes, worn })
 }
 
 /// Without a keeper's seed that is not the one of the space: who wrote under it would be heard by nobody.
@@ -172,11 +168,11 @@ pub(super) fn with_right_keeper(grant: Grant, space: &SpaceId, inception: &Incep
 }
 
 /// Copies a backup's records into a home's journal; gives what was found on the way.
-fn copy(home: &Home, id: JournalId, backup: &Path, head: &Signed<BackupHead>) -> Result<Scanned> {
+fn copy(home: &Home, id: JournalId, backup: &Path, head: &Signed<BackupHead>) -> Result<Found> {
     let disk = told(FileDisk::open(&home.journal_dir()))?;
     let (journal, _) = Journal::open(disk, &Opening::new(id), &mut |_, _, _| {}).map_err(journal_error)?;
     let mut copier = Copier::new(journal);
-    let recovery = read_records(backup, head, &mut |record| copier.push(record))?;
+    let found = read_records(backup, head, &mut |record| copier.push(record))?;
     copier.finish().map_err(journal_error)?;
-    Ok(recovery)
+    Ok(found)
 }

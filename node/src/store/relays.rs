@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use libp2p::{Multiaddr, PeerId, multiaddr::Protocol as Part};
-use musette_protocol::relaying::{RelayTicket, RelayTicketError};
+use musette_protocol::{
+    id::MIN_PREFIX_CHARS,
+    relaying::{RelayTicket, RelayTicketError},
+};
 
 use super::{Store, items::document_error, settings::settings_id};
 use crate::{
@@ -74,10 +77,8 @@ impl Relay {
 
     fn is_named(&self, text: &str) -> bool {
         let is_address = |address: &Multiaddr| address.to_string() == text;
-        !text.is_empty()
-            && (self.text == text
-                || self.peer.to_string().ends_with(text)
-                || self.addresses.iter().any(is_address))
+        let ends_so = text.len() >= MIN_PREFIX_CHARS && self.peer.to_string().ends_with(text);
+        self.text == text || ends_so || self.addresses.iter().any(is_address)
     }
 
     pub(super) fn key(peer: PeerId) -> String {
@@ -181,10 +182,10 @@ mod tests {
         let text = format!(" /dns4/relay.example.org/udp/4001/quic-v1/p2p/{peer}\n");
         let relay = Relay::parse(&text).unwrap();
         assert_eq!((relay.peer, relay.text.as_str()), (peer, text.trim()));
-        let end = &peer.to_string()[40..];
-        assert!(
-            relay.is_named(end) && relay.is_named(text.trim()) && !relay.is_named("") && !relay.is_named("x")
-        );
+        let name = peer.to_string();
+        let end = |chars: usize| &name[name.len() - chars..];
+        assert!(relay.is_named(end(MIN_PREFIX_CHARS)) && relay.is_named(text.trim()));
+        assert!(!relay.is_named(end(MIN_PREFIX_CHARS - 1)) && !relay.is_named(""));
         assert_eq!(Relay::of_entry(&Relay::key(peer), relay.text.as_bytes()), Some(relay.clone()));
         assert_eq!(Relay::of_entry(&Relay::key(PeerId::random()), relay.text.as_bytes()), None);
         let circuit = format!("/ip4/192.0.2.1/tcp/1/p2p/{peer}/p2p-circuit/p2p/{peer}");
