@@ -217,14 +217,15 @@ fn judge(stated: &mut BTreeMap<StatementId, AuthorKnew>, keyring: &Keyring, rost
         Some(named) => named.difference(&doubtful).copied().collect(),
         None => keyring.names().filter(|epoch| !doubtful.contains(epoch)).collect(),
     };
-    let are_others = without_doubt.iter().any(|epoch| keyring.secret(epoch).is_some());
-    if are_others && !doubtful.is_empty() {
-        // What an epoch says to replace may be known to nobody.
-        doubtful.retain(|epoch| keyring.secret(epoch).is_some());
-        Judged { explained, doubtful, allowed: Some(without_doubt) }
-    } else {
-        Judged { explained, doubtful: BTreeSet::new(), allowed: named }
+    let may_be_others = without_doubt.iter().any(|epoch| keyring.secret(epoch).is_some());
+    let allowed = if may_be_others && !doubtful.is_empty() { Some(without_doubt) } else { named };
+    // What an epoch says to replace may be known to nobody.
+    doubtful.retain(|epoch| keyring.secret(epoch).is_some());
+    // Also where none may be written under but them: who only read so far reads what is not doubtful.
+    if doubtful.len() == keyring.count() {
+        doubtful.clear();
     }
+    Judged { explained, doubtful, allowed }
 }
 
 /// The known epochs of which it is known whom they leave out: the statement is held, and all that the
