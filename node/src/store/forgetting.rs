@@ -115,7 +115,9 @@ impl Store {
             self.unsynced = true;
             self.apply(effects, Vec::new())?;
         }
-        self.late.clear();
+        // What is in quarantine now may be forgotten again, and by then nothing of it is read here.
+        let state = self.replica.state();
+        self.late.retain(|document, _| !state.is_forgotten(document));
         Ok(())
     }
 

@@ -80,7 +80,10 @@ impl Device {
         if !forgetting.is_empty() && !self.is_broken(Breakage::KeepForgotten) {
             self.write_forgetting(&forgetting, None, dice, ledger)?;
         }
-        self.naming.append(&mut self.late);
+        // What is in quarantine now may be forgotten again, and by then nothing of it is read here.
+        let (named, kept) = late.into_iter().partition(|(document, _)| self.state().is_forgotten(document));
+        self.naming.extend::<BTreeMap<_, _>>(named);
+        self.late = kept;
         Ok(!forgetting.is_empty())
     }
 
