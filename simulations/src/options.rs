@@ -129,7 +129,8 @@ impl Breakage {
             Self::AcknowledgeBeforeFsync => &[Check::Durability],
             // Whoever lacks what forgot a document goes on holding it.
             Self::LoseRecords | Self::IgnoreWhenBusy => &[Check::Convergence, Check::Forgetting],
-            Self::SkipMerge => &[Check::Agreement, Check::Convergence, Check::Folding],
+            // What was acknowledged is not shown.
+            Self::SkipMerge => &[Check::Agreement, Check::Convergence, Check::Folding, Check::Durability],
             Self::CountUncommitted => &[Check::Agreement, Check::Convergence, Check::Authenticity],
             // Folded into a snapshot, it takes the place of what was really written.
             Self::SkipMembership => &[
