@@ -38,6 +38,11 @@ pub(crate) fn list_of<'a>(value: &'a Value, name: &str) -> &'a [Value] {
     value[name].as_array().map_or(&[], Vec::as_slice)
 }
 
+/// The names under `name`, one behind the other.
+pub(crate) fn names_of(value: &Value, name: &str) -> String {
+    list_of(value, name).iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
+}
+
 /// The beginning of an id, enough to type it again.
 pub(crate) fn short_id(id: &str) -> &str {
     id.get(..SHORT_ID).unwrap_or(id)

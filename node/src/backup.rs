@@ -85,22 +85,14 @@ pub(crate) async fn back_up(driver: &Driver, dir: PathBuf, progress: &mpsc::Send
     let Source { space, home, records, statements, attachments_missing } =
         driver.run(Store::begin_backup).await?;
     let mut target = blocking(move || Target::open(dir, space, &home)).await?;
-    let mut rest = target.statements.lacking(&statements);
-    while !rest.is_empty() {
-        let (records, left) = driver.run(move |store| store.read_for_backup(rest, RECORDS_AT_ONCE)).await?;
-        rest = left;
-        target = blocking(move || target.statements.append(&records).map(|()| target)).await?;
-    }
-    let mut rest = target.all.lacking(&records);
-    let (total, mut done) = (rest.len(), 0);
-    while !rest.is_empty() {
-        let (records, left) = driver.run(move |store| store.read_for_backup(rest, RECORDS_AT_ONCE)).await?;
-        rest = left;
-        target = blocking(move || target.all.append(&records).map(|()| target)).await?;
-        done = total - rest.len();
+    let quietly = |_, _| {};
+    (target.statements, _) = fill(driver, target.statements, &statements, quietly).await?;
+    let tell = |done, total| {
         let told = json!({ "done": done, "total": total, "unit": "records" });
         drop(progress.try_send(json!({ "progress": told })));
-    }
+    };
+    let done;
+    (target.all, done) = fill(driver, target.all, &records, tell).await?;
     let theirs: Vec<RecordId> = target.all.held.keys().copied().collect();
     let dropped = driver.run(move |store| Ok(store.dropped_of(theirs))).await?;
     let removed = dropped.len();
@@ -117,6 +109,24 @@ pub(crate) async fn back_up(driver: &Driver, dir: PathBuf, progress: &mpsc::Send
         "bytes": bytes,
         "attachments_missing": attachments_missing,
     }))
+}
+
+/// Appends to a journal what it lacks of some records, some at a time; gives how many that were.
+async fn fill(
+    driver: &Driver,
+    mut shelf: Shelf,
+    records: &[RecordId],
+    tell: impl Fn(usize, usize),
+) -> Result<(Shelf, usize)> {
+    let mut rest = shelf.lacking(records);
+    let total = rest.len();
+    while !rest.is_empty() {
+        let (records, left) = driver.run(move |store| store.read_for_backup(rest, RECORDS_AT_ONCE)).await?;
+        rest = left;
+        shelf = blocking(move || shelf.append(&records).map(|()| shelf)).await?;
+        tell(total - rest.len(), total);
+    }
+    Ok((shelf, total))
 }
 
 impl Target {

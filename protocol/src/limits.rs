@@ -137,15 +137,15 @@ pub const MAX_BEGINNINGS: usize = 4;
 /// another one.
 pub const MAX_ARRIVING: usize = MAX_BEGINNINGS + 2;
 
+/// Bytes of all beginnings in a space: as much memory as two frames take.
+pub const MAX_BEGUN_LEN: usize = 4 * MAX_RECORD_LEN;
+
 /// Bytes of statements that a device showed which is out: a log that is full, and as many epochs as a person
 /// has in years.
 pub const MAX_SHOWN_LEN: usize = 4 * 1024 * 1024;
 
 /// Devices that are out of which that is kept at a time.
 pub const MAX_SHOWN_DEVICES: usize = 4;
-
-/// Bytes of all beginnings in a space: as much memory as two frames take.
-pub const MAX_BEGUN_LEN: usize = 4 * MAX_RECORD_LEN;
 
 /// Epochs of all spaces by which two devices may recognise each other: all of a person's own space, so that a
 /// device that slept for years shares one with the others, and one that was not told of the many that a stolen

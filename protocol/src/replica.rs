@@ -546,7 +546,7 @@ impl<D: Disk> Replica<D> {
         // Who was revoked has nothing to say, and might go on, date back, or revoke others. But the root
         // may have spoken since, for this very device. That may not come in one frame.
         if is_out {
-            if !self.state.would_know(peer, by_root(&statements)) {
+            if !self.state.would_know(peer, by_root(&statements).into_iter()) {
                 ingested.from_stranger = statements.len() + data.len();
                 let shown = statements.into_iter();
                 let named =
@@ -686,26 +686,26 @@ fn named(record: Vec<u8>) -> (RecordId, Vec<u8>) {
     (record_id(&record), record)
 }
 
-/// The operation that a payload is, of whichever log.
 /// The operations of the root among these statements, and those that they build on.
-fn by_root(statements: &[(Prepared, bool)]) -> impl Iterator<Item = Statement> {
+fn by_root(statements: &[(Prepared, bool)]) -> Vec<Statement> {
     let operations = statements.iter().filter_map(|((_, payload), _)| match payload {
         Payload::Operation(operation) => Some((operation.id(), operation)),
         _ => None,
     });
-    let operations: BTreeMap<OperationId, &Signed<Operation>> = operations.collect();
+    let mut operations: BTreeMap<OperationId, &Signed<Operation>> = operations.collect();
     let of_root = operations.iter().filter(|(_, one)| one.body().author == Author::Root);
     let mut next: Vec<OperationId> = of_root.map(|(id, _)| *id).collect();
-    let mut found = BTreeSet::new();
+    let mut found = Vec::new();
     while let Some(id) = next.pop() {
-        if let Some(operation) = operations.get(&id).filter(|_| found.insert(id)) {
+        if let Some(operation) = operations.remove(&id) {
             next.extend(&operation.body().previous);
+            found.push(Statement::Operation(operation.clone()));
         }
     }
-    let found: Vec<Statement> = found.iter().map(|id| Statement::Operation(operations[id].clone())).collect();
-    found.into_iter()
+    found
 }
 
+/// The operation that a payload is, of whichever log.
 fn operation_of(payload: &Payload) -> Option<Statement> {
     match payload {
         Payload::Operation(operation) => Some(Statement::Operation(operation.clone())),

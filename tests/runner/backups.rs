@@ -9,7 +9,7 @@ use std::{
 use musette_tests::{
     need,
     netns::Cable,
-    process::{Process, Run},
+    process::Run,
     search::{Needle, copy_below},
     turns,
     wait::{PATIENCE, until},
@@ -21,8 +21,7 @@ use serde_json::Value;
 fn first_device(world: &World) -> (Device, PathBuf) {
     let laptop = world.device("laptop");
     let paper = world.path().join("paper");
-    let init = ["init", "--name", "Emilie", "--device", "laptop", "--no-passphrase", "--recovery-out"];
-    laptop.run(&[&init[..], &[paper.to_str().unwrap()]].concat()).ok();
+    laptop.init_with_words(&paper);
     let id = laptop.add(&["note", "title=Canary of a backup"]);
     laptop.add(&["experience", "title=Festival", "from=2016-06-04"]);
     let file = world.file("poster.bin", vec![7; 700_000]);
@@ -49,8 +48,7 @@ fn titles(device: &Device) -> BTreeSet<String> {
 
 fn restore(device: &Device, paper: &Path, args: &[&str]) -> Run {
     let args = [&["--json", "restore", "--device", "new", "--no-passphrase"], args].concat();
-    let input = File::open(paper).unwrap();
-    Process::start_with_input(device.command(&args), input, device.new_log(&args)).wait(PATIENCE)
+    device.start_with(&args, paper).wait(PATIENCE)
 }
 
 fn refuses(device: &Device, paper: &Path, dir: &Path, code: &str) {
@@ -140,8 +138,7 @@ fn a_restored_device_shows_nothing_before_it_met_another() {
     let second = world.device("second").in_namespace(&cable.ends[0]);
     let at = cable.listen(1, 4100);
     let args = ["--json", "recover", "--device", "second", "--no-passphrase", "--at", &at];
-    let input = File::open(&paper).unwrap();
-    let asked = Process::start_with_input(second.command(&args), input, second.new_log(&args)).wait(PATIENCE);
+    let asked = second.start_with(&args, &paper).wait(PATIENCE);
     assert_eq!(asked.json()["error"]["code"], "recover-refused", "{}", asked.stderr);
     waiting.stop();
 

@@ -1,11 +1,11 @@
 //! Removing: into the trash and out of it, and for good, on every device.
 
-use std::{fs, fs::File, path::Path};
+use std::{fs, path::Path};
 
 use musette_tests::{
     need,
     netns::Cable,
-    process::{Node, Process},
+    process::Node,
     search::files_below,
     turns,
     wait::{PATIENCE, until},
@@ -189,8 +189,7 @@ fn a_backup_from_before_does_not_bring_it_back() {
     let cable = Cable::new();
     let paper = world.path().join("paper");
     let laptop = world.device("laptop").in_namespace(&cable.ends[0]);
-    let init = ["init", "--name", "Emilie", "--device", "laptop", "--no-passphrase", "--recovery-out"];
-    laptop.run(&[&init[..], &[paper.to_str().unwrap()]].concat()).ok();
+    laptop.init_with_words(&paper);
     let (id, sealed) = sealed_by(&laptop, || laptop.add(&["note", "title=Gone"]));
     laptop.add(&["note", "title=Kept"]);
     let backup = world.path().join("backup");
@@ -198,8 +197,7 @@ fn a_backup_from_before_does_not_bring_it_back() {
     laptop.run(&["forget", &id, "--yes"]).ok();
     let bare = world.device("bare").in_namespace(&cable.ends[1]);
     let args = ["--json", "restore", "--device", "new", "--no-passphrase", backup.to_str().unwrap()];
-    let input = File::open(&paper).unwrap();
-    Process::start_with_input(bare.command(&args), input, bare.new_log(&args)).wait(PATIENCE).ok();
+    bare.start_with(&args, &paper).wait(PATIENCE).ok();
     let up = |device: &Device, end: usize| device.up_with(&["--listen", &cable.listen(end, 4100)]);
     let (node, met) = (up(&laptop, 0), up(&bare, 1));
     met.await_agreement("laptop");

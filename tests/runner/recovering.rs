@@ -1,7 +1,7 @@
 //! A bare computer becomes a device by the 24 words, and another device that only runs.
 
 use std::{
-    fs::{self, File},
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -19,14 +19,13 @@ use serde_json::Value;
 fn first_device(world: &World) -> (Device, PathBuf) {
     let laptop = world.device("laptop");
     let paper = world.path().join("paper");
-    let init = ["init", "--name", "Emilie", "--device", "laptop", "--no-passphrase", "--recovery-out"];
-    laptop.run(&[&init[..], &[paper.to_str().unwrap()]].concat()).ok();
+    laptop.init_with_words(&paper);
     (laptop, paper)
 }
 
 fn start(device: &Device, paper: &Path, args: &[&str]) -> Process {
     let args = [&["recover", "--device", &device.name, "--no-passphrase"], args].concat();
-    Process::start_with_input(device.command(&args), File::open(paper).unwrap(), device.new_log(&args))
+    device.start_with(&args, paper)
 }
 
 fn recover(device: &Device, paper: &Path, at: &str) -> Run {

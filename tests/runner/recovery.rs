@@ -1,9 +1,8 @@
 //! The recovery words: shown, checked by asking, then gone from the device.
 
-use std::{fs::File, os::unix::fs::PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 
 use musette_tests::{
-    process::Process,
     search::Needle,
     turns,
     wait::PATIENCE,
@@ -12,8 +11,7 @@ use musette_tests::{
 
 fn check(device: &Device, answers: &std::path::Path) -> musette_tests::process::Run {
     let args = ["--json", "recovery", "check"];
-    Process::start_with_input(device.command(&args), File::open(answers).unwrap(), device.new_log(&args))
-        .wait(PATIENCE)
+    device.start_with(&args, answers).wait(PATIENCE)
 }
 
 #[test]

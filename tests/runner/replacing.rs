@@ -1,14 +1,14 @@
 //! New recovery words take the place of those that somebody may have seen.
 
 use std::{
-    fs::{self, File},
+    fs,
     path::{Path, PathBuf},
 };
 
 use musette_tests::{
     need,
     netns::Cable,
-    process::{Node, Process, Run},
+    process::{Node, Run},
     search::copy_below,
     turns,
     wait::{PATIENCE, until},
@@ -20,8 +20,7 @@ use serde_json::Value;
 fn first_device(world: &World) -> (Device, PathBuf) {
     let laptop = world.device("laptop");
     let paper = world.path().join("paper");
-    let init = ["init", "--name", "Emilie", "--device", "laptop", "--no-passphrase", "--recovery-out"];
-    laptop.run(&[&init[..], &[paper.to_str().unwrap()]].concat()).ok();
+    laptop.init_with_words(&paper);
     laptop.add(&["note", "title=Plan"]);
     with_paper(&laptop, &paper, &["recovery", "check"]).ok();
     (laptop, paper)
@@ -30,8 +29,7 @@ fn first_device(world: &World) -> (Device, PathBuf) {
 /// Answers the question for the words from the paper.
 fn with_paper(device: &Device, paper: &Path, args: &[&str]) -> Run {
     let args = [&["--json"], args].concat();
-    let input = File::open(paper).unwrap();
-    Process::start_with_input(device.command(&args), input, device.new_log(&args)).wait(PATIENCE)
+    device.start_with(&args, paper).wait(PATIENCE)
 }
 
 fn refuses(device: &Device, paper: &Path, args: &[&str], code: &str) {

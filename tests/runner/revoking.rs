@@ -1,11 +1,11 @@
 //! Devices that are taken out: what they may still do, and what becomes of what they did.
 
-use std::{fs, fs::File, path::Path};
+use std::{fs, path::Path};
 
 use musette_tests::{
     need,
     netns::Cable,
-    process::{Node, Process},
+    process::Node,
     turns,
     wait::{PATIENCE, until},
     world::{Device, World, await_same_list},
@@ -162,8 +162,7 @@ fn what_came_too_late_is_in_the_same_quarantine_everywhere() {
 /// Answers the question for the words from the paper.
 fn with_words(device: &Device, paper: &Path, args: &[&str]) -> Value {
     let args = [&["--json"], args].concat();
-    let input = File::open(paper).unwrap();
-    Process::start_with_input(device.command(&args), input, device.new_log(&args)).wait(PATIENCE).ok().json()
+    device.start_with(&args, paper).wait(PATIENCE).ok().json()
 }
 
 #[test]
@@ -172,8 +171,7 @@ fn after_two_devices_took_out_each_other_the_words_say_who_stays() {
     let world = World::new();
     let paper = world.path().join("paper");
     let (laptop, phone) = (world.device("laptop"), world.device("phone"));
-    let init = ["init", "--name", "Emilie", "--device", "laptop", "--no-passphrase", "--recovery-out"];
-    laptop.run(&[&init[..], &[paper.to_str().unwrap()]].concat()).ok();
+    laptop.init_with_words(&paper);
     let node = laptop.up();
     phone.join(&laptop);
     node.stop();
@@ -195,11 +193,9 @@ fn after_two_devices_took_out_each_other_the_words_say_who_stays() {
     let other = World::new();
     let stranger = other.device("stranger");
     let strange = other.path().join("paper");
-    let init = ["init", "--name", "Ada", "--device", "x", "--no-passphrase", "--recovery-out"];
-    stranger.run(&[&init[..], &[strange.to_str().unwrap()]].concat()).ok();
+    stranger.init_with_words(&strange);
     let args = ["--json", "device", "revoke", "laptop", "--words", "--yes"];
-    let input = File::open(strange).unwrap();
-    let refused = Process::start_with_input(phone.command(&args), input, phone.new_log(&args)).wait(PATIENCE);
+    let refused = phone.start_with(&args, &strange).wait(PATIENCE);
     assert_eq!(refused.exits(1).json()["error"]["code"], "words-of-another-person");
 }
 
@@ -209,8 +205,7 @@ fn the_words_on_one_device_after_the_other_put_all_back() {
     let world = World::new();
     let paper = world.path().join("paper");
     let [laptop, desk, thief] = ["laptop", "desk", "thief"].map(|name| world.device(name));
-    let init = ["init", "--name", "Emilie", "--device", "laptop", "--no-passphrase", "--recovery-out"];
-    laptop.run(&[&init[..], &[paper.to_str().unwrap()]].concat()).ok();
+    laptop.init_with_words(&paper);
     // Who joined at a device knows where that one is: the thief's knows both.
     let node = laptop.up();
     thief.join(&laptop);
@@ -256,8 +251,7 @@ fn a_device_restored_from_under_a_thief_and_those_it_took_out_come_together() {
     let [phone, tablet, new] =
         ["phone", "tablet", "new"].map(|name| world.device(name).in_namespace(&cable.ends[1]));
     let up = |device: &Device, end: usize, port: u16| device.up_with(&["--listen", &cable.listen(end, port)]);
-    let init = ["init", "--name", "Emilie", "--device", "laptop", "--no-passphrase", "--recovery-out"];
-    laptop.run(&[&init[..], &[paper.to_str().unwrap()]].concat()).ok();
+    laptop.init_with_words(&paper);
     laptop.add(&["note", "title=Laptop"]);
     let laptop_node = up(&laptop, 0, 4101);
     for (device, name, port) in [(&phone, "phone", 4102), (&tablet, "tablet", 4103)] {

@@ -223,6 +223,12 @@ impl Device {
         Process::start(self.command(args), self.new_log(args))
     }
 
+    /// Starts a command that reads a file: words or answers from a person's paper.
+    pub fn start_with(&self, args: &[&str], input: &Path) -> Process {
+        let input = fs::File::open(input).unwrap();
+        Process::start_with_input(self.command(args), input, self.new_log(args))
+    }
+
     /// A file for the stderr of a command.
     pub fn new_log(&self, args: &[&str]) -> PathBuf {
         let number = self.runs.fetch_add(1, Ordering::Relaxed);
@@ -259,6 +265,13 @@ impl Device {
     /// Makes the home, with a key file.
     pub fn init(&self) {
         self.run(&["init", "--name", "Emilie", "--device", &self.name, "--no-passphrase"]).ok();
+    }
+
+    /// Makes the home, with the recovery words on a paper.
+    pub fn init_with_words(&self, paper: &Path) {
+        let out = ["--recovery-out", paper.to_str().unwrap()];
+        let init = ["init", "--name", "Emilie", "--device", &self.name, "--no-passphrase"];
+        self.run(&[&init[..], &out].concat()).ok();
     }
 
     /// Starts a node on loopback.

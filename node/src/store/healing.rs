@@ -217,8 +217,8 @@ impl Store {
     /// Commits what still waits; this device may sign again.
     pub(crate) fn finish_healing(&mut self) -> Result<()> {
         let orphans = self.state().orphans().len();
-        let code = if self.is_restored() { "restored-shows" } else { "healed" };
-        if self.is_restored() {
+        let was_restored = self.is_restored();
+        if was_restored {
             self.rotate_epoch_at_once()?;
         }
         if orphans > 0 && !self.may_write() {
@@ -235,6 +235,7 @@ impl Store {
         self.keep_epochs()?;
         self.change_keys(|keys| keys.healing.clear())?;
         self.give_up_recovery_key()?;
+        let code = if was_restored { "restored-shows" } else { "healed" };
         let args = BTreeMap::from([("records", orphans.to_string())]);
         self.notices.push(Notice { code, args });
         Ok(())

@@ -3,15 +3,9 @@
 use crate::client::{Connection, encode};
 use crate::context::Context;
 use crate::error::{Exit, Failure};
-use crate::text::{list_of, short_id, text_of};
+use crate::text::{list_of, names_of, short_id, text_of};
 use crate::{prompt, t, words};
 use serde_json::{Value, json};
-
-/// Names one behind the other; `None` where there is none.
-fn names(answer: &Value, field: &str) -> Option<String> {
-    let names: Vec<&str> = list_of(answer, field).iter().filter_map(Value::as_str).collect();
-    (!names.is_empty()).then(|| names.join(", "))
-}
 
 /// Takes a device out.
 #[derive(clap::Args, Debug)]
@@ -47,13 +41,15 @@ impl Revoke {
             context.output.answer(&t!("revoke-already", name = name.clone()))?;
         } else {
             context.output.answer(&t!("revoke-done", name = name.clone()))?;
-            if let Some(devices) = names(&answer, "restored") {
-                context.output.answer(&t!("revoke-restored", devices = devices))?;
+            let restored = names_of(&answer, "restored");
+            if !restored.is_empty() {
+                context.output.answer(&t!("revoke-restored", devices = restored))?;
             }
             context.output.say(&t!("revoke-next"));
         }
-        if let Some(devices) = names(&answer, "out").filter(|_| self.words) {
-            context.output.say(&t!("revoke-still-out", name = name, devices = devices));
+        let out = names_of(&answer, "out");
+        if self.words && !out.is_empty() {
+            context.output.say(&t!("revoke-still-out", name = name, devices = out));
         }
         Ok(Exit::Done)
     }

@@ -3,7 +3,7 @@
 use crate::commands::history;
 use crate::context::Context;
 use crate::error::{Exit, Failure};
-use crate::text::{list_of, short_ids, text_of};
+use crate::text::{list_of, names_of, short_ids, text_of};
 use crate::{item, t};
 use serde_json::Value;
 
@@ -39,7 +39,7 @@ impl List {
 }
 
 fn heading(one: &Value, id: &str) -> String {
-    let by = list_of(one, "devices").iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ");
+    let by = names_of(one, "devices");
     let (id, title) = (id.to_owned(), item::title(one));
     if one["is_new"] == true {
         t!("quarantine-new", id = id, title = title, by = by)
