@@ -134,7 +134,11 @@ notice-protocol-newer = one of your devices, or a neighbour’s, runs a newer ve
 notice-damage-skipped = part of the journal is damaged: what could be read was kept, and the damaged journal is in { $aside }. Your other devices may have what is missing.
 notice-healing = this device lacks something after damage, and fetches it from another of your devices; it cannot write until then. If there is none any more: musette restore --alone
 notice-restored-waits = this device was restored from a backup, and shows nothing before it met another of your devices. If there is none any more: musette restore --alone
-notice-copied = a copy of this folder is in use elsewhere, and both have written as the same device. Nothing is lost. On the copy that your other devices refuse, to go on there as a device of its own: end musette up, then musette device split NAME
+notice-copied = a copy of this folder is in use elsewhere, and both have written as the same device. Nothing is lost. On the copy that fewer of your other devices agree with, to go on there as a device of its own: end musette up, then musette device split NAME
+notice-parted = this device and "{ $name }" do not sync: they were given different histories of { $count ->
+    [one] "{ $whose }"
+   *[other] one of these: { $whose }
+}. A copy of its folder is in use, or it was stolen (then take it out first). Nothing is lost. On the one of the two that fewer of your other devices agree with: end musette up, then musette device split NAME, with a new name
 notice-device-revoked = this device was taken out: your other devices take nothing from it any more. You can read what is here. To use it again: move this folder away, then musette device join. If a thief took it out, with a device that was yours: musette device revoke DEVICE --words
 notice-device-words-replaced = this device was let in with recovery words that were replaced: your other devices take nothing from it. You can read what is here. To use it again: move this folder away, then musette recover, with the new words
 notice-quarantine = { $count ->
@@ -212,12 +216,13 @@ device-revoked-with-old-words = out: let in with recovery words that were replac
 revoke-what = "{ $name }" ({ $id }) is taken out for good: nothing that it writes from now on counts, and it can read nothing that is written from now on. What it holds, it keeps.
 revoke-type-name = To confirm, its name once more
 revoke-done = "{ $name }" is taken out.
-split-done = This copy is now a device of its own, "{ $name }". { $changes ->
-    [0] Everything it wrote as "{ $from }" is there already.
-    [one] One change that it wrote as "{ $from }" goes on under the new name.
-   *[other] { $changes } changes that it wrote as "{ $from }" go on under the new name.
+split-done = This is now a device of its own, "{ $name }". { $changes ->
+    [0] Everything that was here is with your other devices already.
+    [one] One change goes on under the new name.
+   *[other] { $changes } changes go on under the new name.
 }
 split-next = Start it again: musette up. Let it meet your other devices before you take the one out that it was copied from: what it has not given them by then does not count.
+split-next-parted = Start it again: musette up. Once your other devices have met it, and unless another copy goes on as "{ $from }", take out what it was: musette device revoke "{ $from }"
 revoke-already = "{ $name }" was taken out before; nothing has changed.
 revoke-restored = In again: { $devices }.
 revoke-still-out = Out as before, because of "{ $name }": { $devices }. To let one back in: the same command again, with --restore NAME
@@ -847,7 +852,7 @@ error-session-refused = The other device refused to talk to this one.
 error-session-malformed = The other device sent something that makes no sense.
 error-session-unrecognised = Whoever answered is not one of your devices.
 error-session-bad-proof = Whoever answered could not prove to be your device.
-error-session-fork = One device has written two different histories, perhaps because a copy of its folder was started. Nothing is lost. On the copy that is refused: musette device split NAME
+error-session-fork = One device has written two different histories, perhaps because a copy of its folder was started. Nothing is lost: musette status, here or there, says what to do (musette device split NAME)
 error-words-mismatch = These are not the words that the new device shows.
 hint-words-mismatch = Type them as the new device shows them; after three wrong tries it is sent away. If the words do differ, somebody may be in between: invite again on a network you trust.
 error-no-pairing = No device is waiting to be confirmed.
@@ -1033,7 +1038,7 @@ help-musette-device-revoke--device = Its name, or the beginning of its id
 help-musette-device-revoke--restore = A device that it took out and that stays in
 help-musette-device-revoke--words = With the 24 recovery words, which are then asked for
 help-musette-device-revoke--yes = Ask nothing
-help-musette-device-split = Make a device of its own of a copy of a folder that is in use elsewhere too
+help-musette-device-split = Go on as a device of its own, with what is here: where a copy of a folder is in use elsewhere too, of this device or another
 help-musette-device-split--name = What you call this device
 help-musette-remove = Put items into the trash
 help-musette-remove--ids = The items' ids

@@ -135,7 +135,11 @@ notice-protocol-newer = un de vos appareils, ou celui d’un voisin, a une versi
 notice-damage-skipped = une partie du journal est abîmée : ce qui se lit a été gardé, et le journal abîmé est dans { $aside }. Vos autres appareils ont peut-être ce qui manque.
 notice-healing = il manque quelque chose à cet appareil après des dégâts ; il va le chercher sur un autre de vos appareils, et ne peut rien écrire d’ici là. S’il n’y en a plus : musette restore --alone
 notice-restored-waits = cet appareil vient d’une sauvegarde, et ne montre rien avant d’avoir rencontré un autre de vos appareils. S’il n’y en a plus : musette restore --alone
-notice-copied = une copie de ce dossier sert ailleurs, et les deux ont écrit en tant que même appareil. Rien n’est perdu. Sur la copie que vos autres appareils refusent, pour y continuer comme un appareil à part : arrêtez musette up, puis musette device split NOM
+notice-copied = une copie de ce dossier sert ailleurs, et les deux ont écrit en tant que même appareil. Rien n’est perdu. Sur la copie avec laquelle le moins de vos autres appareils s’accordent, pour y continuer comme un appareil à part : arrêtez musette up, puis musette device split NOM
+notice-parted = cet appareil et « { $name } » ne se synchronisent pas : ils ont reçu des histoires différentes de { $count ->
+    [one] « { $whose } »
+   *[other] l’un de ceux-ci : { $whose }
+}. Une copie de son dossier est en service, ou il a été volé (retirez-le alors d’abord). Rien n’est perdu. Sur celui des deux avec lequel le moins de vos autres appareils s’accordent : arrêtez musette up, puis musette device split NOM, avec un nouveau nom
 notice-device-revoked = cet appareil a été retiré : vos autres appareils n’acceptent plus rien de lui. Ce qui est ici reste lisible. Pour vous en resservir : déplacez ce dossier, puis musette device join. Si c’est un voleur qui l’a retiré, avec un de vos appareils : musette device revoke APPAREIL --words
 notice-device-words-replaced = cet appareil est entré avec des mots de secours qui ont été remplacés : vos autres appareils n’acceptent rien de lui. Ce qui est ici reste lisible. Pour vous en resservir : déplacez ce dossier, puis musette recover, avec les nouveaux mots
 notice-quarantine = { $count ->
@@ -213,12 +217,13 @@ device-revoked-with-old-words = écarté : entré avec des mots de secours qui 
 revoke-what = « { $name } » ({ $id }) est retiré pour de bon : ce qu’il écrit désormais ne compte plus, et il ne peut plus rien lire de ce qui s’écrit désormais. Ce qu’il contient déjà, il le garde.
 revoke-type-name = Pour confirmer, son nom encore une fois
 revoke-done = « { $name } » est retiré.
-split-done = Cette copie est maintenant un appareil à part, « { $name } ». { $changes ->
-    [0] Tout ce qu’elle avait écrit en tant que « { $from } » est déjà là.
-    [one] Une modification écrite en tant que « { $from } » continue sous le nouveau nom.
-   *[other] { $changes } modifications écrites en tant que « { $from } » continuent sous le nouveau nom.
+split-done = Voici maintenant un appareil à part, « { $name } ». { $changes ->
+    [0] Tout ce qui était ici est déjà sur vos autres appareils.
+    [one] Une modification continue sous le nouveau nom.
+   *[other] { $changes } modifications continuent sous le nouveau nom.
 }
-split-next = Redémarrez-la : musette up. Laissez-la rencontrer vos autres appareils avant de retirer celui dont elle est la copie : ce qu’elle ne leur aura pas donné d’ici là ne comptera pas.
+split-next = Redémarrez-le : musette up. Laissez-le rencontrer vos autres appareils avant de retirer celui dont il est la copie : ce qu’il ne leur aura pas donné d’ici là ne comptera pas.
+split-next-parted = Redémarrez-le : musette up. Une fois que vos autres appareils l’auront rencontré, et si aucune autre copie ne continue en tant que « { $from } », retirez celui qu’il était : musette device revoke "{ $from }"
 revoke-already = « { $name } » avait déjà été retiré ; rien n’a changé.
 revoke-restored = De nouveau parmi vos appareils : { $devices }.
 revoke-still-out = Toujours dehors à cause de « { $name } » : { $devices }. Pour en reprendre un : la même commande, avec --restore NOM
@@ -879,7 +884,7 @@ error-session-refused = L’autre appareil a refusé de parler à celui-ci.
 error-session-malformed = L’autre appareil a envoyé quelque chose d’incompréhensible.
 error-session-unrecognised = Ce qui a répondu n’est pas l’un de vos appareils.
 error-session-bad-proof = Ce qui a répondu n’a pas pu prouver être votre appareil.
-error-session-fork = Un appareil a écrit deux histoires différentes, peut-être parce qu’une copie de son dossier a été démarrée. Rien n’est perdu. Sur la copie qui est refusée : musette device split NOM
+error-session-fork = Un appareil a écrit deux histoires différentes, peut-être parce qu’une copie de son dossier a été démarrée. Rien n’est perdu : musette status, ici ou là-bas, dit que faire (musette device split NOM)
 error-words-mismatch = Ce ne sont pas les mots que montre le nouvel appareil.
 hint-words-mismatch = Recopiez-les tels que le nouvel appareil les montre ; après trois essais il est renvoyé. Si les mots sont vraiment différents, quelqu’un s’est peut-être glissé entre les deux : invitez de nouveau, sur un réseau sûr.
 error-no-pairing = Aucun appareil n’attend d’être confirmé.
@@ -1065,7 +1070,7 @@ help-musette-device-revoke--device = Son nom, ou le début de son identifiant
 help-musette-device-revoke--restore = Un appareil qu’il avait retiré et qui reste
 help-musette-device-revoke--words = Avec les 24 mots de secours, qui sont alors demandés
 help-musette-device-revoke--yes = Ne rien demander
-help-musette-device-split = Faire un appareil à part de la copie d’un dossier qui sert aussi ailleurs
+help-musette-device-split = Continuer comme un appareil à part, avec ce qui est ici : quand une copie d’un dossier sert aussi ailleurs, que ce soit de cet appareil ou d’un autre
 help-musette-device-split--name = Le nom que vous donnez à cet appareil
 help-musette-remove = Mettre des éléments à la corbeille
 help-musette-remove--ids = Les identifiants des éléments

@@ -60,6 +60,7 @@ pub(crate) mod keyring;
 pub(crate) mod keys;
 mod note;
 mod opening;
+mod parting;
 mod recovered;
 pub(crate) mod relays;
 pub(crate) mod replace;
@@ -155,8 +156,8 @@ pub(crate) struct Store {
     peers: status::Peers,
     /// Attachments of items that were forgotten elsewhere, to be named if the forgetting does not.
     late: BTreeMap<DocumentId, BTreeSet<BlobId>>,
-    /// Devices of which another history than the one here was met since the start.
-    forked: BTreeSet<DeviceId>,
+    /// Whether another copy of this home was met since the start.
+    copy_met: bool,
     fetching: fetching::Fetching,
     tidying: tidying::Tidying,
     backups: backups::Backups,

@@ -55,7 +55,7 @@ use shown::Shown;
 use state::is_droppable;
 
 pub use state::{
-    Arrived, Counted, Effects, Item, Naming, NewlyCounted, Quarantined, Refusal, State, Subject,
+    Arrived, Counted, Effects, GivenUp, Item, Naming, NewlyCounted, Quarantined, Refusal, State, Subject,
 };
 
 /// What a device writes in one go.

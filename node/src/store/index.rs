@@ -55,7 +55,7 @@ mod table;
 /// Plaintext bytes of one value: 4 KiB with what sealing adds.
 const PART_LEN: usize = 4 * 1024 - NONCE_LEN - aead::TAG_LEN;
 /// Raised when what is kept changes its form; another number is rebuilt.
-const FORMAT: u16 = 5;
+const FORMAT: u16 = 6;
 /// Views that may be there for nothing in a small log.
 const SPARE_VIEWS: u64 = 4_096;
 /// Blocks that wait in memory while a log is written anew.

@@ -1,6 +1,6 @@
 //! Opening a home: what the index kept, and what the journal holds beyond it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use lru::LruCache;
 use musette_protocol::{
@@ -137,7 +137,7 @@ impl Store {
             notices,
             peers: status::Peers::default(),
             late: BTreeMap::new(),
-            forked: BTreeSet::new(),
+            copy_met: false,
             fetching,
             tidying: tidying::Tidying::default(),
             backups,

@@ -86,7 +86,7 @@ impl Store {
         self.enrolments().filter(|(_, device, _)| *device == self.device).map(|(id, ..)| id).collect()
     }
 
-    fn enrolments(&self) -> impl Iterator<Item = (OperationId, DeviceId, Author)> {
+    pub(super) fn enrolments(&self) -> impl Iterator<Item = (OperationId, DeviceId, Author)> {
         let operations = self.state().log().in_order();
         operations.into_iter().filter_map(|operation| match &operation.body().action {
             Action::Enrol { certificate, .. } => {

@@ -2,21 +2,22 @@
 //!
 //! A copy signs as the device that it was copied from. Once both have written, that device has two
 //! histories, and whoever holds one of them refuses the other. Here everything stays but the commits
-//! that nobody else has: a new device, which the old one enrols, commits anew what they named. The
-//! history that the others hold comes with the next session.
+//! that the other side is not known to hold ([`super::parting`]): a new device, which the old one enrols,
+//! commits anew what they named. The history that the others hold comes with the next session. So does a
+//! device go on that was given another history of a third one than the others.
 //!
 //! The new journal is made beside the old one, under a name that says for which vault it is meant.
 //! The vault then takes the new device's keys, and after a crash the next start goes on from there.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
 
 use musette_protocol::{
     crypto::{aead::NONCE_LEN, kem::KemSecret, sign::SigningKey},
-    id::{CommitId, DeviceId, RecordId, base32},
+    id::{DeviceId, RecordId, base32},
     identity::{
         certificate::Certificate,
         log::{Action, Author, Operation},
@@ -28,7 +29,7 @@ use musette_protocol::{
 };
 
 use super::{
-    Store, StoreEvent,
+    Store,
     copying::Copier,
     files::FileDisk,
     index::Index,
@@ -56,22 +57,11 @@ pub struct Split {
     pub copied_from: String,
     /// How many changes the new device committed anew.
     pub changes: usize,
+    /// Whether histories of other devices were given up: then this need not have been a copy.
+    pub parted: bool,
 }
 
 impl Store {
-    /// Notes that a device has two histories, or that this home is in use twice.
-    pub(crate) fn note_fork(&mut self, device: DeviceId) {
-        if self.forked.insert(device) {
-            self.events.push(StoreEvent::Devices);
-            self.note_sync_changed();
-        }
-    }
-
-    /// Whether another copy of this home went on as this device.
-    pub(crate) fn is_copied(&self) -> bool {
-        self.forked.contains(&self.device)
-    }
-
     /// Goes on as a device of its own, which is called `name`.
     ///
     /// # Errors
@@ -98,12 +88,15 @@ impl Store {
         let (key, journal) = (SigningKey::from_secret(&seed), JournalId::from_bytes(entropy::bytes()));
         let enrolment = self.enrolment_of(&key, &KemSecret::from_secret(&kem), name.to_owned());
         let new = self.home.journal_dir().with_extension("new");
-        let changes = self.write_journal(&new, journal, enrolment, &key)?;
+        let given_up = self.given_up();
+        let changes = self.write_journal(&new, journal, &given_up.records, enrolment, &key)?;
         told(fs::rename(&new, meant_for(&self.home, journal)))?;
         told(sync_dir(self.home.path()))?;
         (self.keys.device, self.keys.kem, self.keys.journal) = (seed, kem, journal);
         self.vault.save_apart(&self.keys)?;
-        Ok(Split { device: self.keys.device_id().to_string(), copied_from, changes })
+        let device = self.keys.device_id().to_string();
+        let parted = given_up.devices.iter().any(|device| *device != own);
+        Ok(Split { device, copied_from, changes, parted })
     }
 
     fn enrolment_of(&self, key: &SigningKey, kem: &KemSecret, name: String) -> Signed<Operation> {
@@ -114,23 +107,23 @@ impl Store {
         self.state().log().sign(Author::Device(self.device), enrolment, &self.device_key)
     }
 
-    /// Writes all that is held here into a journal of its own, with a new device in the place of what
-    /// this one committed and nobody else has; gives how many changes that was. Durable on return.
+    /// Writes all that is held here and not given up into a journal of its own, with a new device that
+    /// commits anew what no commit names any more; gives how many changes that was. Durable on return.
     fn write_journal(
         &mut self,
         dir: &Path,
         id: JournalId,
+        given_up: &BTreeSet<RecordId>,
         enrolment: Signed<Operation>,
         key: &SigningKey,
     ) -> Result<usize> {
-        let left_out = self.own_commits_of_nobody_else();
         remove_dir(dir)?;
         let disk = || FileDisk::open(dir).map_err(|error| journal_error(error.into()));
         let opening = Opening::new(id);
         let (copy, _) = Journal::open(disk()?, &opening, &mut |_, _, _| {}).map_err(journal_error)?;
         let mut copier = Copier::new(copy);
         for record in self.state().held() {
-            let location = self.state().location(&record).filter(|_| !left_out.contains(&record));
+            let location = self.state().location(&record).filter(|_| !given_up.contains(&record));
             if let Some(location) = location {
                 copier.push(&self.replica.read(location).map_err(journal_error)?);
             }
@@ -154,21 +147,6 @@ impl Store {
         replica.adopt_orphans(key, nonce).map_err(write_error)?;
         replica.sync().map_err(journal_error)?;
         Ok(changes)
-    }
-
-    /// This device's commits after the last that another device is known to have.
-    fn own_commits_of_nobody_else(&self) -> BTreeSet<RecordId> {
-        let mut own = BTreeMap::new();
-        let mut seen: BTreeSet<CommitId> = self.peers.heads_of(self.device).collect();
-        for counted in self.state().counted() {
-            if counted.device == self.device {
-                own.insert(counted.number, (counted.commit, counted.record));
-            } else {
-                seen.extend(counted.seen);
-            }
-        }
-        let after = own.iter().rev().find(|(_, (commit, _))| seen.contains(commit)).map_or(0, |one| *one.0);
-        own.split_off(&(after + 1)).into_values().map(|(_, record)| record).collect()
     }
 }
 

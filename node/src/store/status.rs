@@ -13,7 +13,7 @@ use musette_protocol::{
 };
 use serde_json::{Value as Json, json};
 
-use super::{Notice, Store, StoreEvent, documents::views_of, formats, replace};
+use super::{Notice, Store, StoreEvent, documents::views_of, formats, parting::Parted, replace};
 use crate::{
     clock,
     error::{Error, Result},
@@ -30,6 +30,7 @@ pub(crate) struct Peer {
     since: Option<Timestamp>,
     last_seen: Option<Timestamp>,
     reason: Option<String>,
+    parted: Option<Parted>,
 }
 
 impl Peer {
@@ -54,18 +55,21 @@ pub(crate) struct Peers {
 }
 
 /// What of a [`Peer`] outlives a restart.
-type Kept = (DeviceId, Option<Frontier>, Option<Timestamp>);
+type Kept = (DeviceId, Option<Frontier>, Option<Timestamp>, Option<Parted>);
 
 impl Peers {
     pub(super) fn to_bytes(&self) -> Vec<u8> {
-        let keep = |(device, peer): (&DeviceId, &Peer)| (*device, peer.frontier.clone(), peer.last_seen);
+        let keep = |(device, peer): (&DeviceId, &Peer)| {
+            (*device, peer.frontier.clone(), peer.last_seen, peer.parted.clone())
+        };
         let kept: Vec<Kept> = self.by_device.iter().map(keep).collect();
         postcard::to_allocvec(&kept).expect("postcard writes frontiers")
     }
 
     pub(super) fn take_back(&mut self, bytes: &[u8]) {
-        for (device, frontier, last_seen) in postcard::from_bytes::<Vec<Kept>>(bytes).unwrap_or_default() {
-            let peer = Peer { frontier, last_seen, ..Peer::default() };
+        let kept = postcard::from_bytes::<Vec<Kept>>(bytes).unwrap_or_default();
+        for (device, frontier, last_seen, parted) in kept {
+            let peer = Peer { frontier, last_seen, parted, ..Peer::default() };
             self.by_device.insert(device, peer);
         }
     }
@@ -74,11 +78,24 @@ impl Peers {
         self.by_device.get(&device).is_some_and(Peer::refuses)
     }
 
-    /// The commits of a device that others said they hold, the last of each.
-    pub(super) fn heads_of(&self, device: DeviceId) -> impl Iterator<Item = CommitId> {
-        let frontiers = self.by_device.values().filter_map(|peer| peer.frontier.as_ref());
-        let heads = frontiers.flat_map(|frontier| &frontier.chains).map(|chain| chain.head);
-        heads.filter(move |head| head.device == device).map(|head| head.commit)
+    /// The commits that some devices said they hold, the last of each device's.
+    pub(super) fn heads_of(&self, is_meant: impl Fn(&DeviceId) -> bool) -> impl Iterator<Item = CommitId> {
+        let meant = self.by_device.iter().filter(move |(device, _)| is_meant(device));
+        let frontiers = meant.filter_map(|(_, peer)| peer.frontier.as_ref());
+        frontiers.flat_map(|frontier| &frontier.chains).map(|chain| chain.head.commit)
+    }
+
+    /// The devices that hold another history of some device than this one.
+    pub(super) fn parted(&self) -> impl Iterator<Item = (&DeviceId, &Parted)> {
+        self.by_device.iter().filter_map(|(device, peer)| Some((device, peer.parted.as_ref()?)))
+    }
+
+    /// Notes one; whether it was not known.
+    pub(super) fn part(&mut self, device: DeviceId, parted: Parted) -> bool {
+        let known = &mut self.by_device.entry(device).or_default().parted;
+        let is_new = known.as_ref() != Some(&parted);
+        *known = Some(parted);
+        is_new
     }
 
     /// What a device last said that it holds.
@@ -200,6 +217,7 @@ impl Store {
         let heals = waits && frontier.is_covered_by(self.replica.state());
         let peer = self.peers.by_device.entry(device).or_default();
         peer.last_seen = Some(clock::now());
+        peer.parted = None;
         if peer.frontier.as_ref() != Some(&frontier) {
             peer.frontier = Some(frontier);
             self.dirty.any = true;
@@ -486,6 +504,11 @@ impl Store {
         }
         if self.is_copied() {
             notices.push(plain("copied"));
+        }
+        for (peer, over) in self.parted_over_a_third().filter(|(peer, _)| self.peers.refuses(**peer)) {
+            let whose: Vec<String> = over.iter().map(|device| self.name_of(device)).collect();
+            let args = json!({ "name": self.name_of(peer), "whose": whose.join(", "), "count": over.len() });
+            notices.push(json!({ "code": "parted", "args": args }));
         }
         let quarantined = self.quarantine_count();
         if quarantined > 0 {

@@ -271,8 +271,13 @@ impl Conversation {
         if matches!(error, SessionError::Unrecognised | SessionError::RefusedByPeer(_)) {
             self.network.scheduler.tell(|schedule, _| schedule.note_stranger(self.connection.peer));
         }
-        if let SessionError::Fork { device } = error {
-            self.note_fork(device).await;
+        let peer = self.established().map(|(peer, _)| peer);
+        if let Some(peer) = peer {
+            match error {
+                SessionError::Fork { device } => self.note_fork(peer, device).await,
+                SessionError::RefusedByPeer(Reason::Fork) => self.note_refused_for_fork(peer).await,
+                _ => {}
+            }
         }
         self.note_reason(code.to_owned()).await;
         tracing::debug!(%error, "a session ended");
@@ -311,9 +316,17 @@ impl Conversation {
         }
     }
 
-    async fn note_fork(&self, device: DeviceId) {
+    async fn note_fork(&self, peer: DeviceId, device: DeviceId) {
         let noted = self.network.driver.run(move |store| {
-            store.note_fork(device);
+            store.note_fork(peer, device);
+            Ok(())
+        });
+        drop(noted.await);
+    }
+
+    async fn note_refused_for_fork(&self, peer: DeviceId) {
+        let noted = self.network.driver.run(move |store| {
+            store.note_refused_for_fork(peer);
             Ok(())
         });
         drop(noted.await);
@@ -324,7 +337,7 @@ impl Conversation {
         let own = self.network.driver.run(|store| Ok(store.device())).await?;
         // Another process, with a copy of this home.
         if device == own {
-            self.note_fork(own).await;
+            self.note_fork(own, own).await;
             return Err(Error::new("session-fork"));
         }
         if self.network.scheduler.refusal().is_some() {

@@ -34,11 +34,13 @@ use crate::{
 mod counting;
 mod epochs;
 mod forgetting;
+mod histories;
 mod indexing;
 mod inserting;
 mod pending;
 mod quarantining;
 
+pub use histories::GivenUp;
 use pending::PendingCommits;
 pub use quarantining::Quarantined;
 

@@ -23,6 +23,7 @@ use crate::{
 mod fetching;
 mod first;
 mod flooded;
+mod histories;
 mod keeping;
 mod parting;
 mod reconciling;

@@ -25,13 +25,16 @@ impl Split {
                 "device": split.device,
                 "copied_from": split.copied_from,
                 "changes": split.changes,
+                "parted": split.parted,
             });
             context.output.json(&answer)?;
             return Ok(Exit::Done);
         }
-        let told = t!("split-done", name = self.name, from = split.copied_from, changes = split.changes);
+        let told = t!("split-done", name = self.name, changes = split.changes);
         context.output.answer(&told)?;
-        context.output.say(&t!("split-next"));
+        let next =
+            if split.parted { t!("split-next-parted", from = split.copied_from) } else { t!("split-next") };
+        context.output.say(&next);
         Ok(Exit::Done)
     }
 }

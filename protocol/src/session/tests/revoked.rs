@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// The stolen one.
-const PHONE: u8 = 2;
+pub(super) const PHONE: u8 = 2;
 
 /// The person's own space on a device, with the three devices that they have.
 pub(super) fn own(byte: u8) -> Spaces {
@@ -35,8 +35,12 @@ pub(super) fn own(byte: u8) -> Spaces {
 
 /// What somebody has of it to whom a backup was opened: nothing is sealed to a key of theirs.
 fn restored(byte: u8) -> Spaces {
-    let state = testkit::state(&inception(OWNER), space(SHARED), vec![secret(SHARED)]);
-    filled(testkit::replica(state), byte, &[1, 2, 3])
+    filled(bare(), byte, &[1, 2, 3])
+}
+
+/// Nothing of it but the first epoch's secret.
+pub(super) fn bare() -> Replica<MemoryDisk> {
+    testkit::replica(testkit::state(&inception(OWNER), space(SHARED), vec![secret(SHARED)]))
 }
 
 fn filled(mut replica: Replica<MemoryDisk>, byte: u8, devices: &[u8]) -> Spaces {
