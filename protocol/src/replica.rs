@@ -233,7 +233,18 @@ impl<D: Disk> Replica<D> {
     pub(crate) fn renew(&self, record: &[u8]) -> Option<Vec<u8>> {
         let keyring = self.state.keyring();
         let is_due = !is_written_under(record, keyring);
-        is_due.then(|| renewed(record, self.state.space(), keyring).ok()).flatten()
+        is_due.then(|| renewed(record, self.state.space(), keyring, keyring.written_under()).ok()).flatten()
+    }
+
+    /// The record under an epoch that another device knows too, if it is an operation and nothing may be
+    /// written under here: somebody was taken out, of which that device may not know, and only operations
+    /// tell it.
+    pub(crate) fn renew_for(&self, record: &[u8], shared: EpochId) -> Option<Vec<u8>> {
+        let (space, keyring) = (self.state.space(), self.state.keyring());
+        let is_due = keyring.written_under().is_empty()
+            && sealed_under(record) != [shared]
+            && open(record, space, keyring).is_ok_and(|payload| operation_of(&payload).is_some());
+        is_due.then(|| renewed(record, space, keyring, &[shared]).ok()).flatten()
     }
 
     /// Reads a record back and opens it.

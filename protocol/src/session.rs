@@ -312,7 +312,11 @@ impl Session {
             && let Some(mark) = self.mark(state.space())
         {
             let (version, role, frame_len) = (self.version, self.role, self.frame_len);
-            let begin = || Exchange::new(version, role, peer, mark, state.space(), secret, frame_len);
+            let shared = self.handshake.shared_epoch(state.space());
+            let begin = || {
+                let exchange = Exchange::new(version, role, peer, mark, state.space(), secret, frame_len);
+                exchange.sharing(shared)
+            };
             self.exchanges.entry(*state.space()).or_insert_with(begin);
         }
     }

@@ -141,8 +141,8 @@ names! {
         Replayed => "bad device replayed",
         /// A bad device showed its second history.
         Forked => "bad device forked",
-        /// Honest devices ended apart, because of two histories of a bad one.
-        Apart => "devices kept apart by a fork",
+        /// An honest device that two histories of a bad one kept apart from others went on as another one.
+        Split => "device that went on as another one after a fork",
         /// A bad device sent what no honest one sends.
         Babbled => "bad device sent garbage",
         /// Somebody was let into a space.

@@ -144,19 +144,13 @@ impl World {
         }
         self.heal()?;
         self.run_until_quiet()?;
-        if !self.parted {
-            self.take_in_again()?;
-        }
-        if !self.parted {
-            self.miss_the_lost();
-            self.tidy_until_nothing_is_left()?;
-        }
-        if !self.parted {
-            self.check_periodically()?;
-        }
         if self.parted {
-            return self.check_apart();
+            self.come_together()?;
         }
+        self.take_in_again()?;
+        self.miss_the_lost();
+        self.tidy_until_nothing_is_left()?;
+        self.check_periodically()?;
         self.check_end()?;
         self.check_revoked()?;
         self.check_second_sync()

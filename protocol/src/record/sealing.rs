@@ -113,16 +113,19 @@ pub(crate) fn sealed_under(record: &[u8]) -> Vec<EpochId> {
     }
 }
 
-/// The payload of a record, sealed anew under the epochs that are written under now. The nonce
-/// follows from key and payload, so that all who do so make the same record, and no nonce serves for
-/// two payloads.
+/// The payload of a record, sealed anew under these epochs. The nonce follows from key and payload, so that
+/// all who do so make the same record, and no nonce serves for two payloads.
 ///
 /// # Errors
 /// When the record does not open here.
-pub(crate) fn renewed(record: &[u8], space: &SpaceId, keyring: &Keyring) -> Result<Vec<u8>, OpenError> {
+pub(crate) fn renewed(
+    record: &[u8],
+    space: &SpaceId,
+    keyring: &Keyring,
+    epochs: &[EpochId],
+) -> Result<Vec<u8>, OpenError> {
     let plaintext = open_bytes(record, space, keyring)?;
     let payload = unpad(&plaintext).ok_or(OpenError::Malformed)?;
-    let epochs = keyring.written_under();
     let key = record_key(space, epochs, keyring).ok_or(OpenError::UnknownEpoch)?;
     let mut nonce = [0; NONCE_LEN];
     let full = derive(context::RENEWED_NONCE, &[key.expose(), payload]);
@@ -306,15 +309,19 @@ mod tests {
         assert!(is_written_under(&old, &keyring));
         keyring.insert(Secret32::from_bytes([5; 32]), &keyring.heads());
         assert!(!is_written_under(&old, &keyring));
-        let new = renewed(&old, &SPACE, &keyring).unwrap();
+        let new = renewed(&old, &SPACE, &keyring, keyring.written_under()).unwrap();
         assert!(is_written_under(&new, &keyring));
-        assert_eq!(renewed(&old, &SPACE, &keyring), Ok(new.clone()), "whoever does it makes the same record");
+        assert_eq!(
+            renewed(&old, &SPACE, &keyring, keyring.written_under()),
+            Ok(new.clone()),
+            "whoever does it makes the same record"
+        );
         let newcomer = self::keyring(&[5]);
         assert_eq!(open(&old, &SPACE, &newcomer), Err(OpenError::UnknownEpoch));
         assert_eq!(open(&new, &SPACE, &newcomer), Ok(change(b"hello")));
-        assert_eq!(renewed(&old, &SPACE, &newcomer), Err(OpenError::UnknownEpoch));
+        assert_eq!(renewed(&old, &SPACE, &newcomer, newcomer.written_under()), Err(OpenError::UnknownEpoch));
         let other = seal(&change(b"hullo"), &SPACE, &self::keyring(&[3]), &[4; NONCE_LEN]);
-        let other = renewed(&other, &SPACE, &keyring).unwrap();
+        let other = renewed(&other, &SPACE, &keyring, keyring.written_under()).unwrap();
         assert_ne!(new[65..89], other[65..89], "each payload has a nonce of its own");
     }
 

@@ -26,7 +26,7 @@ use crate::{
         kdf::{context, derive},
         secret::Secret32,
     },
-    id::{BlobId, DeviceId, RecordId, SpaceId, StatementId},
+    id::{BlobId, DeviceId, EpochId, RecordId, SpaceId, StatementId},
     journal::{Disk, JournalError},
     limits::{
         MAX_BEGINNINGS, MAX_FRONTIER_ENTRIES, MAX_RECONCILE_MESSAGES, MAX_RECONCILIATIONS, MAX_STATEMENTS,
@@ -104,6 +104,8 @@ pub(super) struct Exchange {
     reconcile_credit: u32,
     /// Messages past that, since the last one, to which the answer was that nothing is left to ask.
     reconcile_excess: u32,
+    /// An epoch that both sides know, if they were recognised by one of this space.
+    shared: Option<EpochId>,
 }
 
 /// What the other side holds, or will once it has taken what was sent.
@@ -130,7 +132,7 @@ enum Sealing {
     /// Under those that are written under now.
     Anew,
     /// Under those that they lie under, and statements, in a record of its own, under those that are written
-    /// under now.
+    /// under now; where there are none, operations under one that the other side knows.
     Both,
 }
 
@@ -182,7 +184,13 @@ impl Exchange {
             reconciliations: MAX_RECONCILIATIONS,
             reconcile_credit: 2 * MAX_RECONCILE_MESSAGES,
             reconcile_excess: 0,
+            shared: None,
         }
+    }
+
+    /// An epoch of the space that both sides know.
+    pub(super) fn sharing(self, shared: Option<EpochId>) -> Self {
+        Self { shared, ..self }
     }
 
     #[cfg(test)]
@@ -554,7 +562,7 @@ impl Exchange {
         let mut len = 0;
         while len < most && self.rests[place].is_empty() {
             let Some((slot, sealing)) = next(self, replica.state()) else { break };
-            for record in read_records(replica, slot, sealing)? {
+            for record in read_records(replica, slot, sealing, self.shared)? {
                 match self.in_parts(record) {
                     Ok(rest) => self.rests[place].push_back(rest),
                     Err(record) => {
@@ -652,13 +660,15 @@ fn read_records<D: Disk>(
     replica: &mut Replica<D>,
     slot: Slot,
     sealing: Sealing,
+    shared: Option<EpochId>,
 ) -> Result<Vec<Vec<u8>>, JournalError<D::Error>> {
     let Row::Held(location, class) = replica.state().records.row(slot) else { return Ok(Vec::new()) };
     match (sealing, class) {
         (Sealing::Anew, Class::Commit | Class::Statement) => Ok(vec![replica.read_renewed(location)?]),
         (Sealing::Both, Class::Statement) => {
             let record = replica.read(location)?;
-            let renewed = replica.renew(&record);
+            let shared = shared.and_then(|epoch| replica.renew_for(&record, epoch));
+            let renewed = replica.renew(&record).or(shared);
             Ok(std::iter::once(record).chain(renewed).collect())
         }
         _ => Ok(vec![replica.read(location)?]),

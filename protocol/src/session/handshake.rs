@@ -92,6 +92,8 @@ pub(super) struct Handshake {
     /// The epochs that were shown. One that is learnt while the other side's marks are on their way
     /// is not shared in this session: the other side cannot know that it is known here.
     shown: Vec<Shared>,
+    /// Those of them that the other side showed too.
+    shared: Vec<Shared>,
     stage: Stage,
 }
 
@@ -113,7 +115,13 @@ pub(super) struct Proved {
 impl Handshake {
     pub(super) const fn new(version: Version, role: Role, binding: [u8; 32], nonce: [u8; 32]) -> Self {
         let most_marks = version.most_marks();
-        Self { role, binding, nonce, most_marks, shown: Vec::new(), stage: Stage::AwaitHello }
+        let stage = Stage::AwaitHello;
+        Self { role, binding, nonce, most_marks, shown: Vec::new(), shared: Vec::new(), stage }
+    }
+
+    /// An epoch of a space that both sides know, of those the newest.
+    pub(super) fn shared_epoch(&self, space: &SpaceId) -> Option<EpochId> {
+        self.shared.iter().find(|shared| shared.space == *space).map(|shared| shared.epoch)
     }
 
     pub(super) fn handle(
@@ -135,9 +143,9 @@ impl Handshake {
                     return Err(SessionError::Malformed);
                 }
                 let expected = self.marks(spaces, self.role.other(), &peer_nonce);
-                let shared =
-                    expected.iter().filter(|(_, mark)| marks.contains(mark)).map(|(shared, _)| *shared);
-                let shared = shared.min().ok_or(SessionError::Unrecognised)?;
+                let shared = expected.iter().filter(|(_, mark)| marks.contains(mark));
+                self.shared = shared.map(|(shared, _)| *shared).collect();
+                let shared = *self.shared.iter().min().ok_or(SessionError::Unrecognised)?;
                 self.stage = Stage::AwaitProof { peer_nonce, shared };
                 let sealed = self.prove(secret_of(spaces, &shared)?, &peer_nonce, &shared, device);
                 Ok(Step { reply: vec![Message::Proof { sealed }], proved: None })

@@ -42,6 +42,15 @@ impl Acknowledged {
         }
     }
 
+    /// Its device goes on as another one, without these records: if its commit is among them, only what that
+    /// named is still to be kept.
+    pub fn give_up(&mut self, given_up: &BTreeSet<RecordId>, other: DeviceId) {
+        if self.records.iter().any(|record| given_up.contains(record)) {
+            self.records.retain(|record| !given_up.contains(record));
+            (self.device, self.number) = (other, 0);
+        }
+    }
+
     /// Checks that it counts, and that it is held or was dropped: then a snapshot holds what it said,
     /// which is checked of what is shown. Nobody else asks for pieces of what is forgotten (`unasked`).
     ///

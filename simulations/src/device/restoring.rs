@@ -1,10 +1,13 @@
 //! From a backup to a device on a new disk, as the node's shell does it.
 
+use std::collections::BTreeSet;
+
 use musette_protocol::{
     crypto::sign::SigningKey,
     epoch::Keyring,
-    id::{EpochId, StatementId},
+    id::{EpochId, RecordId, StatementId},
     journal::JournalId,
+    record::record_id,
     session::{Frontier, Session},
 };
 
@@ -12,7 +15,7 @@ use super::{Device, write_trouble};
 use crate::{
     check::{authenticity::Ledger, durability::Acknowledged},
     dice::Dice,
-    person::Person,
+    person::{Person, device_id},
     storage::Trouble,
 };
 
@@ -62,6 +65,33 @@ impl Device {
         restored.scheduler.renew();
         restored.acknowledged = backup.acknowledged;
         Ok(restored)
+    }
+
+    /// A new device in the place of this one, which goes on with all but these records; and what it is to be
+    /// told again that was acknowledged, once it has committed anew what it kept.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn split(
+        mut self,
+        given_up: &BTreeSet<RecordId>,
+        key: SigningKey,
+        journal: JournalId,
+    ) -> Result<(Self, Vec<Acknowledged>), Trouble> {
+        self.sync()?;
+        let mut kept = self.back_up()?;
+        kept.records.retain(|record| !given_up.contains(&record_id(record)));
+        let mut acknowledged = std::mem::take(&mut kept.acknowledged);
+        for write in &mut acknowledged {
+            write.give_up(given_up, device_id(&key));
+        }
+        self.stop();
+        Ok((self.restore(kept, Some(key), journal)?, acknowledged))
+    }
+
+    /// Notes what was acknowledged before.
+    pub fn note_acknowledged(&mut self, before: Vec<Acknowledged>) {
+        self.acknowledged.extend(before);
     }
 
     /// It waits for another device from now on. Meanwhile it opens every epoch with the words' key.

@@ -1,7 +1,5 @@
 //! The second phase: everything is healed, and then everything must be well.
 
-use std::collections::BTreeSet;
-
 use musette_protocol::schedule::CHECK_EVERY_MS;
 
 use super::World;
@@ -13,7 +11,6 @@ use crate::{
         termination::{Exchange, MAX_HEALING_MS, MAX_HEALING_STEPS},
     },
     device::Device,
-    tally::Fault,
 };
 
 /// How long devices that a fork keeps apart are watched, in virtual milliseconds.
@@ -173,18 +170,6 @@ impl World {
         }
         self.tally.documents = views.len() as u64;
         self.tally.conflicts = views.values().map(|view| view.conflicts.len() as u64).sum();
-        Ok(())
-    }
-
-    /// Devices that a fork keeps apart do not agree, but each still has what it acknowledged.
-    pub(super) fn check_apart(&mut self) -> Result<(), Violation> {
-        self.tally.fault(Fault::Apart);
-        for device in &self.devices[..self.plan.devices] {
-            for write in device.acknowledged() {
-                write.check(device.state(), &BTreeSet::new())?;
-                self.tally.check(Check::Durability);
-            }
-        }
         Ok(())
     }
 

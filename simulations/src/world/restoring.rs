@@ -1,5 +1,7 @@
 //! How a disk is lost, and a new device begins from an old backup.
 
+use std::collections::BTreeMap;
+
 use musette_protocol::{crypto::sign::SigningKey, id::DeviceId, journal::JournalId, record::Payload};
 
 use super::{End, World, life::unexpected};
@@ -70,6 +72,64 @@ impl World {
                 self.expect_sync(number);
             }
         }
+        self.introduce(number);
+        Ok(())
+    }
+
+    /// Honest devices to which the bad one gave different histories come together again: those that hold another
+    /// one than the first device go on as others, without what that one is not known to hold.
+    pub(super) fn come_together(&mut self) -> Result<(), Violation> {
+        let Some(villain) = self.plan.villain().map(|villain| self.devices[villain].id) else {
+            return Ok(());
+        };
+        for number in 1..self.plan.devices {
+            let of_villain = |number: usize| {
+                let counted = self.devices[number].state().counted();
+                counted.filter(|one| one.device == villain).map(|one| one.commit).collect::<Vec<_>>()
+            };
+            let [first, own] = [0, number].map(of_villain);
+            if first.iter().zip(&own).any(|(first, own)| first != own) {
+                self.split(number, villain)?;
+            }
+        }
+        self.parted = false;
+        self.healed_at_ms = self.clock.now_ms();
+        self.run_until_quiet()?;
+        ensure(!self.parted, Check::Convergence, || "two histories still keep devices apart".to_owned())
+    }
+
+    fn split(&mut self, number: usize, villain: DeviceId) -> Result<(), Violation> {
+        if self.devices[number].is_waiting() {
+            self.go_on(number).map_err(unexpected)?;
+        }
+        // The epoch since the bad device was taken out may be with those from which this one is kept apart.
+        if !self.devices[number].is_in() || !self.devices[number].has_epoch() {
+            self.take_in_again_by(number)?;
+        }
+        let first = self.devices[0].id;
+        let known = self.devices[number].state().known_to(|device| *device == first, std::iter::empty());
+        let stays = BTreeMap::from([(villain, known.get(&villain).copied().unwrap_or(0))]);
+        let given_up = self.devices[number].state().given_up(&stays).records;
+        for connection in self.network.select(|connection| connection.ends.contains(&number)) {
+            self.disconnect(connection);
+        }
+        let (key, journal) = (SigningKey::from_secret(&self.dice.secret()), self.dice.bytes());
+        let before = self.devices.remove(number);
+        let (lost, log) = (before.id, before.state().log());
+        let enrolment = self.person.enrol(log, Some(before.key()), &key, true);
+        self.tally.fault(Fault::Split);
+        self.tell(|_| format!("device {number} goes on as another one, without {} records", given_up.len()));
+        let split = before.split(&given_up, key, JournalId::from_bytes(journal));
+        let (split, acknowledged) = split.map_err(unexpected)?;
+        self.devices.insert(number, split);
+        self.start(number)?;
+        self.lost.push(lost);
+        self.let_go_of(lost);
+        let World { devices, person, dice, ledger, .. } = self;
+        let device = &mut devices[number];
+        let written = device.write_statements(vec![Payload::Operation(enrolment)], dice, ledger);
+        written.and_then(|()| device.go_on(person, dice, ledger)).map_err(unexpected)?;
+        device.note_acknowledged(acknowledged);
         self.introduce(number);
         Ok(())
     }

@@ -121,7 +121,9 @@ impl World {
     pub(super) fn introduce(&mut self, number: usize) {
         for link in 0..self.network.links.len() {
             let (ends, knows) = (self.network.links[link].ends, self.network.links[link].knows);
-            if ends.contains(&number) && ends.iter().all(|end| self.devices[*end].enrolled) {
+            let is_gone = |end: &usize| self.healing && Some(*end) == self.plan.villain();
+            let is_there = |end: &usize| self.devices[*end].enrolled && !is_gone(end);
+            if ends.contains(&number) && ends.iter().all(is_there) {
                 for side in [0, 1].into_iter().filter(|side| knows[*side]) {
                     let id = self.devices[ends[1 - side]].id;
                     self.learn(ends[side], id);

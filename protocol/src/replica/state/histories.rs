@@ -9,14 +9,19 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::State;
-use crate::id::{CommitId, DeviceId, RecordId};
+use crate::{
+    id::{CommitId, DeviceId, RecordId},
+    replica::records::{Class, Row, Slot},
+};
 
 /// What is given up.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct GivenUp {
     /// Whose commits are.
     pub devices: BTreeSet<DeviceId>,
-    /// The commits' records, and what only they name and is in quarantine: nobody is to accept it unasked.
+    /// The commits' records; what only they name and is in quarantine: nobody is to accept it unasked; and
+    /// whatever else does not count, the commits that wait or are of another history, and what no commit names:
+    /// nobody can tell whose it is, and it comes again.
     pub records: BTreeSet<RecordId>,
 }
 
@@ -64,6 +69,9 @@ impl State {
         let quarantined: BTreeSet<_> = self.quarantine.subjects().map(|(slot, _)| slot).collect();
         let only = named.difference(&named_still).filter(|slot| quarantined.contains(slot));
         given_up.records.extend(only.map(|slot| self.records.id(*slot)));
+        let is_statement = |slot: &&Slot| matches!(self.records.row(**slot), Row::Held(_, Class::Statement));
+        let others = self.uncounted.iter().filter(|slot| !is_statement(slot));
+        given_up.records.extend(others.map(|slot| self.records.id(*slot)));
         given_up
     }
 }

@@ -694,6 +694,31 @@ fn devices_let_in_without_each_other_read_why_they_should_know_each_other() {
 }
 
 #[test]
+fn who_may_write_under_nothing_tells_what_only_it_was_told_so_that_others_can_read_it() {
+    let (mut laptop, mut phone, mut tablet) = (own(1), own(PHONE), own(3));
+    // The thief takes the laptop out, and the words say on the tablet who stays: under an epoch that the laptop
+    // does not hold. Of that, and no new epoch, the thief is told, and hands it on to a restored device.
+    revoke(&mut phone, PHONE, 1, 50, vec![], false);
+    talk([&mut tablet, &mut phone], [3, PHONE]).unwrap();
+    let by_phone = of(&mut tablet).state().log().revocations_by(&id(PHONE))[0].0;
+    revoke(&mut tablet, 3, PHONE, 52, vec![by_phone], true);
+    talk([&mut phone, &mut tablet], [PHONE, 3]).unwrap();
+    let mut restored = restored(4);
+    let enrolment = enrol(of(&mut restored).state().log(), OWNER, 4);
+    state(&mut restored, Payload::Operation(enrolment), 80);
+    // The words' key would do so.
+    of(&mut restored).learn_key(kem(3)).unwrap();
+    let theirs = news(of(&mut phone), &restored[&space(SHARED)]);
+    of(&mut restored).ingest(&id(3), &theirs).unwrap();
+    assert!(of(&mut restored).state().log().has_ended(&id(PHONE)));
+    assert!(of(&mut restored).state().keyring().written_under().is_empty());
+
+    talk([&mut restored, &mut laptop], [4, 1]).unwrap();
+    assert!(of(&mut laptop).state().log().has_ended(&id(PHONE)));
+    assert_eq!(of(&mut laptop).state().log().devices().len(), 3);
+}
+
+#[test]
 fn a_key_that_was_given_up_opens_nothing_more() {
     let mut laptop = filled(empty(SHARED, kem(1)), 1, &[1, 3]);
     let words = kem(90);
