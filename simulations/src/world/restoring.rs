@@ -76,8 +76,8 @@ impl World {
         Ok(())
     }
 
-    /// Honest devices to which the bad one gave different histories come together again: those that hold another
-    /// one than the first device go on as others, without what that one is not known to hold.
+    /// Honest devices to which the bad one gave different histories come together again: each that holds another
+    /// one than some device before goes on as another, without what that one is not known to hold.
     pub(super) fn come_together(&mut self) -> Result<(), Violation> {
         let Some(villain) = self.plan.villain().map(|villain| self.devices[villain].id) else {
             return Ok(());
@@ -87,9 +87,11 @@ impl World {
                 let counted = self.devices[number].state().counted();
                 counted.filter(|one| one.device == villain).map(|one| one.commit).collect::<Vec<_>>()
             };
-            let [first, own] = [0, number].map(of_villain);
-            if first.iter().zip(&own).any(|(first, own)| first != own) {
-                self.split(number, villain)?;
+            let own = of_villain(number);
+            let differs =
+                |first: &usize| of_villain(*first).iter().zip(&own).any(|(first, own)| first != own);
+            if let Some(first) = (0..number).find(differs) {
+                self.split(number, first, villain)?;
             }
         }
         self.parted = false;
@@ -98,7 +100,7 @@ impl World {
         ensure(!self.parted, Check::Convergence, || "two histories still keep devices apart".to_owned())
     }
 
-    fn split(&mut self, number: usize, villain: DeviceId) -> Result<(), Violation> {
+    fn split(&mut self, number: usize, first: usize, villain: DeviceId) -> Result<(), Violation> {
         if self.devices[number].is_waiting() {
             self.go_on(number).map_err(unexpected)?;
         }
@@ -106,7 +108,7 @@ impl World {
         if !self.devices[number].is_in() || !self.devices[number].has_epoch() {
             self.take_in_again_by(number)?;
         }
-        let first = self.devices[0].id;
+        let first = self.devices[first].id;
         let known = self.devices[number].state().known_to(|device| *device == first, std::iter::empty());
         let stays = BTreeMap::from([(villain, known.get(&villain).copied().unwrap_or(0))]);
         let given_up = self.devices[number].state().given_up(&stays).records;

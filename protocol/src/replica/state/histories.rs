@@ -20,8 +20,8 @@ pub struct GivenUp {
     /// Whose commits are.
     pub devices: BTreeSet<DeviceId>,
     /// The commits' records; what only they name and is in quarantine: nobody is to accept it unasked; and
-    /// whatever else does not count, the commits that wait or are of another history, and what no commit names:
-    /// nobody can tell whose it is, and it comes again.
+    /// what does not count, but the commits that wait of other devices that are in, and what these name. Of
+    /// the rest nobody can tell whose it is, or of which history.
     pub records: BTreeSet<RecordId>,
 }
 
@@ -69,9 +69,29 @@ impl State {
         let quarantined: BTreeSet<_> = self.quarantine.subjects().map(|(slot, _)| slot).collect();
         let only = named.difference(&named_still).filter(|slot| quarantined.contains(slot));
         given_up.records.extend(only.map(|slot| self.records.id(*slot)));
+        let stay = self.waiting_of_others(stays, &given_up.devices);
         let is_statement = |slot: &&Slot| matches!(self.records.row(**slot), Row::Held(_, Class::Statement));
         let others = self.uncounted.iter().filter(|slot| !is_statement(slot));
-        given_up.records.extend(others.map(|slot| self.records.id(*slot)));
+        let others = others.map(|slot| self.records.id(*slot)).filter(|record| !stay.contains(record));
+        given_up.records.extend(others);
         given_up
+    }
+
+    /// The commits that wait, of devices that are in and give up nothing, and what they name: perhaps nobody
+    /// else has them.
+    fn waiting_of_others(
+        &self,
+        stays: &BTreeMap<DeviceId, u64>,
+        given_up: &BTreeSet<DeviceId>,
+    ) -> BTreeSet<RecordId> {
+        let is_other = |device: &DeviceId| {
+            self.roster.knows(device) && !stays.contains_key(device) && !given_up.contains(device)
+        };
+        let waiting = self.pending.iter().filter(|(_, one)| is_other(&one.signed.body().device));
+        let records = waiting.flat_map(|(_, one)| {
+            let (commit, record) = (one.signed.body(), self.records.id(one.record));
+            [&commit.records, &commit.chunks].into_iter().flatten().copied().chain([record])
+        });
+        records.collect()
     }
 }
