@@ -502,7 +502,8 @@ impl Store {
                 notices.push(json!({ "code": error.code(), "args": error.args() }));
             }
         }
-        if self.is_copied() {
+        // Whoever was taken out is told so alone: to become another device is no way back.
+        if self.is_copied() && !self.is_revoked() {
             notices.push(plain("copied"));
         }
         for (peer, over) in self.parted_over_a_third().filter(|(peer, _)| self.peers.refuses(**peer)) {

@@ -76,9 +76,10 @@ pub(super) struct Exchange {
     fetches: Fetches,
     /// The pieces of attachments that had come here when it was last looked.
     arrivals: u64,
-    /// How many epochs were known here by then.
-    epochs: usize,
-    /// Whether records came under an epoch that was not known: once another is, they are to come again.
+    /// How many epochs were known here by then, and how many of them were not doubtful.
+    epochs: [usize; 2],
+    /// Whether records came under an epoch that was not known, or doubtful: once another is known, or not
+    /// doubtful, they are to come again. Operations are taken under doubtful ones, and they end the doubt.
     left_aside: bool,
     /// Whether something was left aside because the other device may not be talked to: once it may, all
     /// of it is to come again.
@@ -169,7 +170,7 @@ impl Exchange {
             flow: Flow::Everything,
             fetches: Fetches::default(),
             arrivals: 0,
-            epochs: 0,
+            epochs: [0, 0],
             left_aside: false,
             ignored: false,
             frontier_due: true,
@@ -499,8 +500,8 @@ impl Exchange {
         if let Some(message) = self.outbox.pop_front() {
             return Some(message);
         }
-        let epochs = std::mem::replace(&mut self.epochs, state.epochs_read());
-        if self.left_aside && epochs < self.epochs {
+        let epochs = std::mem::replace(&mut self.epochs, [state.keyring().count(), state.epochs_read()]);
+        if self.left_aside && epochs.iter().zip(&self.epochs).any(|(before, now)| before < now) {
             self.left_aside = false;
             self.check();
         }

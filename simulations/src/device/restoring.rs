@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use musette_protocol::{
     crypto::sign::SigningKey,
     epoch::Keyring,
-    id::{EpochId, RecordId, StatementId},
+    id::{DeviceId, EpochId, RecordId, StatementId},
     journal::JournalId,
     record::record_id,
     session::{Frontier, Session},
@@ -15,7 +15,7 @@ use super::{Device, write_trouble};
 use crate::{
     check::{authenticity::Ledger, durability::Acknowledged},
     dice::Dice,
-    person::{Person, device_id},
+    person::Person,
     storage::Trouble,
 };
 
@@ -67,26 +67,22 @@ impl Device {
         Ok(restored)
     }
 
-    /// A new device in the place of this one, which goes on with all but these records; and what it is to be
-    /// told again that was acknowledged, once it has committed anew what it kept.
+    /// All of it but these records, for another device that takes its place; and what that one is to be told
+    /// again that was acknowledged, once it has committed anew what it kept.
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn split(
-        mut self,
+    pub fn give_up(
+        &mut self,
         given_up: &BTreeSet<RecordId>,
-        key: SigningKey,
-        journal: JournalId,
-    ) -> Result<(Self, Vec<Acknowledged>), Trouble> {
+        other: DeviceId,
+    ) -> Result<(Backup, Vec<Acknowledged>), Trouble> {
         self.sync()?;
         let mut kept = self.back_up()?;
         kept.records.retain(|record| !given_up.contains(&record_id(record)));
         let mut acknowledged = std::mem::take(&mut kept.acknowledged);
-        for write in &mut acknowledged {
-            write.give_up(given_up, device_id(&key));
-        }
-        self.stop();
-        Ok((self.restore(kept, Some(key), journal)?, acknowledged))
+        acknowledged.iter_mut().for_each(|write| write.give_up(given_up, other));
+        Ok((kept, acknowledged))
     }
 
     /// Notes what was acknowledged before.

@@ -66,13 +66,13 @@ impl World {
             if took_ms < IN_THE_AIR_MS {
                 patience_ms = patience_ms.max(took_ms + MAX_HEALING_MS + self.longest_wait_ms());
             }
-            if self.parted && took_ms > APART_MS {
-                return Ok(());
-            }
             ensure(steps < MAX_HEALING_STEPS && took_ms < patience_ms, Check::Quiet, || {
                 format!("after {took_ms} ms and {steps} steps without a fault it still goes on")
             })?;
             self.step(event)?;
+            if self.parted && took_ms > APART_MS {
+                return Ok(());
+            }
         }
         self.tally.check(Check::Quiet);
         Ok(())

@@ -10,6 +10,7 @@ use crate::{
     clock::Event,
     device::Device,
     options::Breakage,
+    person::device_id,
     tally::Fault,
 };
 
@@ -112,18 +113,20 @@ impl World {
         let known = self.devices[number].state().known_to(|device| *device == first, std::iter::empty());
         let stays = BTreeMap::from([(villain, known.get(&villain).copied().unwrap_or(0))]);
         let given_up = self.devices[number].state().given_up(&stays).records;
+        let (key, journal) = (SigningKey::from_secret(&self.dice.secret()), self.dice.bytes());
+        self.tally.fault(Fault::Split);
+        self.tell(|_| format!("device {number} goes on as another one, without {} records", given_up.len()));
+        let device = &mut self.devices[number];
+        let (lost, log) = (device.id, device.state().log());
+        let enrolment = self.person.enrol(log, Some(device.key()), &key, true);
+        let (kept, acknowledged) = device.give_up(&given_up, device_id(&key)).map_err(unexpected)?;
+        self.end(number, End::Kill);
         for connection in self.network.select(|connection| connection.ends.contains(&number)) {
             self.disconnect(connection);
         }
-        let (key, journal) = (SigningKey::from_secret(&self.dice.secret()), self.dice.bytes());
         let before = self.devices.remove(number);
-        let (lost, log) = (before.id, before.state().log());
-        let enrolment = self.person.enrol(log, Some(before.key()), &key, true);
-        self.tally.fault(Fault::Split);
-        self.tell(|_| format!("device {number} goes on as another one, without {} records", given_up.len()));
-        let split = before.split(&given_up, key, JournalId::from_bytes(journal));
-        let (split, acknowledged) = split.map_err(unexpected)?;
-        self.devices.insert(number, split);
+        let other = before.restore(kept, Some(key), JournalId::from_bytes(journal)).map_err(unexpected)?;
+        self.devices.insert(number, other);
         self.start(number)?;
         self.lost.push(lost);
         self.let_go_of(lost);
