@@ -174,7 +174,7 @@ waiting-healing = this device is still fetching what damage took
 waiting-never-met = "{ $device }" has not been met yet
 waiting-peer-paused = "{ $device }" is paused
 waiting-peer-budget-used = "{ $device }" has used up its bytes for today
-waiting-refused = "{ $device }" and this device cannot talk
+waiting-refused = "{ $device }" and this device cannot talk (why: musette device list)
 waiting-to-arrive = changes from "{ $device }" are still to arrive
 an-attachment = an attachment
 attachment-called = "{ $name }"
@@ -182,7 +182,6 @@ waiting-attachment = part of { $attachment } is still to arrive
 waiting-attachment-there = an attachment is not all on "{ $device }" yet (where bytes cost money it comes only when asked for there: musette fetch)
 waiting-under-way = changes are on their way to "{ $device }"
 waiting-out-of-reach = "{ $device }" is out of reach, last seen { $since }
-waiting-with-reason = { $waiting }: { $reason }
 
 device-with-id = { $device } [{ $id }]
 device-line = { $name }: { $state }
@@ -198,6 +197,7 @@ device-behind = { $missing ->
    *[other] { $missing } changes are still to be sent
 }
 device-unreachable = out of reach, last seen { $since }
+device-not-connected = not connected, last seen { $since }
 device-never-met = not met yet
 device-direct = { $device } (connected directly)
 device-relayed = { $device } (connected through the relay { $relay })

@@ -135,11 +135,11 @@ notice-protocol-newer = un de vos appareils, ou celui d’un voisin, a une versi
 notice-damage-skipped = une partie du journal est abîmée : ce qui se lit a été gardé, et le journal abîmé est dans { $aside }. Vos autres appareils ont peut-être ce qui manque.
 notice-healing = il manque quelque chose à cet appareil après des dégâts ; il va le chercher sur un autre de vos appareils, et ne peut rien écrire d’ici là. S’il n’y en a plus : musette restore --alone
 notice-restored-waits = cet appareil vient d’une sauvegarde, et ne montre rien avant d’avoir rencontré un autre de vos appareils. S’il n’y en a plus : musette restore --alone
-notice-copied = une copie de ce dossier sert ailleurs, et les deux ont écrit en tant que même appareil. Rien n’est perdu. Sur la copie avec laquelle le moins de vos autres appareils s’accordent, pour y continuer comme un appareil à part : arrêtez musette up, puis musette device split NOM
+notice-copied = une copie de ce dossier sert ailleurs, et les deux ont écrit en tant que même appareil. Rien n’est perdu. Sur la copie qui s’accorde avec le moins de vos autres appareils, pour y continuer comme un appareil à part : arrêtez musette up, puis musette device split NOM
 notice-parted = cet appareil et « { $name } » ne se synchronisent pas : ils ont reçu des histoires différentes de { $count ->
     [one] « { $whose } »
    *[other] l’un de ceux-ci : { $whose }
-}. Une copie de son dossier est en service, ou il a été volé (retirez-le alors d’abord). Rien n’est perdu. Sur celui des deux avec lequel le moins de vos autres appareils s’accordent : arrêtez musette up, puis musette device split NOM, avec un nouveau nom
+}. Une copie de son dossier est en service, ou il a été volé (retirez-le alors d’abord). Rien n’est perdu. Sur celui des deux qui s’accorde avec le moins de vos autres appareils : arrêtez musette up, puis musette device split NOM, avec un nouveau nom
 notice-device-revoked = cet appareil a été retiré : vos autres appareils n’acceptent plus rien de lui. Ce qui est ici reste lisible. Pour vous en resservir : déplacez ce dossier, puis musette device join. Si c’est un voleur qui l’a retiré, avec un de vos appareils : musette device revoke APPAREIL --words
 notice-device-words-replaced = cet appareil est entré avec des mots de secours qui ont été remplacés : vos autres appareils n’acceptent rien de lui. Ce qui est ici reste lisible. Pour vous en resservir : déplacez ce dossier, puis musette recover, avec les nouveaux mots
 notice-quarantine = { $count ->
@@ -175,7 +175,7 @@ waiting-healing = cet appareil va encore chercher ce que des dégâts ont emport
 waiting-never-met = « { $device } » n’a pas encore été rencontré
 waiting-peer-paused = « { $device } » est en pause
 waiting-peer-budget-used = « { $device } » a épuisé son volume du jour
-waiting-refused = « { $device } » et cet appareil ne peuvent pas se parler
+waiting-refused = « { $device } » et cet appareil ne peuvent pas se parler (pourquoi : musette device list)
 waiting-to-arrive = des changements de « { $device } » doivent encore arriver
 an-attachment = une pièce jointe
 attachment-called = « { $name } »
@@ -183,7 +183,6 @@ waiting-attachment = { $attachment } n’est pas encore ici en entier
 waiting-attachment-there = une pièce jointe n’est pas encore entière sur « { $device } » (là où les données coûtent, elle n’y vient que sur demande : musette fetch)
 waiting-under-way = des changements sont en route vers « { $device } »
 waiting-out-of-reach = « { $device } » est hors de portée, vu pour la dernière fois : { $since }
-waiting-with-reason = { $waiting } : { $reason }
 
 device-with-id = { $device } [{ $id }]
 device-line = { $name } : { $state }
@@ -199,6 +198,7 @@ device-behind = { $missing ->
    *[other] { $missing } changements restent à envoyer
 }
 device-unreachable = hors de portée, vu pour la dernière fois : { $since }
+device-not-connected = non connecté, vu pour la dernière fois : { $since }
 device-never-met = pas encore rencontré
 device-direct = { $device } (connecté directement)
 device-relayed = { $device } (connecté par le relais { $relay })

@@ -149,11 +149,7 @@ pub(crate) fn waiting_in_words(waiting: &Value) -> String {
         ("since", locale::Arg::from(since)),
     ];
     let code = text_of(waiting, "why");
-    let words = locale::find(&format!("waiting-{code}"), &args).unwrap_or_else(|| code.to_owned());
-    match locale::find_told("error", &serde_json::json!({ "code": waiting["reason"] })) {
-        Some(reason) if code == "refused" => t!("waiting-with-reason", waiting = words, reason = reason),
-        _ => words,
-    }
+    locale::find(&format!("waiting-{code}"), &args).unwrap_or_else(|| code.to_owned())
 }
 
 pub(super) fn notice(notice: &Value) -> String {

@@ -50,7 +50,8 @@ pub(super) fn describe(device: &Value) -> String {
         "this" => t!("device-this"),
         "agrees" => agreement(&device["attachments_lacking"]),
         "behind" => t!("device-behind", missing = count_of(device, "missing")),
-        "unreachable" => t!("device-unreachable", since = last_seen(device)),
+        "unreachable" if is_away(device) => t!("device-unreachable", since = last_seen(device)),
+        "unreachable" => t!("device-not-connected", since = last_seen(device)),
         _ => t!("device-never-met"),
     };
     let mut line = t!("device-line", name = text_of(device, "name").to_owned(), state = state);
@@ -82,9 +83,7 @@ pub(super) fn describe(device: &Value) -> String {
             _ => t!("device-absent", device = line, since = last_seen(device)),
         };
     }
-    // A device that refuses, or is paused, is there: what it said is the reason.
-    let is_away = matches!(text_of(device, "reason"), "" | "unreachable" | "connection-lost");
-    if let Some(why) = why.filter(|_| is_away) {
+    if let Some(why) = why.filter(|_| is_away(device)) {
         if !matches!(text_of(device, "state"), "unreachable" | "never-met") {
             line = t!("device-absent", device = line, since = last_seen(device));
         }
@@ -94,6 +93,11 @@ pub(super) fn describe(device: &Value) -> String {
         Some(reason) => t!("device-reason", device = line, reason = reason),
         None => line,
     }
+}
+
+/// A device that refuses, or is paused, is there: what it said is the reason.
+fn is_away(device: &Value) -> bool {
+    matches!(text_of(device, "reason"), "" | "unreachable" | "connection-lost")
 }
 
 /// A device that was taken out, in one line.
