@@ -10,7 +10,7 @@ use musette_protocol::{
 };
 use serde_json::{Value as Json, json};
 
-use super::{Store, journal_error, replace::is_disk_failure, revoking::blobs_of, write_error};
+use super::{Store, replace::is_disk_failure, revoking::blobs_of, write_error};
 use crate::{
     entropy,
     error::{Error, Result},
@@ -105,13 +105,9 @@ impl Store {
         if self.late.is_empty() || !self.keys.healing.is_empty() || !self.may_write() {
             return Ok(());
         }
-        let unnamed = self.replica.unnamed_attachments(&self.late).map_err(journal_error)?;
-        let documents: Vec<Forgetting<'_>> =
-            unnamed.iter().map(|(document, blobs)| Forgetting { document: *document, blobs }).collect();
-        if !documents.is_empty() {
-            let nonce = &mut entropy::bytes::<NONCE_LEN>;
-            let effects =
-                self.replica.forget(&documents, &self.device_key, None, nonce).map_err(write_error)?;
+        let nonce = &mut entropy::bytes::<NONCE_LEN>;
+        let named = self.replica.forget_late(&self.late, &self.device_key, nonce).map_err(write_error)?;
+        if let Some(effects) = named {
             self.unsynced = true;
             self.apply(effects, Vec::new())?;
         }

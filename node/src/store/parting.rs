@@ -27,8 +27,7 @@ impl Store {
     pub(crate) fn note_fork(&mut self, peer: DeviceId, device: DeviceId) {
         if peer == self.device {
             self.copy_met = true;
-            self.events.push(StoreEvent::Devices);
-            self.note_sync_changed();
+            self.tell_of_histories();
         } else {
             self.note_parted(peer, BTreeSet::from([device]));
         }
@@ -61,9 +60,13 @@ impl Store {
         let at = self.state().log().heads();
         if self.peers.part(peer, Parted { over, at }) {
             self.dirty.any = true;
-            self.events.push(StoreEvent::Devices);
-            self.note_sync_changed();
+            self.tell_of_histories();
         }
+    }
+
+    fn tell_of_histories(&mut self) {
+        self.events.push(StoreEvent::Devices);
+        self.note_sync_changed();
     }
 
     /// Whether another copy of this home went on as this device.

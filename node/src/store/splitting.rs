@@ -37,6 +37,7 @@ use super::{
     keys::Keys,
     opening::{empty_state, inception_of},
     replace::{io_error, remove_dir, sync_dir, told},
+    revoking::blobs_of,
     write_error,
 };
 use crate::{
@@ -99,7 +100,7 @@ impl Store {
         Ok(Split { device, copied_from, changes, parted })
     }
 
-    fn enrolment_of(&self, key: &SigningKey, kem: &KemSecret, name: String) -> Signed<Operation> {
+    pub(super) fn enrolment_of(&self, key: &SigningKey, kem: &KemSecret, name: String) -> Signed<Operation> {
         let device = DeviceId::from_bytes(*key.verifying_key().as_bytes());
         let certificate = Certificate { person: self.person, device, kem: kem.public(), name, admin: true };
         let device_signature = certificate.countersign(key);
@@ -145,6 +146,10 @@ impl Store {
         replica.write_statement(Payload::Operation(enrolment), nonce).map_err(write_error)?;
         let changes = replica.state().orphans().len();
         replica.adopt_orphans(key, nonce).map_err(write_error)?;
+        // What forgets an item may have waited until now, and only who showed it knows its attachments.
+        let forgotten = replica.state().forgotten();
+        let attached = forgotten.map(|id| (*id, blobs_of(self.view(*id)))).collect();
+        replica.forget_late(&attached, key, nonce).map_err(write_error)?;
         replica.sync().map_err(journal_error)?;
         Ok(changes)
     }

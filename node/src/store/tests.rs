@@ -1,10 +1,15 @@
 //! What the store promises of its secrets.
 
+use musette_crdt::view::Attachment;
 use musette_protocol::{
+    crypto::kem::KemSecret,
     epoch::person_key,
+    id::CommitId,
     identity::log::{Action, Author, PersonKey},
     journal::SegmentNumber,
+    record::{Change, Commit},
     replica::rotating::NewEpoch,
+    signed::Signed,
 };
 
 use super::{opening::inception_of, *};
@@ -73,6 +78,54 @@ fn a_split_that_was_cut_off_is_finished_or_never_was() {
     assert_eq!((store.state().head(&laptop).0, store.state().head(&store.device).0), (0, 1));
     assert_eq!(store.person_name(), settings);
     assert_eq!(store.state().log().devices().len(), 2);
+}
+
+/// A change of a new device that counts once what it was built on is here, which is not.
+fn hear_of_what_waits(store: &mut Store, change: Change) {
+    let phone = SigningKey::from_secret(&entropy::secret());
+    let enrolment =
+        store.enrolment_of(&phone, &KemSecret::from_secret(&entropy::secret()), "phone".to_owned());
+    let nonce = &mut entropy::bytes::<NONCE_LEN>;
+    let mut write = |store: &mut Store, payload| store.replica.write_statement(payload, nonce).unwrap();
+    write(store, Payload::Operation(enrolment));
+    write(store, Payload::Change(change));
+    let commit = Commit {
+        space: *store.state().space(),
+        device: DeviceId::from_bytes(*phone.verifying_key().as_bytes()),
+        number: 1,
+        previous: None,
+        seen: vec![CommitId::from_bytes([9; 32])],
+        log_heads: store.state().log().heads(),
+        records: store.state().orphans().into_iter().map(|(record, _)| record).collect(),
+        chunks: Vec::new(),
+    };
+    write(store, Payload::Commit(Signed::new(commit, &phone)));
+    store.unsynced = true;
+    store.commit().unwrap();
+}
+
+#[test]
+fn a_split_names_what_was_attached_to_an_item_that_is_forgotten_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::locate(Some(folder.path())).unwrap();
+    create(&home, "Emilie", "laptop", &VaultChoice::KeyFile).unwrap();
+    let mut store = Store::open(&home, None, Repair::No).unwrap();
+    let item = store.add("note", &[("title".to_owned(), "Letter".into())].into()).unwrap();
+    let item = store.find(item["id"].as_str().unwrap()).unwrap();
+    let id = BlobId::from_bytes([7; 16]);
+    store.write_pieces(id, 0, vec![b"Dear".to_vec()]).unwrap();
+    let (name, media_type) = ("letter.txt".to_owned(), "text/plain".to_owned());
+    let attachment = Attachment { id, name, media_type, size: 4, digest: [0; 32], chunk_len: 65_536 };
+    store.note_attachment(item, &attachment).unwrap();
+    hear_of_what_waits(&mut store, Change::forgetting(item, &BTreeSet::new()));
+    assert_eq!((store.state().is_forgotten(&item), store.state().chunks_held(&id)), (false, 1));
+    store.take_new_keys("attic").unwrap();
+    drop(store);
+
+    let mut store = Store::open(&home, None, Repair::No).unwrap();
+    assert_eq!((store.state().is_forgotten(&item), store.state().chunks_held(&id)), (true, 1));
+    while store.tidy().unwrap() {}
+    assert_eq!(store.state().chunks_held(&id), 0);
 }
 
 /// A home that met another device and lost the end of its journal, as only its index knows.

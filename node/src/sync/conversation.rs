@@ -38,6 +38,7 @@ use crate::{
         Connection, Endpoint, FrameReader, FrameWriter, Framed, Path, Way, limits::PULSE_DEADLINE,
         without_peer,
     },
+    store::Store,
 };
 
 /// A handshake takes three round trips.
@@ -130,11 +131,7 @@ impl Conversation {
                     .scheduler
                     .tell(|schedule, moment| schedule.handle_disconnected(moment, device, ending, draw()));
             }
-            let noted = self.network.driver.run(move |store| {
-                store.note_disconnected(device);
-                Ok(())
-            });
-            drop(noted.await);
+            self.note(move |store| store.note_disconnected(device)).await;
         }
         ended
     }
@@ -274,8 +271,10 @@ impl Conversation {
         let peer = self.established().map(|(peer, _)| peer);
         if let Some(peer) = peer {
             match error {
-                SessionError::Fork { device } => self.note_fork(peer, device).await,
-                SessionError::RefusedByPeer(Reason::Fork) => self.note_refused_for_fork(peer).await,
+                SessionError::Fork { device } => self.note(move |store| store.note_fork(peer, device)).await,
+                SessionError::RefusedByPeer(Reason::Fork) => {
+                    self.note(move |store| store.note_refused_for_fork(peer)).await;
+                }
                 _ => {}
             }
         }
@@ -299,34 +298,19 @@ impl Conversation {
 
     async fn note_reason(&self, code: String) {
         let device = self.established().map(|(device, _)| device);
-        if device.is_none() && matches!(code.as_str(), "protocol-older" | "protocol-newer") {
+        match device {
+            Some(device) => self.note(move |store| store.note_unreachable(device, code)).await,
             // It did not come to saying who it is, and yet the person is to know what to update.
-            let noted = self.network.driver.run(move |store| {
-                store.note_other_version(code);
-                Ok(())
-            });
-            return drop(noted.await);
-        }
-        if let Some(device) = device {
-            let noted = self.network.driver.run(move |store| {
-                store.note_unreachable(device, code);
-                Ok(())
-            });
-            drop(noted.await);
+            None if matches!(code.as_str(), "protocol-older" | "protocol-newer") => {
+                self.note(move |store| store.note_other_version(code)).await;
+            }
+            None => {}
         }
     }
 
-    async fn note_fork(&self, peer: DeviceId, device: DeviceId) {
+    async fn note(&self, told: impl FnOnce(&mut Store) + Send + 'static) {
         let noted = self.network.driver.run(move |store| {
-            store.note_fork(peer, device);
-            Ok(())
-        });
-        drop(noted.await);
-    }
-
-    async fn note_refused_for_fork(&self, peer: DeviceId) {
-        let noted = self.network.driver.run(move |store| {
-            store.note_refused_for_fork(peer);
+            told(store);
             Ok(())
         });
         drop(noted.await);
@@ -337,7 +321,7 @@ impl Conversation {
         let own = self.network.driver.run(|store| Ok(store.device())).await?;
         // Another process, with a copy of this home.
         if device == own {
-            self.note_fork(own, own).await;
+            self.note(move |store| store.note_fork(own, own)).await;
             return Err(Error::new("session-fork"));
         }
         if self.network.scheduler.refusal().is_some() {

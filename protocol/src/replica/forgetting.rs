@@ -86,22 +86,31 @@ impl<D: Disk> Replica<D> {
         self.append(vec![prepared]).map(Some)
     }
 
-    /// Those attachments of forgotten documents that no change names which forgot them: somebody attached
-    /// them who did not know. Who knows of them says so ([`Replica::forget`]).
+    /// Names those of these attachments of forgotten documents that no change names which forgot them:
+    /// somebody attached them who did not know. `None` when there is none; else durable after
+    /// [`Replica::sync`].
     ///
     /// # Errors
-    /// When the journal cannot be read.
-    pub fn unnamed_attachments(
+    /// When the storage fails; nothing is then changed.
+    pub fn forget_late(
         &mut self,
-        known: &BTreeMap<DocumentId, BTreeSet<BlobId>>,
-    ) -> Result<BTreeMap<DocumentId, BTreeSet<BlobId>>, JournalError<D::Error>> {
+        attached: &BTreeMap<DocumentId, BTreeSet<BlobId>>,
+        device: &SigningKey,
+        nonce: &mut dyn FnMut() -> [u8; NONCE_LEN],
+    ) -> Result<Option<Effects>, WriteError<D::Error>> {
         self.read_forgotten_blobs()?;
-        let unnamed = known.iter().filter_map(|(document, blobs)| {
+        let unnamed = attached.iter().filter_map(|(document, blobs)| {
             let (_, named) = self.forgotten_blobs.get(document)?;
             let unnamed: BTreeSet<BlobId> = blobs.difference(named).copied().collect();
             (!unnamed.is_empty()).then_some((*document, unnamed))
         });
-        Ok(unnamed.collect())
+        let unnamed: Vec<(DocumentId, BTreeSet<BlobId>)> = unnamed.collect();
+        if unnamed.is_empty() {
+            return Ok(None);
+        }
+        let documents: Vec<Forgetting<'_>> =
+            unnamed.iter().map(|(document, blobs)| Forgetting { document: *document, blobs }).collect();
+        self.forget(&documents, device, None, nonce).map(Some)
     }
 
     /// Reads what the changes say that forgot documents, again once there are others: more of them, or fewer

@@ -668,8 +668,8 @@ fn read_records<D: Disk>(
         (Sealing::Anew, Class::Commit | Class::Statement) => Ok(vec![replica.read_renewed(location)?]),
         (Sealing::Both, Class::Statement) => {
             let record = replica.read(location)?;
-            let shared = shared.and_then(|epoch| replica.renew_for(&record, epoch));
-            let renewed = replica.renew(&record).or(shared);
+            let renewed = replica.renew(&record);
+            let renewed = renewed.or_else(|| replica.renew_for(&record, shared?));
             Ok(std::iter::once(record).chain(renewed).collect())
         }
         _ => Ok(vec![replica.read(location)?]),

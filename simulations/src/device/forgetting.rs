@@ -1,8 +1,12 @@
 //! How a device forgets documents for good, as the node's shell does it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use musette_protocol::{crypto::sign::SigningKey, id::DocumentId, replica::forgetting::Forgetting};
+use musette_protocol::{
+    crypto::sign::SigningKey,
+    id::{BlobId, DocumentId},
+    replica::{Effects, forgetting::Forgetting},
+};
 
 use super::{Device, write_trouble};
 use crate::{
@@ -34,20 +38,14 @@ impl Device {
         let forgetting: Vec<Forgetting<'_>> =
             attached.iter().map(|(document, blobs)| Forgetting { document: *document, blobs }).collect();
         self.bury(ledger)?;
-        self.write_forgetting(&forgetting, keeper, dice, ledger)
-    }
-
-    fn write_forgetting(
-        &mut self,
-        forgetting: &[Forgetting<'_>],
-        keeper: Option<&SigningKey>,
-        dice: &mut Dice,
-        ledger: &mut Ledger,
-    ) -> Result<(), Trouble> {
         let replica = self.replica.as_mut().expect("only devices that are on are asked");
-        let written = replica.forget(forgetting, &self.key, keeper, &mut || dice.bytes());
+        let written = replica.forget(&forgetting, &self.key, keeper, &mut || dice.bytes());
         let effects = written.map_err(write_trouble)?;
         forgetting.iter().for_each(|one| ledger.note_forgotten(one.document));
+        self.take_forgetting(effects, ledger)
+    }
+
+    fn take_forgetting(&mut self, effects: Effects, ledger: &mut Ledger) -> Result<(), Trouble> {
         for newly in &effects.counted {
             ledger.note_commit(&newly.counted, self.state());
             self.waiting.push(Acknowledged::of(&newly.counted, Vec::new()));
@@ -73,18 +71,40 @@ impl Device {
         if self.late.is_empty() || !self.may_write() {
             return Ok(false);
         }
-        let late = self.late.clone();
-        let unnamed = self.replica().unnamed_attachments(&late)?;
-        let forgetting: Vec<Forgetting<'_>> =
-            unnamed.iter().map(|(document, blobs)| Forgetting { document: *document, blobs }).collect();
-        if !forgetting.is_empty() && !self.is_broken(Breakage::KeepForgotten) {
-            self.write_forgetting(&forgetting, None, dice, ledger)?;
+        if self.is_broken(Breakage::KeepForgotten) {
+            return Ok(false);
+        }
+        let replica = self.replica.as_mut().expect("only devices that are on are asked");
+        let named =
+            replica.forget_late(&self.late, &self.key, &mut || dice.bytes()).map_err(write_trouble)?;
+        let is_any = named.is_some();
+        if let Some(effects) = named {
+            self.take_forgetting(effects, ledger)?;
         }
         // What is in quarantine now may be forgotten again, and by then nothing of it is read here.
+        let late = std::mem::take(&mut self.late);
         let (named, kept) = late.into_iter().partition(|(document, _)| self.state().is_forgotten(document));
         self.naming.extend::<BTreeMap<_, _>>(named);
         self.late = kept;
-        Ok(!forgetting.is_empty())
+        Ok(is_any)
+    }
+
+    /// What is attached to each document that is shown.
+    ///
+    /// # Errors
+    /// When one cannot be merged.
+    pub fn attached(&mut self) -> Result<BTreeMap<DocumentId, BTreeSet<BlobId>>, Violation> {
+        let ids: Vec<DocumentId> = self.documents.known().into_iter().map(|(id, _)| id).collect();
+        ids.into_iter().map(|id| Ok((id, self.documents.attachments(id)?))).collect()
+    }
+
+    /// Notes what was attached to documents before this device was put in the place of another one: what forgets
+    /// one of them may have counted since.
+    pub fn note_attached(&mut self, attached: BTreeMap<DocumentId, BTreeSet<BlobId>>) {
+        let late =
+            attached.into_iter().filter(|(id, blobs)| !blobs.is_empty() && self.state().is_forgotten(id));
+        let late: Vec<_> = late.collect();
+        self.late.extend(late);
     }
 
     /// Notes that what it has not named or attached durably may stay: once it ends, nobody can name it any

@@ -8,7 +8,7 @@ use super::{End, World, life::unexpected};
 use crate::{
     check::{Check, Violation, ensure},
     clock::Event,
-    device::Device,
+    device::{Backup, Device},
     options::Breakage,
     person::device_id,
     tally::Fault,
@@ -42,25 +42,13 @@ impl World {
             self.schedule(AGAIN_MS, Event::Restore);
             return Ok(());
         };
-        if self.devices[number].is_on() {
-            self.end(number, End::Kill);
-        }
-        for connection in self.network.select(|connection| connection.ends.contains(&number)) {
-            self.disconnect(connection);
-        }
-        let lost = self.devices[number].id;
+        self.lose(number);
         self.tally.fault(Fault::Restored);
         self.tell(|_| format!("device {number} is lost, and another one begins from its backup"));
         let keeps_key = self.devices[number].is_broken(Breakage::KeepDeviceKey);
         let (key, journal) = (SigningKey::from_secret(&self.dice.secret()), self.dice.bytes());
-        let before = self.devices.remove(number);
-        let key = (!keeps_key).then_some(key);
-        let restored = before.restore(backup, key, JournalId::from_bytes(journal)).map_err(unexpected)?;
-        self.devices.insert(number, restored);
-        self.start(number)?;
+        self.replace(number, backup, (!keeps_key).then_some(key), JournalId::from_bytes(journal))?;
         if !keeps_key {
-            self.lost.push(lost);
-            self.let_go_of(lost);
             let device = &mut self.devices[number];
             let enrolment = self.person.enrol(device.state().log(), None, device.key(), true);
             let statements = vec![Payload::Operation(enrolment)];
@@ -117,25 +105,48 @@ impl World {
         self.tally.fault(Fault::Split);
         self.tell(|_| format!("device {number} goes on as another one, without {} records", given_up.len()));
         let device = &mut self.devices[number];
-        let (lost, log) = (device.id, device.state().log());
-        let enrolment = self.person.enrol(log, Some(device.key()), &key, true);
+        let attached = device.attached()?;
+        let enrolment = self.person.enrol(device.state().log(), Some(device.key()), &key, true);
         let (kept, acknowledged) = device.give_up(&given_up, device_id(&key)).map_err(unexpected)?;
-        self.end(number, End::Kill);
-        for connection in self.network.select(|connection| connection.ends.contains(&number)) {
-            self.disconnect(connection);
-        }
-        let before = self.devices.remove(number);
-        let other = before.restore(kept, Some(key), JournalId::from_bytes(journal)).map_err(unexpected)?;
-        self.devices.insert(number, other);
-        self.start(number)?;
-        self.lost.push(lost);
-        self.let_go_of(lost);
+        self.lose(number);
+        self.replace(number, kept, Some(key), JournalId::from_bytes(journal))?;
         let World { devices, person, dice, ledger, .. } = self;
         let device = &mut devices[number];
         let written = device.write_statements(vec![Payload::Operation(enrolment)], dice, ledger);
         written.and_then(|()| device.go_on(person, dice, ledger)).map_err(unexpected)?;
         device.note_acknowledged(acknowledged);
+        device.note_attached(attached);
+        device.forget_late(dice, ledger).and_then(|_| device.sync()).map_err(unexpected)?;
         self.introduce(number);
+        Ok(())
+    }
+
+    /// A device comes to its end, and so do its connections.
+    fn lose(&mut self, number: usize) {
+        if self.devices[number].is_on() {
+            self.end(number, End::Kill);
+        }
+        for connection in self.network.select(|connection| connection.ends.contains(&number)) {
+            self.disconnect(connection);
+        }
+    }
+
+    /// A device with what was kept takes the place of one that was lost; without a key, as the same one.
+    fn replace(
+        &mut self,
+        number: usize,
+        kept: Backup,
+        key: Option<SigningKey>,
+        journal: JournalId,
+    ) -> Result<(), Violation> {
+        let before = self.devices.remove(number);
+        let lost = before.id;
+        self.devices.insert(number, before.restore(kept, key, journal).map_err(unexpected)?);
+        self.start(number)?;
+        if self.devices[number].id != lost {
+            self.lost.push(lost);
+            self.let_go_of(lost);
+        }
         Ok(())
     }
 
