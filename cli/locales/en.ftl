@@ -674,7 +674,7 @@ hint-device-revoked = You can read what is here. To use this device again, move 
 error-device-words-replaced = This device was let in with recovery words that were replaced: what it writes counts nowhere.
 hint-device-words-replaced = You can read what is here. To use this device again, move its folder away and let it in with the new words: musette recover, or musette restore DIR
 error-no-safe-epoch = A device was just taken out, and this one waits for the new key that goes with it.
-hint-no-safe-epoch = It comes with the next sync with one of your other devices: musette sync now
+hint-no-safe-epoch = It comes with the next sync with one of your other devices: musette sync now. Where they do not sync, musette status says why
 error-revoke-self = A device cannot take itself out.
 hint-revoke-self = Do it on another one of your devices.
 error-revoke-not-confirmed = The name was not the same, so nothing was done.
@@ -853,6 +853,11 @@ error-session-malformed = The other device sent something that makes no sense.
 error-session-unrecognised = Whoever answered is not one of your devices.
 error-session-bad-proof = Whoever answered could not prove to be your device.
 error-session-fork = One device has written two different histories, perhaps because a copy of its folder was started. Nothing is lost: musette status, here or there, says what to do (musette device split NAME)
+error-quarantine-given-up = { $count ->
+    [one] Something of one item
+   *[other] Something of { $count } items
+} is in quarantine, and would be lost with what is given up.
+hint-quarantine-given-up = Look through them: musette quarantine list. What is yours: musette quarantine accept ID. Then again, with --without-quarantine for the rest
 error-words-mismatch = These are not the words that the new device shows.
 hint-words-mismatch = Type them as the new device shows them; after three wrong tries it is sent away. If the words do differ, somebody may be in between: invite again on a network you trust.
 error-no-pairing = No device is waiting to be confirmed.
@@ -1040,6 +1045,7 @@ help-musette-device-revoke--words = With the 24 recovery words, which are then a
 help-musette-device-revoke--yes = Ask nothing
 help-musette-device-split = Go on as a device of its own, with what is here: where a copy of a folder is in use elsewhere too, of this device or another
 help-musette-device-split--name = What you call this device
+help-musette-device-split--without_quarantine = Also if something in quarantine is lost with it
 help-musette-remove = Put items into the trash
 help-musette-remove--ids = The items' ids
 help-musette-remove--many = How many they are, if they are more than 20

@@ -706,7 +706,7 @@ hint-device-revoked = Ce qui est ici reste lisible. Pour vous en resservir, dép
 error-device-words-replaced = Cet appareil est entré avec des mots de secours qui ont été remplacés : ce qu’il écrit ne compte nulle part.
 hint-device-words-replaced = Ce qui est ici reste lisible. Pour vous en resservir, déplacez son dossier et faites-le entrer avec les nouveaux mots : musette recover, ou musette restore DOSSIER
 error-no-safe-epoch = Un appareil vient d’être retiré, et celui-ci attend la nouvelle clé qui va avec.
-hint-no-safe-epoch = Elle arrive à la prochaine synchronisation avec un autre de vos appareils : musette sync now
+hint-no-safe-epoch = Elle arrive à la prochaine synchronisation avec un autre de vos appareils : musette sync now. S’ils ne se synchronisent pas, musette status dit pourquoi
 error-revoke-self = Un appareil ne peut pas se retirer lui-même.
 hint-revoke-self = Faites-le sur un autre de vos appareils.
 error-revoke-not-confirmed = Le nom n’était pas le même, rien n’a donc été fait.
@@ -885,6 +885,11 @@ error-session-malformed = L’autre appareil a envoyé quelque chose d’incompr
 error-session-unrecognised = Ce qui a répondu n’est pas l’un de vos appareils.
 error-session-bad-proof = Ce qui a répondu n’a pas pu prouver être votre appareil.
 error-session-fork = Un appareil a écrit deux histoires différentes, peut-être parce qu’une copie de son dossier a été démarrée. Rien n’est perdu : musette status, ici ou là-bas, dit que faire (musette device split NOM)
+error-quarantine-given-up = { $count ->
+    [one] Quelque chose d’un élément
+   *[other] Quelque chose de { $count } éléments
+} est en quarantaine et serait perdu avec ce qui est abandonné.
+hint-quarantine-given-up = Passez-les en revue : musette quarantine list. Ce qui est à vous : musette quarantine accept ID. Puis recommencez, avec --without-quarantine pour le reste
 error-words-mismatch = Ce ne sont pas les mots que montre le nouvel appareil.
 hint-words-mismatch = Recopiez-les tels que le nouvel appareil les montre ; après trois essais il est renvoyé. Si les mots sont vraiment différents, quelqu’un s’est peut-être glissé entre les deux : invitez de nouveau, sur un réseau sûr.
 error-no-pairing = Aucun appareil n’attend d’être confirmé.
@@ -1072,6 +1077,7 @@ help-musette-device-revoke--words = Avec les 24 mots de secours, qui sont alors 
 help-musette-device-revoke--yes = Ne rien demander
 help-musette-device-split = Continuer comme un appareil à part, avec ce qui est ici : quand une copie d’un dossier sert aussi ailleurs, que ce soit de cet appareil ou d’un autre
 help-musette-device-split--name = Le nom que vous donnez à cet appareil
+help-musette-device-split--without_quarantine = Même si quelque chose en quarantaine est perdu ainsi
 help-musette-remove = Mettre des éléments à la corbeille
 help-musette-remove--ids = Les identifiants des éléments
 help-musette-remove--many = Combien il y en a, s’il y en a plus de 20

@@ -375,7 +375,7 @@ struct NewInvitation {
 async fn invite(State(context): State<Context>, body: axum::body::Bytes) -> Answer {
     let NewInvitation { unattended } = parse(&body)?;
     let online = network(&context)?;
-    context.driver.run(|store| store.check_entitled()).await?;
+    context.driver.run(|store| store.check_may_let_in()).await?;
     online.pairing.open(&online.endpoint, unattended).map(AxumJson)
 }
 

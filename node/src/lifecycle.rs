@@ -48,11 +48,11 @@ pub use crate::store::{
 /// Makes a device of its own of a copy of a home that is in use elsewhere too. No node may run here.
 ///
 /// # Errors
-/// When the home cannot be opened, the name cannot be shown, this device may enrol none, or a disk
-/// refuses.
-pub fn split(home: &Home, passphrase: Option<&str>, name: &str) -> Result<Split> {
+/// When the home cannot be opened, the name cannot be shown, this device may enrol none, something in
+/// quarantine would be lost and not `without_quarantine` was said, or a disk refuses.
+pub fn split(home: &Home, passphrase: Option<&str>, name: &str, without_quarantine: bool) -> Result<Split> {
     check_name(name)?;
-    Store::open(home, passphrase, Repair::No)?.split_copy(name)
+    Store::open(home, passphrase, Repair::No)?.split_copy(name, without_quarantine)
 }
 
 /// How long after something happened the index is written.

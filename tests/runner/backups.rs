@@ -135,6 +135,7 @@ fn a_restored_device_shows_nothing_before_it_met_another() {
     // Nor does anybody else get from it what the backup had.
     let up = |device: &Device, end: usize| device.up_with(&["--listen", &cable.listen(end, 4100)]);
     let waiting = up(&bare, 1);
+    bare.refuses(&["device", "invite"], 1, "restored-waits");
     let second = world.device("second").in_namespace(&cable.ends[0]);
     let at = cable.listen(1, 4100);
     let args = ["--json", "recover", "--device", "second", "--no-passphrase", "--at", &at];

@@ -195,7 +195,7 @@ impl Store {
         }
     }
 
-    /// Requires that this device may let in whoever has the words: it is in itself, and what it has is not
+    /// Requires that this device may let others in: it is in itself, and what it has is not
     /// what a backup had, of which things may have been forgotten since.
     ///
     /// # Errors

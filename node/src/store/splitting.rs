@@ -63,20 +63,22 @@ pub struct Split {
 }
 
 impl Store {
-    /// Goes on as a device of its own, which is called `name`.
+    /// Goes on as a device of its own, which is called `name`; with `without_quarantine` also if something in
+    /// quarantine is given up with it.
     ///
     /// # Errors
-    /// `device-revoked` when this device was taken out, `not-admin-device` when this device may enrol none, `healing` while something is missing here, `name-taken` when another device is called so;
-    /// when the disk or a keyring refuses, and then nothing is changed.
-    pub(crate) fn split_copy(mut self, name: &str) -> Result<Split> {
-        let split = self.take_new_keys(name)?;
+    /// `device-revoked` when this device was taken out, `not-admin-device` when it may enrol none, `healing`
+    /// while something is missing here, `name-taken` when another device is called so, `quarantine-given-up`
+    /// when something in quarantine would be; when the disk or a keyring refuses. Then nothing is changed.
+    pub(crate) fn split_copy(mut self, name: &str, without_quarantine: bool) -> Result<Split> {
+        let split = self.take_new_keys(name, without_quarantine)?;
         drop(self.index.take());
         finish(&self.home, &self.keys)?;
         Ok(split)
     }
 
     /// All of it but the last step, which the next start does if this one does not come to it.
-    pub(super) fn take_new_keys(&mut self, name: &str) -> Result<Split> {
+    pub(super) fn take_new_keys(&mut self, name: &str, without_quarantine: bool) -> Result<Split> {
         self.check_whole()?;
         self.check_entitled()?;
         let own = self.device;
@@ -85,11 +87,14 @@ impl Store {
         if self.state().log().devices().values().any(|known| known.certificate.name == name) {
             return Err(Error::new("name-taken").with("name", name));
         }
+        let given_up = self.given_up();
+        if !given_up.quarantined.is_empty() && !without_quarantine {
+            return Err(Error::new("quarantine-given-up").with("count", given_up.quarantined.len()));
+        }
         let (seed, kem) = (entropy::secret(), entropy::secret());
         let (key, journal) = (SigningKey::from_secret(&seed), JournalId::from_bytes(entropy::bytes()));
         let enrolment = self.enrolment_of(&key, &KemSecret::from_secret(&kem), name.to_owned());
         let new = self.home.journal_dir().with_extension("new");
-        let given_up = self.given_up();
         let changes = self.write_journal(&new, journal, &given_up.records, enrolment, &key)?;
         told(fs::rename(&new, meant_for(&self.home, journal)))?;
         told(sync_dir(self.home.path()))?;

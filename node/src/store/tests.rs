@@ -4,7 +4,7 @@ use musette_crdt::view::Attachment;
 use musette_protocol::{
     crypto::kem::KemSecret,
     epoch::person_key,
-    id::CommitId,
+    id::{CommitId, OperationId},
     identity::log::{Action, Author, PersonKey},
     journal::SegmentNumber,
     record::{Change, Commit},
@@ -70,7 +70,7 @@ fn a_split_that_was_cut_off_is_finished_or_never_was() {
     assert!(!leftover.exists());
     // After.
     let (laptop, settings) = (store.device, store.person_name().to_owned());
-    let split = store.take_new_keys("attic").unwrap();
+    let split = store.take_new_keys("attic", false).unwrap();
     assert_eq!((split.copied_from.as_str(), split.changes), ("laptop", 1));
     drop(store);
     let store = open();
@@ -80,28 +80,45 @@ fn a_split_that_was_cut_off_is_finished_or_never_was() {
     assert_eq!(store.state().log().devices().len(), 2);
 }
 
-/// A change of a new device that counts once what it was built on is here, which is not.
-fn hear_of_what_waits(store: &mut Store, change: Change) {
-    let phone = SigningKey::from_secret(&entropy::secret());
-    let enrolment =
-        store.enrolment_of(&phone, &KemSecret::from_secret(&entropy::secret()), "phone".to_owned());
-    let nonce = &mut entropy::bytes::<NONCE_LEN>;
-    let mut write = |store: &mut Store, payload| store.replica.write_statement(payload, nonce).unwrap();
+/// Lets in another device, which nobody runs.
+fn let_in(store: &mut Store, name: &str) -> (DeviceId, SigningKey) {
+    let key = SigningKey::from_secret(&entropy::secret());
+    let kem = KemSecret::from_secret(&entropy::secret());
+    let enrolment = store.enrolment_of(&key, &kem, name.to_owned());
     write(store, Payload::Operation(enrolment));
+    (DeviceId::from_bytes(*key.verifying_key().as_bytes()), key)
+}
+
+/// The first commit of a device: a change, by somebody who had seen these commits and operations.
+fn hear_of(
+    store: &mut Store,
+    (device, key): (DeviceId, &SigningKey),
+    change: Change,
+    (seen, log_heads): (Vec<CommitId>, Vec<OperationId>),
+) {
     write(store, Payload::Change(change));
     let commit = Commit {
         space: *store.state().space(),
-        device: DeviceId::from_bytes(*phone.verifying_key().as_bytes()),
+        device,
         number: 1,
         previous: None,
-        seen: vec![CommitId::from_bytes([9; 32])],
-        log_heads: store.state().log().heads(),
+        seen,
+        log_heads,
         records: store.state().orphans().into_iter().map(|(record, _)| record).collect(),
         chunks: Vec::new(),
     };
-    write(store, Payload::Commit(Signed::new(commit, &phone)));
+    write(store, Payload::Commit(Signed::new(commit, key)));
+}
+
+fn write(store: &mut Store, payload: Payload) {
+    store.replica.write_statement(payload, &mut entropy::bytes::<NONCE_LEN>).unwrap();
     store.unsynced = true;
     store.commit().unwrap();
+}
+
+fn add_note(store: &mut Store) -> DocumentId {
+    let item = store.add("note", &[("title".to_owned(), "Letter".into())].into()).unwrap();
+    store.find(item["id"].as_str().unwrap()).unwrap()
 }
 
 #[test]
@@ -110,22 +127,51 @@ fn a_split_names_what_was_attached_to_an_item_that_is_forgotten_with_it() {
     let home = Home::locate(Some(folder.path())).unwrap();
     create(&home, "Emilie", "laptop", &VaultChoice::KeyFile).unwrap();
     let mut store = Store::open(&home, None, Repair::No).unwrap();
-    let item = store.add("note", &[("title".to_owned(), "Letter".into())].into()).unwrap();
-    let item = store.find(item["id"].as_str().unwrap()).unwrap();
+    let item = add_note(&mut store);
     let id = BlobId::from_bytes([7; 16]);
     store.write_pieces(id, 0, vec![b"Dear".to_vec()]).unwrap();
     let (name, media_type) = ("letter.txt".to_owned(), "text/plain".to_owned());
     let attachment = Attachment { id, name, media_type, size: 4, digest: [0; 32], chunk_len: 65_536 };
     store.note_attachment(item, &attachment).unwrap();
-    hear_of_what_waits(&mut store, Change::forgetting(item, &BTreeSet::new()));
+    let (phone, key) = let_in(&mut store, "phone");
+    // It waits for what the phone built on, which is not here.
+    let known = (vec![CommitId::from_bytes([9; 32])], store.state().log().heads());
+    hear_of(&mut store, (phone, &key), Change::forgetting(item, &BTreeSet::new()), known);
     assert_eq!((store.state().is_forgotten(&item), store.state().chunks_held(&id)), (false, 1));
-    store.take_new_keys("attic").unwrap();
+    store.take_new_keys("attic", false).unwrap();
     drop(store);
 
     let mut store = Store::open(&home, None, Repair::No).unwrap();
     assert_eq!((store.state().is_forgotten(&item), store.state().chunks_held(&id)), (true, 1));
     while store.tidy().unwrap() {}
     assert_eq!(store.state().chunks_held(&id), 0);
+}
+
+#[test]
+fn a_split_loses_nothing_in_quarantine_unasked() {
+    for accepts in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::locate(Some(folder.path())).unwrap();
+        create(&home, "Emilie", "laptop", &VaultChoice::KeyFile).unwrap();
+        let mut store = Store::open(&home, None, Repair::No).unwrap();
+        let item = add_note(&mut store);
+        let ((phone, key), (tablet, _)) = (let_in(&mut store, "phone"), let_in(&mut store, "tablet"));
+        let known = (Vec::new(), store.state().log().heads());
+        store.revoke("phone", &[], None).unwrap();
+        hear_of(&mut store, (phone, &key), Change::forgetting(item, &BTreeSet::new()), known);
+        // The tablet holds another history of the phone.
+        store.note_fork(tablet, phone);
+        let refused = store.take_new_keys("attic", false).unwrap_err();
+        assert_eq!((refused.code(), refused.args()["count"].as_str()), ("quarantine-given-up", "1"));
+        if accepts {
+            store.quarantine_accept(&[]).unwrap();
+        }
+        store.take_new_keys("attic", !accepts).unwrap();
+        drop(store);
+        let store = Store::open(&home, None, Repair::No).unwrap();
+        assert_eq!(store.state().is_forgotten(&item), accepts);
+        assert!(store.state().quarantined().is_empty());
+    }
 }
 
 /// A home that met another device and lost the end of its journal, as only its index knows.
@@ -269,7 +315,7 @@ fn a_split_has_an_entry_of_its_own() {
     let home = Home::locate(Some(folder.path())).unwrap();
     keyring::memory::clear();
     create(&home, "Emilie", "laptop", &VaultChoice::Keyring).unwrap();
-    Store::open(&home, None, Repair::No).unwrap().split_copy("attic").unwrap();
+    Store::open(&home, None, Repair::No).unwrap().split_copy("attic", false).unwrap();
     assert_eq!(keyring::memory::count(), 2, "the other copy keeps its own");
     let store = Store::open(&home, None, Repair::No).unwrap();
     assert_eq!(store.state().log().devices().len(), 2);

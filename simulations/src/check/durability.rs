@@ -43,11 +43,15 @@ impl Acknowledged {
     }
 
     /// Its device goes on as another one, without these records: if its commit is among them, only what that
-    /// named is still to be kept.
+    /// named is still to be kept. All of that may be in quarantine, and the person was asked.
     pub fn give_up(&mut self, given_up: &BTreeSet<RecordId>, other: DeviceId) {
         if self.records.iter().any(|record| given_up.contains(record)) {
             self.records.retain(|record| !given_up.contains(record));
             (self.device, self.number) = (other, 0);
+            if self.records.is_empty() {
+                self.markers.clear();
+                self.forgotten.clear();
+            }
         }
     }
 

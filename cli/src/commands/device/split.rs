@@ -11,14 +11,20 @@ use serde_json::json;
 pub(crate) struct Split {
     #[arg(value_name = "NAME")]
     name: String,
+    #[arg(long)]
+    without_quarantine: bool,
 }
 
 impl Split {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Failure> {
         context.require_home()?;
         let passphrase = vault::unlock(context)?;
-        let (home, name) = (context.home.clone(), self.name.clone());
-        let work = move || lifecycle::split(&home, passphrase.as_ref().map(|one| one.as_str()), &name);
+        let (home, name, without_quarantine) =
+            (context.home.clone(), self.name.clone(), self.without_quarantine);
+        let work = move || {
+            let passphrase = passphrase.as_ref().map(|one| one.as_str());
+            lifecycle::split(&home, passphrase, &name, without_quarantine)
+        };
         let split = tokio::task::spawn_blocking(work).await.map_err(|error| Failure::internal(&error))??;
         if context.output.is_json() {
             let answer = json!({

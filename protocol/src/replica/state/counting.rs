@@ -172,11 +172,14 @@ impl State {
     ) -> Option<Change> {
         let (slot, row) = self.records.find(record)?;
         if !matches!(row, Row::Held(_, Class::Change)) {
-            if self.may_come(slot, row) {
+            if self.expected.contains_key(&slot) {
+                entry.add_again(slot);
+                counted.again.push(*record);
+            } else if self.may_come(slot, row) {
                 entry.add(slot, Class::Change);
                 counted.listed.push(*record);
                 if row != Row::Dropped {
-                    self.expected.entry(slot).or_insert((counted.device, counted.number));
+                    self.expected.insert(slot, (counted.device, counted.number));
                 }
             }
             return None;

@@ -8,9 +8,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::State;
+use super::{State, Subject};
 use crate::{
-    id::{CommitId, DeviceId, RecordId},
+    id::{CommitId, DeviceId, DocumentId, RecordId},
     replica::records::{Class, Row, Slot},
 };
 
@@ -19,6 +19,9 @@ use crate::{
 pub struct GivenUp {
     /// Whose commits are.
     pub devices: BTreeSet<DeviceId>,
+    /// The documents of which changes in quarantine are. A person may want to accept these before
+    /// ([`Replica::accept`](crate::replica::Replica::accept)): then they stay.
+    pub quarantined: BTreeSet<DocumentId>,
     /// The commits' records; what only they name and is in quarantine: nobody is to accept it unasked; and
     /// what does not count, but the commits that wait of other devices that are in, and what these name. Of
     /// the rest nobody can tell whose it is, or of which history.
@@ -66,9 +69,14 @@ impl State {
                 named_still.extend(names);
             }
         }
-        let quarantined: BTreeSet<_> = self.quarantine.subjects().map(|(slot, _)| slot).collect();
-        let only = named.difference(&named_still).filter(|slot| quarantined.contains(slot));
-        given_up.records.extend(only.map(|slot| self.records.id(*slot)));
+        let quarantined: BTreeMap<_, _> = self.quarantine.subjects().collect();
+        for slot in named.difference(&named_still) {
+            let Some(subject) = quarantined.get(slot) else { continue };
+            given_up.records.insert(self.records.id(*slot));
+            if let Subject::Document(document) | Subject::Forgotten(document) = subject {
+                given_up.quarantined.insert(*document);
+            }
+        }
         let stay = self.waiting_of_others(stays, &given_up.devices);
         let is_statement = |slot: &&Slot| matches!(self.records.row(**slot), Row::Held(_, Class::Statement));
         let others = self.uncounted.iter().filter(|slot| !is_statement(slot));

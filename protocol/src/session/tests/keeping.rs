@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     id::RecordId,
     journal::SegmentNumber,
-    record::{DropStatement, drop_record, record_id},
+    record::{Commit, DropStatement, drop_record, record_id},
     replica::{Effects, Fold, Refusal, State},
     signed::Signed,
 };
@@ -137,6 +137,36 @@ fn a_change_whose_drop_waits_for_a_lost_commit_is_taken_and_counts() {
     let effects = phone.replica.ingest(&id(3), &[change]).unwrap().effects;
     assert_eq!((effects.arrived.len(), effects.arrived[0].device, effects.arrived[0].number), (1, id(1), 1));
     assert_eq!(effects.redrawn.into_iter().collect::<Vec<_>>(), [DOCUMENT]);
+}
+
+#[test]
+fn what_two_commits_name_before_it_came_counts_by_one_of_them() {
+    let all = |state: &State| state.document(&DOCUMENT).map(|(record, _)| record).collect();
+    let [mut phone, mut tablet] = lost_with_its_commit(|laptop| laptop.write("kept"), all);
+    let commit = Commit {
+        space: phone.space(),
+        device: id(3),
+        number: 1,
+        previous: None,
+        seen: Vec::new(),
+        log_heads: tablet.replica.state().log().heads(),
+        records: all(tablet.replica.state()),
+        chunks: Vec::new(),
+    };
+    let adopted = Payload::Commit(Signed::new(commit, &key(3)));
+    tablet.replica.write_statement(adopted, &mut Device::nonces(&mut 9_100)).unwrap();
+    let adopted = tablet.replica.state().counted().last().unwrap().location;
+    let adopted = tablet.replica.read(adopted).unwrap();
+    assert_eq!(phone.replica.ingest(&id(3), &[adopted]).unwrap().effects.counted.len(), 1);
+    phone.replica.sync().unwrap();
+    let named = |phone: &Device| {
+        let counted = phone.replica.state().counted();
+        counted.map(|one| (one.items.len(), one.listed.len(), one.again.len())).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(named(&phone), BTreeSet::from([(0, 1, 0), (0, 0, 1)]));
+    sync(&mut phone, &mut tablet).unwrap();
+    assert_eq!(named(&phone), BTreeSet::from([(1, 0, 0), (0, 0, 1)]));
+    assert_eq!(phone.frontier(), tablet.frontier());
 }
 
 #[test]
