@@ -646,6 +646,8 @@ error-import-cut-short = { $landed ->
    *[other] Only { $landed } rows were saved, then the disk refused.
 }
 hint-import-cut-short = Make some room and import the same file again: what is there is not brought twice.
+error-home-moved = The folder of this Musette was moved or removed while it was open. Musette stopped, and wrote nothing to what is there now.
+hint-home-moved = Before you move it: end musette up.
 error-disk-failed = The disk did not accept a write. Musette stopped, so as not to pretend.
 hint-disk-failed = Check the disk. What was saved before is there; the last change may not be.
 error-needs-running-node = No node is running on this home.

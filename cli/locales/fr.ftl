@@ -678,6 +678,8 @@ error-import-cut-short = { $landed ->
    *[other] Seules { $landed } lignes ont été enregistrées, puis le disque a refusé.
 }
 hint-import-cut-short = Faites de la place et importez de nouveau le même fichier : ce qui est là ne sera pas apporté deux fois.
+error-home-moved = Le dossier de cette Musette a été déplacé ou supprimé pendant qu’elle était ouverte. Musette s’est arrêtée, sans rien écrire dans ce qui s’y trouve maintenant.
+hint-home-moved = Avant de le déplacer : arrêtez musette up.
 error-disk-failed = Le disque a refusé une écriture. Musette s’est arrêtée, pour ne pas faire semblant.
 hint-disk-failed = Vérifiez le disque. Ce qui était enregistré est là ; le dernier changement peut-être pas.
 error-needs-running-node = Aucun nœud ne fonctionne sur ce dossier.

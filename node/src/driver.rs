@@ -4,7 +4,8 @@
 //! 2. It makes what they wrote durable, with one fsync for all of them.
 //! 3. Only then do their answers and events leave.
 //!
-//! A failing fsync ends it: nobody knows what the disk kept, and every later job is refused.
+//! A failing fsync ends it: nobody knows what the disk kept, and every later job is refused. So does a home that
+//! is no more where it was: files are named by where they are, and another home may be there by now.
 
 use std::thread;
 
@@ -89,7 +90,7 @@ impl Driver {
         self.changed.clone()
     }
 
-    /// Resolves when the disk failed.
+    /// Resolves when the disk failed, or the home is gone.
     pub(crate) async fn failed(&self) -> Error {
         let mut failed = self.failed.clone();
         match failed.wait_for(Option::is_some).await {
@@ -131,6 +132,9 @@ struct Worker {
 impl Worker {
     fn run(mut self, mut store: Store) {
         while let Some(message) = self.inbox.blocking_recv() {
+            if let Err(error) = store.check_in_place() {
+                return self.fail(&error, Vec::new());
+            }
             let mut answers = Vec::new();
             let mut stop = None;
             let mut next = Some(message);
@@ -144,10 +148,7 @@ impl Worker {
             }
             let durable = store.commit();
             if let Err(error) = &durable {
-                tracing::error!(code = error.code(), "the disk failed; stopping");
-                self.failed.send_replace(Some(error.clone()));
-                answers.into_iter().for_each(|answer| answer(Err(error.clone())));
-                return;
+                return self.fail(error, answers);
             }
             self.tell(&mut store);
             answers.into_iter().for_each(|answer| answer(Ok(())));
@@ -158,6 +159,12 @@ impl Worker {
             store.checkpoint(false);
         }
         drop(store.close());
+    }
+
+    fn fail(&self, error: &Error, answers: Vec<Answer>) {
+        tracing::error!(code = error.code(), "the disk failed; stopping");
+        self.failed.send_replace(Some(error.clone()));
+        answers.into_iter().for_each(|answer| answer(Err(error.clone())));
     }
 
     fn tell(&self, store: &mut Store) {

@@ -4,7 +4,7 @@ use std::{
     env,
     ffi::{OsStr, OsString},
     fmt,
-    fs::{File, OpenOptions, TryLockError},
+    fs::{self, File, OpenOptions, TryLockError},
     io,
     os::unix::{ffi::OsStrExt as _, fs::MetadataExt as _, fs::OpenOptionsExt as _},
     path::{Path, PathBuf},
@@ -43,7 +43,24 @@ pub enum VaultChoice {
 #[derive(Debug)]
 #[must_use = "the home is free again once this is dropped"]
 pub struct HomeLock {
-    _file: File,
+    file: File,
+    path: PathBuf,
+}
+
+impl HomeLock {
+    /// Requires that the home is still where it was when it was taken: what is there now may be another one's.
+    ///
+    /// # Errors
+    /// `home-moved` when it is not.
+    pub(crate) fn check(&self) -> Result<()> {
+        let inode = |file: io::Result<fs::Metadata>| file.ok().map(|file| (file.dev(), file.ino()));
+        let held = inode(self.file.metadata());
+        if held.is_some() && held == inode(fs::metadata(&self.path)) {
+            Ok(())
+        } else {
+            Err(Error::new("home-moved"))
+        }
+    }
 }
 
 impl fmt::Debug for VaultChoice {
@@ -153,14 +170,14 @@ impl Home {
 
     /// The socket that the node of this home noted, if it is of this home.
     pub(crate) fn noted_socket(&self) -> Option<PathBuf> {
-        let note = std::fs::read(self.socket_note_path()).ok()?;
+        let note = fs::read(self.socket_note_path()).ok()?;
         let end = note.iter().position(|byte| *byte == 0)?;
         let socket = PathBuf::from(OsStr::from_bytes(&note[..end]));
         (self.socket_note(&socket) == note).then_some(socket)
     }
 
     fn canonical(&self) -> PathBuf {
-        std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone())
+        fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone())
     }
 
     /// Makes the directory, readable to its owner only.
@@ -178,13 +195,13 @@ impl Home {
     /// `disk-full`, `disk-failed`.
     pub fn lock(&self) -> Result<HomeLock> {
         let path = self.path.join("lock");
-        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
         let file = match file {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Error::new("no-home")),
             file => told(file)?,
         };
         match file.try_lock() {
-            Ok(()) => Ok(HomeLock { _file: file }),
+            Ok(()) => Ok(HomeLock { file, path }),
             Err(TryLockError::WouldBlock) => Err(Error::new("home-in-use")),
             Err(TryLockError::Error(error)) => told(Err(error)),
         }
@@ -214,7 +231,7 @@ impl Home {
         let socket = self.socket_path()?;
         let dir = socket.parent().ok_or_else(|| Error::new("socket-dir-unsafe"))?;
         told(create_private_dir(dir))?;
-        let found = told(std::fs::symlink_metadata(dir))?;
+        let found = told(fs::symlink_metadata(dir))?;
         let ours = found.uid() == rustix::process::geteuid().as_raw();
         if !found.is_dir() || !ours || found.mode() & 0o077 != 0 {
             return Err(Error::new("socket-dir-unsafe"));
@@ -331,7 +348,7 @@ mod tests {
         let home = Home::locate(Some(&dir.path().join("home"))).unwrap();
         assert_eq!(home.lock().unwrap_err().code(), "no-home");
         home.create().unwrap();
-        assert_eq!(std::fs::metadata(home.path()).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(fs::metadata(home.path()).unwrap().permissions().mode() & 0o777, 0o700);
         assert!(!home.exists());
         let lock = home.lock().unwrap();
         let error = home.lock().unwrap_err();
@@ -363,7 +380,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let runtime = ("XDG_RUNTIME_DIR", "/run/user/1000");
         let (real, link) = (dir.path().join("real"), dir.path().join("link"));
-        std::fs::create_dir(&real).unwrap();
+        fs::create_dir(&real).unwrap();
         std::os::unix::fs::symlink(&real, &link).unwrap();
         let socket = |path: &Path| locate(path.to_str(), &[runtime]).unwrap().socket_path().unwrap();
         assert_eq!(socket(&real), socket(&link));
@@ -378,7 +395,7 @@ mod tests {
         for one in [&home, &copy] {
             one.create().unwrap();
             assert_eq!(one.noted_socket(), None);
-            std::fs::write(one.socket_note_path(), home.socket_note(socket)).unwrap();
+            fs::write(one.socket_note_path(), home.socket_note(socket)).unwrap();
         }
         assert_eq!((home.noted_socket().as_deref(), copy.noted_socket()), (Some(socket), None));
     }
@@ -389,7 +406,7 @@ mod tests {
         let home = locate(Some("/homes/one"), &[("XDG_RUNTIME_DIR", dir.path().to_str().unwrap())]).unwrap();
         home.create_socket_dir().unwrap();
         let shared = dir.path().join("musette");
-        std::fs::set_permissions(&shared, std::fs::Permissions::from_mode(0o770)).unwrap();
+        fs::set_permissions(&shared, fs::Permissions::from_mode(0o770)).unwrap();
         assert_eq!(home.create_socket_dir().unwrap_err().code(), "socket-dir-unsafe");
     }
 }

@@ -172,7 +172,7 @@ pub(crate) struct Store {
     /// Whether the home was brought to this program's format when it was opened.
     is_upgraded: bool,
     // Dropped last: another process may open the home from then on.
-    _lock: HomeLock,
+    lock: HomeLock,
 }
 
 impl Store {
@@ -518,6 +518,14 @@ impl Store {
     /// When the disk fails.
     pub(crate) fn close(mut self) -> Result<()> {
         self.write_index()
+    }
+
+    /// Requires that the home is still there.
+    ///
+    /// # Errors
+    /// `home-moved`.
+    pub(crate) fn check_in_place(&self) -> Result<()> {
+        self.lock.check()
     }
 
     /// Makes everything durable and writes the index.

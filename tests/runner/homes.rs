@@ -5,7 +5,7 @@ use std::fs;
 use musette_tests::{
     process::Process,
     turns,
-    wait::PATIENCE,
+    wait::{PATIENCE, until},
     world::{LOOPBACK, World},
 };
 
@@ -232,4 +232,28 @@ fn a_node_waits_for_a_command_that_has_the_home_for_a_moment() {
     adding.wait(PATIENCE).ok();
     assert_eq!(node.api.items().len(), 1);
     node.stop();
+}
+
+#[test]
+fn a_folder_that_was_moved_under_a_node_stays_whole_and_so_does_what_took_its_place() {
+    let _turn = turns::shared();
+    let world = World::new();
+    let laptop = world.first_device("laptop");
+    laptop.add(&["note", "title=Moved"]);
+    let mut node = laptop.up();
+    let aside = world.path().join("aside");
+    fs::rename(laptop.home(), &aside).unwrap();
+    laptop.init();
+    // It notices with the next thing that it has to do.
+    node.api.call("GET", "/v1/status", None).unwrap_err();
+    let ended = until(PATIENCE, "the node stops", || node.process().ended());
+    assert_eq!(ended.code(), Some(1));
+    laptop.add(&["note", "title=New"]);
+    let moved = world.device("moved").with_home(&aside);
+    for (device, title) in [(&laptop, "New"), (&moved, "Moved")] {
+        let items = device.list()["items"].as_array().unwrap().clone();
+        assert_eq!(items.iter().map(|item| item["title"].as_str().unwrap()).collect::<Vec<_>>(), [title]);
+        let checks = device.json(&["doctor"])["checks"].clone();
+        assert!(checks.as_array().unwrap().iter().all(|check| check["ok"] == true), "{checks}");
+    }
 }

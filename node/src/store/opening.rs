@@ -150,7 +150,7 @@ impl Store {
             home,
             vault,
             keys,
-            _lock: lock,
+            lock,
         };
         store.take_back(kept, beyond)?;
         store.note_recovered();
