@@ -162,7 +162,7 @@ impl Worker {
     }
 
     fn fail(&self, error: &Error, answers: Vec<Answer>) {
-        tracing::error!(code = error.code(), "the disk failed; stopping");
+        tracing::error!(code = error.code(), "nothing can be written any more; stopping");
         self.failed.send_replace(Some(error.clone()));
         answers.into_iter().for_each(|answer| answer(Err(error.clone())));
     }

@@ -15,6 +15,13 @@ use musette_protocol::{
 use super::{opening::inception_of, *};
 use crate::{home::VaultChoice, lifecycle::create};
 
+fn new_home() -> (tempfile::TempDir, Home) {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::locate(Some(folder.path())).unwrap();
+    create(&home, "Emilie", "laptop", &VaultChoice::KeyFile).unwrap();
+    (folder, home)
+}
+
 /// Starts an epoch, as tidying does once the present one is old.
 fn begin_epoch(store: &mut Store) -> Result<()> {
     let keeper = SigningKey::from_secret(&store.keys.epochs.duplicate().into_parts().1.unwrap());
@@ -28,9 +35,7 @@ fn begin_epoch(store: &mut Store) -> Result<()> {
 
 #[test]
 fn an_epoch_that_the_vault_has_no_room_for_is_read_from_the_journal() {
-    let folder = tempfile::tempdir().unwrap();
-    let home = Home::locate(Some(folder.path())).unwrap();
-    create(&home, "Emilie", "laptop", &VaultChoice::KeyFile).unwrap();
+    let (_folder, home) = new_home();
     let mut store = Store::open(&home, None, Repair::No).unwrap();
     // Where the vault is written before it takes the place of the old one.
     let in_the_way = home.vault_path().with_added_extension("new");
@@ -59,9 +64,7 @@ fn an_epoch_that_the_vault_has_no_room_for_is_read_from_the_journal() {
 
 #[test]
 fn a_split_that_was_cut_off_is_finished_or_never_was() {
-    let folder = tempfile::tempdir().unwrap();
-    let home = Home::locate(Some(folder.path())).unwrap();
-    create(&home, "Emilie", "laptop", &VaultChoice::KeyFile).unwrap();
+    let (folder, home) = new_home();
     let open = || Store::open(&home, None, Repair::No).unwrap();
     // Before the vault took the new keys.
     let leftover = folder.path().join("journal.split-aaaaaaaaaaaaaaaa");
@@ -123,9 +126,7 @@ fn add_note(store: &mut Store) -> DocumentId {
 
 #[test]
 fn a_split_names_what_was_attached_to_an_item_that_is_forgotten_with_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let home = Home::locate(Some(folder.path())).unwrap();
-    create(&home, "Emilie", "laptop", &VaultChoice::KeyFile).unwrap();
+    let (_folder, home) = new_home();
     let mut store = Store::open(&home, None, Repair::No).unwrap();
     let item = add_note(&mut store);
     let id = BlobId::from_bytes([7; 16]);
@@ -150,9 +151,7 @@ fn a_split_names_what_was_attached_to_an_item_that_is_forgotten_with_it() {
 #[test]
 fn a_split_loses_nothing_in_quarantine_unasked() {
     for accepts in [true, false] {
-        let folder = tempfile::tempdir().unwrap();
-        let home = Home::locate(Some(folder.path())).unwrap();
-        create(&home, "Emilie", "laptop", &VaultChoice::KeyFile).unwrap();
+        let (_folder, home) = new_home();
         let mut store = Store::open(&home, None, Repair::No).unwrap();
         let item = add_note(&mut store);
         let ((phone, key), (tablet, _)) = (let_in(&mut store, "phone"), let_in(&mut store, "tablet"));
@@ -176,9 +175,7 @@ fn a_split_loses_nothing_in_quarantine_unasked() {
 
 /// A home that met another device and lost the end of its journal, as only its index knows.
 fn home_without_its_end() -> (tempfile::TempDir, Home, Vec<u8>) {
-    let folder = tempfile::tempdir().unwrap();
-    let home = Home::locate(Some(folder.path())).unwrap();
-    create(&home, "Emilie", "laptop", &VaultChoice::KeyFile).unwrap();
+    let (folder, home) = new_home();
     let mut store = Store::open(&home, None, Repair::No).unwrap();
     let other = DeviceId::from_bytes([9; 32]);
     store
@@ -271,9 +268,7 @@ fn what_damage_took_is_not_waited_for_when_nobody_is_left_to_bring_it() {
 
 #[test]
 fn a_journal_that_failed_where_nothing_waits_stops_the_store() {
-    let folder = tempfile::tempdir().unwrap();
-    let home = Home::locate(Some(folder.path())).unwrap();
-    create(&home, "Emilie", "laptop", &VaultChoice::KeyFile).unwrap();
+    let (_folder, home) = new_home();
     let mut store = Store::open(&home, None, Repair::No).unwrap();
     std::fs::create_dir(home.journal_dir().join("00000002.seg")).unwrap();
     store.replica.rotate_journal().unwrap_err();
@@ -282,9 +277,7 @@ fn a_journal_that_failed_where_nothing_waits_stops_the_store() {
 
 #[test]
 fn an_index_that_was_given_up_does_not_outlive_a_rewriting() {
-    let folder = tempfile::tempdir().unwrap();
-    let home = Home::locate(Some(folder.path())).unwrap();
-    create(&home, "Emilie", "laptop", &VaultChoice::KeyFile).unwrap();
+    let (_folder, home) = new_home();
     let mut store = Store::open(&home, None, Repair::No).unwrap();
     store.index = None;
     // Where a file of it is to be: as broken as an index can be.
